@@ -1,0 +1,442 @@
+"""ShallowNetClassifier: parameters, validation, fit and predict."""
+
+import warnings
+from contextlib import contextmanager
+from copy import deepcopy
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+
+from sk_shallow._compat import Interval, StrOptions, check_classes_on_first_call, check_sample_weight
+from sk_shallow._component import from_name, name_or_instance
+from sk_shallow._data import Data, hold_out, validation_score
+from sk_shallow._diagnosis import conclude, keep_best
+from sk_shallow._monitor import Monitor
+from sk_shallow._network import logits
+from sk_shallow._parameters import Parameters
+from sk_shallow._targets import LogitsMixin, MultilabelTargets, targets_of, targets_with_classes
+from sk_shallow.activations import ACTIVATIONS, as_activation, check_derivative
+from sk_shallow.activations import CONSTRAINT as ACTIVATION_CONSTRAINT
+from sk_shallow.initializers import INITIALIZERS, Initializer, initialize
+from sk_shallow.schedules import SCHEDULES, Schedule
+from sk_shallow.solvers import LBFGS, SOLVERS, Plan, Solver, TrainingState
+
+DTYPES = (np.float64, np.float32)
+TABLES = {"activation": ACTIVATIONS, "init": INITIALIZERS, "solver": SOLVERS, "learning_rate": SCHEDULES}
+
+
+@contextmanager
+def _unchanged_on_error(estimator):
+    before = vars(estimator).copy()
+    try:
+        yield
+    except Exception:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def _has_partial_fit(estimator):
+    solver = estimator.solver
+    if (SOLVERS.get(solver) if isinstance(solver, str) else solver).full_batch:
+        raise AttributeError(f"partial_fit needs a solver that works in mini-batches. Got solver={solver!r}.")
+    return True
+
+
+class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
+    """A neural network with one hidden layer."""
+
+    _parameter_constraints = {
+        "hidden_size": [Interval(Integral, 1, None, closed="left")],
+        "activation": ACTIVATION_CONSTRAINT,
+        "init": [StrOptions({"auto", *INITIALIZERS}), Initializer],
+        "init_scale": [Interval(Real, 0, None, closed="left")],
+        "solver": name_or_instance(SOLVERS, Solver),
+        "learning_rate": name_or_instance(SCHEDULES, Schedule),
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither"), None],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        hidden_size=100,
+        activation="relu",
+        *,
+        init="auto",
+        init_scale=1.0,
+        solver="adam",
+        learning_rate="constant",
+        learning_rate_init=None,
+        batch_size="auto",
+        max_iter=200,
+        tol=1e-4,
+        n_iter_no_change=10,
+        shuffle=True,
+        alpha=1e-4,
+        dropout=0.0,
+        early_stopping=False,
+        validation_fraction=0.1,
+        scoring="loss",
+        class_weight=None,
+        warm_start=False,
+        verbose=0,
+        random_state=None,
+    ):
+        self.hidden_size = hidden_size
+        self.activation = activation
+        self.init = init
+        self.init_scale = init_scale
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.shuffle = shuffle
+        self.alpha = alpha
+        self.dropout = dropout
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def set_params(self, **params):
+        """Set parameters; ``activation__n_pieces=3`` and its like also where `activation` is a name.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters of the estimator, and of its components with the component's name and two underscores in front.
+
+        Returns
+        -------
+        self : ShallowNetClassifier
+        """
+        for name, table in TABLES.items():
+            value = params.get(name, getattr(self, name))
+            if isinstance(value, str) and value in table and any(key.startswith(f"{name}__") for key in params):
+                params[name] = table[value]()
+        return super().set_params(**params)
+
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Train the net.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features, finite. float32 and float64 are kept, everything else becomes float64; CSC becomes CSR.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels (strings, integers, booleans, objects), of two classes or more; or zeros and ones, a column per
+            label, where rows may have several.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, not negative, not all zero; only their ratios matter. A weight of 2 is worth two equal rows.
+        X_val : {array-like, sparse matrix} of shape (n_samples_val, n_features), default=None
+            Validation set for early stopping, in place of a held-out part of `X`.
+        y_val : array-like of shape (n_samples_val,) or (n_samples_val, n_labels), default=None
+            Its labels, all of them among those of `y`.
+        sample_weight_val : array-like of shape (n_samples_val,), default=None
+            Its weights.
+
+        Returns
+        -------
+        self : ShallowNetClassifier
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range (the message says the range), if parameters or arguments contradict each
+            other, or if the data can't be learned from. An estimator that was fitted before is then as it was.
+        KeyboardInterrupt
+            If the user interrupts. The estimator is then fitted, with the best weights so far.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the fit has diverged, or `max_iter` has ended it while it was still improving.
+        UserWarning
+            If `batch_size` is larger than the number of rows, or `init_scale` is 0.
+        """
+        self._validate_params()
+        self._check_fit_arguments(X_val, y_val, sample_weight_val)
+        with _unchanged_on_error(self):
+            goes_on = self.warm_start and hasattr(self, "coefs_")
+            X, y = self._validated(X, y, reset=not goes_on)
+            targets = self._targets if goes_on else targets_of(y)
+            state = self._training_state(goes_on)
+            state.clock.progress, state.best, state.stale = 0.0, np.inf, 0
+            data = self._data(X, y, sample_weight, "sample_weight", targets)
+            class_weights = self._class_weights(data, targets)
+            data = data.times(class_weights(y))
+            validation = None
+            if X_val is not None:
+                X_val, y_val = self._validated(X_val, y_val, reset=False, dtype=X.dtype)
+                validation = self._data(X_val, y_val, sample_weight_val, "sample_weight_val", targets)
+                validation = validation.times(class_weights(y_val)).normalized()
+            elif self.early_stopping:
+                data, validation = hold_out(data, targets, self.validation_fraction, state.seed)
+                validation = validation.normalized()
+            self._train(data.normalized(), validation, targets, state, goes_on=goes_on)
+        return self
+
+    @available_if(_has_partial_fit)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one epoch on the rows given, going on from where the last call has left off.
+
+        k calls with the same rows equal one `fit` of k epochs at a constant learning rate. The optimizer goes on too,
+        also after pickling; changed hyper-parameters take effect.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features, finite; they become the dtype of the first call.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels, not necessarily of every class.
+        classes : array-like of shape (n_classes,), default=None
+            All classes there will ever be. Needed at the first call, unless `y` has a column per label.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, not negative, taken as they are: unlike in `fit`, where only ratios matter, a weight of 2 makes a
+            row's gradient twice as long.
+
+        Returns
+        -------
+        self : ShallowNetClassifier
+
+        Raises
+        ------
+        AttributeError
+            If the solver needs the full batch (gd, lbfgs).
+        ValueError
+            As in `fit`; also if a label was not declared, or for what can't work on a part of the data:
+            ``early_stopping=True``, ``class_weight="balanced"``, a schedule that needs the number of epochs.
+        KeyboardInterrupt
+            If the user interrupts. The estimator is then fitted, with the best weights so far.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the loss is not finite (the weights are then those from before the call), or is above twice that of
+            giving every class the same probability.
+        """
+        self._validate_params()
+        self._check_partial_fit_parameters()
+        with _unchanged_on_error(self):
+            goes_on = hasattr(self, "coefs_")
+            X, y = self._validated(X, y, reset=not goes_on, dtype=self.coefs_[0].dtype if goes_on else DTYPES)
+            targets = self._targets_of_part(y, classes)
+            data = self._data(X, y, sample_weight, "sample_weight", targets)
+            data = data.times(self._class_weights(data, targets)(y))
+            self._train(data, None, targets, self._training_state(goes_on), goes_on=goes_on, incremental=True)
+        return self
+
+    def _logits(self, X):
+        check_is_fitted(self, "coefs_")
+        (W1, W2), (b1, b2) = self.coefs_, self.intercepts_
+        X = validate_data(self, X, accept_sparse="csr", dtype=W1.dtype, reset=False)
+        return logits(X, W1, b1, W2, b2, self._activation)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    # What the user has given, checked
+
+    def _check_fit_arguments(self, X_val, y_val, sample_weight_val):
+        if X_val is not None and y_val is None:
+            raise ValueError("X_val is provided, but y_val was not provided.")
+        if X_val is None and y_val is not None:
+            raise ValueError("y_val is provided, but X_val was not provided.")
+        if X_val is None and sample_weight_val is not None:
+            raise ValueError("sample_weight_val is provided, but X_val was not provided.")
+        if X_val is not None and not self.early_stopping:
+            raise ValueError("X_val and y_val are provided, but early_stopping=False. Set early_stopping=True.")
+        if self.dropout and isinstance(from_name(SOLVERS, self.solver), LBFGS):
+            raise ValueError(
+                f"dropout={self.dropout} changes the objective at every evaluation, which solver='lbfgs' can't follow. "
+                "Set dropout=0, or take another solver."
+            )
+
+    def _check_partial_fit_parameters(self):
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True: it sees a part of the data at a time.")
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "partial_fit does not support class_weight='balanced': it sees a part of the data at a time. Give a "
+                "dict, such as sklearn.utils.class_weight.compute_class_weight finds on a large sample."
+            )
+        if from_name(SCHEDULES, self.learning_rate).needs_length:
+            raise ValueError(
+                f"learning_rate={self.learning_rate!r} needs to know the number of epochs in advance, and partial_fit "
+                "does not. Take 'constant', 'invscaling' or 'adaptive', or call fit."
+            )
+
+    def _validated(self, X, y, reset, dtype=DTYPES):
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=dtype, multi_output=True, reset=reset)
+        check_classification_targets(y)
+        y = y.toarray() if issparse(y) else y
+        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+    @staticmethod
+    def _data(X, y, sample_weight, name, targets):
+        targets.check(y)
+        if sample_weight is None:
+            return Data(X, y)
+        w = check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        if not w.any():
+            raise ValueError(f"{name} must be positive for at least one row. All {len(w)} weights are zero.")
+        return Data(X, y, w)
+
+    def _class_weights(self, data, targets):
+        """Return the function from labels to the weights of their classes, found on `data`."""
+        if self.class_weight is None:
+            return lambda y: None
+        class_weights = targets.class_weights(self.class_weight, data.y, data.w)
+        if not (np.isfinite(class_weights).all() and (class_weights >= 0).all()):
+            raise ValueError(f"class_weight must hold finite numbers, not negative. Got {self.class_weight!r}.")
+        return lambda y: targets.row_weights(class_weights, y)
+
+    def _targets_of_part(self, y, classes):
+        multilabel = y.ndim == 2
+        if multilabel and classes is None:
+            classes = np.arange(y.shape[1])
+        if not check_classes_on_first_call(self, classes):
+            return self._targets
+        return MultilabelTargets(self.classes_) if multilabel else targets_with_classes(self.classes_)
+
+    # The fit
+
+    def _training_state(self, goes_on):
+        if goes_on and hasattr(self, "_state"):
+            return deepcopy(self._state)
+        return TrainingState(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _checked_activation(self):
+        activation = as_activation(self.activation)
+        if type(activation) not in ACTIVATIONS.values():
+            check_derivative(activation)
+        return activation
+
+    def _parameters(self, activation, n_features, targets, dtype, state, goes_on):
+        """Return the weights to start from: the present ones, or a draw."""
+        parameters = Parameters(n_features, self.hidden_size, targets.n_outputs, activation.n_pieces, dtype)
+        if goes_on:
+            return parameters.filled(self.coefs_, self.intercepts_)
+        if self.init_scale == 0:
+            warnings.warn(
+                "init_scale=0 starts every hidden unit alike, and so they stay: the net is worth one unit. Take a "
+                "positive init_scale.",
+                stacklevel=4,
+            )
+        init, gain = (activation.initializer, activation.gain) if self.init == "auto" else (self.init, 1.0)
+        initialize(parameters, from_name(INITIALIZERS, init), gain * self.init_scale, state.initial_rng())
+        return parameters
+
+    def _plan(self, solver, m, max_iter):
+        if self.batch_size != "auto" and self.batch_size > m and not solver.full_batch:
+            warnings.warn(f"batch_size={self.batch_size} is larger than the {m} rows: {m} is used.", stacklevel=4)
+        return Plan(
+            max_iter=max_iter,
+            tol=float(self.tol),
+            schedule=from_name(SCHEDULES, self.learning_rate),
+            learning_rate_init=float(self.learning_rate_init or solver.learning_rate),
+            batch_size=min(200 if self.batch_size == "auto" else self.batch_size, m),
+            shuffle=self.shuffle,
+        )
+
+    def _monitor(self, parameters, solver, score, state):
+        patience = self.n_iter_no_change if solver.patience_applies or score else np.inf
+        return Monitor(
+            parameters,
+            tol=float(self.tol),
+            n_iter_no_change=patience,
+            score=score,
+            verbose=bool(self.verbose),
+            best=state.best,
+            stale=state.stale,
+        )
+
+    def _train(self, data, validation, targets, state, *, goes_on, incremental=False):
+        """Minimize the objective of `data`, and keep the outcome."""
+        activation, solver = self._checked_activation(), from_name(SOLVERS, self.solver)
+        dtype = solver.dtype or data.X.dtype
+        parameters = self._parameters(activation, data.X.shape[1], targets, dtype, state, goes_on)
+        network = data.network(parameters, activation, targets, alpha=self.alpha, dropout=self.dropout)
+        score = self._score_of(validation, parameters, activation, targets)
+        plan = self._plan(solver, network.n_samples, 1 if incremental else self.max_iter)
+        monitor = self._monitor(parameters, solver, score, state)
+        try:
+            # What is not finite does not pass in silence: the monitor looks for it.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                limit = solver.minimize(network, monitor, plan, state)
+                problem = conclude(network, monitor, solver, plan, limit, incremental, self._feature_names())
+        except KeyboardInterrupt:
+            keep_best(network, monitor)
+            self._store(network, monitor, targets, state, data.X.dtype, goes_on, incremental)
+            raise
+        self._store(network, monitor, targets, state, data.X.dtype, goes_on, incremental)
+        if problem:
+            warnings.warn(problem, ConvergenceWarning, stacklevel=3)
+
+    def _network_at_start(self, X, y, sample_weight):
+        """Return the network that `fit` would start from, in float64, on all rows."""
+        self._validate_params()
+        X, y = self._validated(X, y, reset=True, dtype=np.float64)
+        targets, activation = targets_of(y), as_activation(self.activation)
+        data = self._data(X, y, sample_weight, "sample_weight", targets)
+        data = data.times(self._class_weights(data, targets)(y)).normalized()
+        state = self._training_state(goes_on=False)
+        parameters = self._parameters(activation, X.shape[1], targets, np.float64, state, goes_on=False)
+        return data.network(parameters, activation, targets, alpha=self.alpha, dropout=self.dropout)
+
+    def _score_of(self, validation, parameters, activation, targets):
+        if validation is None:
+            return None
+        scorer = None if self.scoring == "loss" else check_scoring(self, scoring=self.scoring)
+        return validation_score(validation.network(parameters, activation, targets), targets, validation, scorer)
+
+    def _feature_names(self):
+        return getattr(self, "feature_names_in_", None)
+
+    def _store(self, network, monitor, targets, state, dtype, goes_on, incremental):
+        p = network.parameters
+        losses = monitor.losses or [network.objective()]  # none yet: interrupted in the first epoch
+        self.coefs_ = [p.W1.astype(dtype), p.W2.astype(dtype)]
+        self.intercepts_ = [p.b1.astype(dtype), p.b2.astype(dtype)]
+        self.n_iter_ = len(monitor.losses)
+        self.loss_curve_ = (self.loss_curve_ if goes_on else []) + losses
+        self.loss_, self.best_loss_ = losses[-1], min(self.loss_curve_)
+        self.validation_scores_ = monitor.scores or None
+        self.best_validation_score_ = max(monitor.scores, default=None)
+        self.classes_, self._targets = targets.classes, targets
+        self.n_outputs_, self.out_activation_ = targets.n_outputs, targets.head.name
+        self._activation = network.activation
+        vars(self).pop("_state", None)
+        if incremental or self.warm_start:
+            state.best, state.stale = monitor.best, monitor.stale
+            self._state = state

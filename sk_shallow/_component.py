@@ -1,0 +1,53 @@
+"""What a parameter of the estimator takes in place of a name: an object with parameters of its own."""
+
+from abc import ABCMeta
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from sklearn.base import BaseEstimator, clone
+
+from sk_shallow._compat import StrOptions
+
+
+class Component(BaseEstimator, metaclass=ABCMeta):
+    """Base of activations, initializers, solvers and schedules.
+
+    It has scikit-learn's `get_params`, `set_params` and `repr`, so that `clone` and nested grids work:
+    ``{"activation__negative_slope": [0.01, 0.1]}``. As in scikit-learn, `__init__` stores its arguments unchanged,
+    and `_parameter_constraints` says which values they may have; `fit` checks them.
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {}
+
+
+C = TypeVar("C", bound=Component)
+
+
+def from_name(table: Mapping[str, Callable[[], C]], value: str | C) -> C:
+    """Return the object that a parameter's value stands for: a new one for a name, a checked copy of an object.
+
+    Parameters
+    ----------
+    table : mapping of str to class
+        `ACTIVATIONS`, `INITIALIZERS`, `SCHEDULES` or `SOLVERS`.
+    value : str or Component
+        A name of the table, or an object.
+
+    Returns
+    -------
+    component : Component
+        Not shared with the caller.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a parameter of the object is out of its range.
+    """
+    component = table[value]() if isinstance(value, str) else clone(value)
+    component._validate_params()
+    return component
+
+
+def name_or_instance(table: Mapping[str, Callable[[], C]], base: type[C]) -> list[Any]:
+    """Return the constraint of a parameter that takes a name of `table` or an instance of `base`."""
+    return [StrOptions(set(table)), base]

@@ -1,0 +1,100 @@
+"""How a fit is judged at its end: which weights it returns, and what the user is told if it has gone wrong."""
+
+import numpy as np
+from scipy.sparse import issparse, spmatrix
+
+from sk_shallow._monitor import Monitor
+from sk_shallow._network import Network
+from sk_shallow.solvers import Plan, Solver
+
+# Root mean square from which a feature counts as unscaled: ten times that of a standardized one.
+UNSCALED = 10.0
+
+
+def unscaled_features(X: np.ndarray | spmatrix, names: np.ndarray | None) -> str:
+    """Return the names of the features whose root mean square is above `UNSCALED`, the largest first, as a phrase."""
+    mean_square = np.asarray((X.multiply(X) if issparse(X) else np.square(X)).mean(axis=0, dtype=np.float64)).ravel()
+    large = np.flatnonzero(mean_square > UNSCALED**2)
+    if not large.size:
+        return ""
+    largest = large[np.argsort(mean_square[large])[::-1]]
+    shown = [repr(str(names[j])) if names is not None else f"column {j}" for j in largest[:3]]
+    more = f" and {len(largest) - 3} more" if len(largest) > 3 else ""
+    return f"{', '.join(shown)}{more} (root mean square up to {np.sqrt(mean_square.max()):.3g})"
+
+
+def conclude(
+    network: Network,
+    monitor: Monitor,
+    solver: Solver,
+    plan: Plan,
+    limit: str | None,
+    incremental: bool,
+    names: np.ndarray | None,
+) -> str | None:
+    """Settle which weights a fit returns, and return the text of the warning that it deserves, or None.
+
+    The last weights are returned if `limit` has ended the fit and it has no validation scores (so that k epochs are k
+    epochs); otherwise the best ones.
+
+    Parameters
+    ----------
+    network, monitor, solver, plan
+        Of the fit.
+    limit : str or None
+        What has ended it before it converged.
+    incremental : bool
+        Whether the rows are only a part of the data: their own class frequencies then mean nothing.
+    names : ndarray of shape (n0,) or None
+        Of the features.
+    """
+    if incremental:
+        loss, bound = monitor.losses[-1] - network.penalty(), 2 * network.loss_of_chance()
+    else:
+        loss, bound = network.loss(), network.loss_of_frequencies() + monitor.tol
+    diverged = monitor.diverged or not loss <= bound
+    if monitor.scores or monitor.diverged or not incremental and (diverged or limit is None):
+        keep_best(network, monitor)
+    if diverged:
+        return _divergence(network, monitor, solver, plan, loss, bound, names)
+    if limit and not incremental and monitor.still_improves():
+        return _unfinished(monitor, plan, limit, solver)
+    return None
+
+
+def keep_best(network: Network, monitor: Monitor) -> None:
+    """Put back the weights of the best score; without scores, those of the lower objective of the best and the last."""
+    theta = network.parameters.theta
+    last, objective = theta.copy(), network.objective()
+    theta[:] = monitor.best_theta
+    if not monitor.scores and objective < network.objective():
+        theta[:] = last
+
+
+def _divergence(
+    network: Network, monitor: Monitor, solver: Solver, plan: Plan, loss: float, bound: float, names: np.ndarray | None
+) -> str:
+    unscaled = unscaled_features(network.X, names)
+    causes = [f"unscaled features, {unscaled}: put a StandardScaler in front"] if unscaled else []
+    still_falling = not monitor.diverged and loss < monitor.losses[0]
+    if still_falling:
+        causes.append(f"max_iter={plan.max_iter} or the learning rate is too low")
+    elif solver.patience_applies:
+        causes.append(f"learning_rate_init={plan.learning_rate_init:g} is too high")
+    return (
+        f"The fit {'is still worse than a constant' if still_falling else 'has diverged'}: its loss has ended "
+        f"{'not finite' if monitor.diverged else f'at {loss:.4g} nats per sample'}, and may be {bound:.4g} at most (that "
+        f"of always predicting the class frequencies). Likely causes: {'; '.join(causes) or 'init_scale is too high'}. "
+        "The best weights so far are kept."
+    )
+
+
+def _unfinished(monitor: Monitor, plan: Plan, limit: str, solver: Solver) -> str:
+    watched, what = (monitor.scores, "validation score") if monitor.scores else (monitor.losses, "training loss")
+    n_epochs = int(min(monitor.n_iter_no_change, 10))
+    first = max(0, len(watched) - 1 - n_epochs)
+    return (
+        f"{limit} ended the fit while it was still improving: from epoch {first + 1} to {len(watched)} the {what} went "
+        f"from {watched[first]:.6g} to {watched[-1]:.6g} (tol={plan.tol:g}). Raise the limit"
+        f"{f', learning_rate_init={plan.learning_rate_init:g}' if solver.patience_applies else ''} or tol."
+    )

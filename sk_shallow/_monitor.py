@@ -1,0 +1,126 @@
+"""The monitor: told the loss after every epoch, it keeps the history and the best weights, and says when to stop."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from sk_shallow._parameters import Parameters
+
+
+class Monitor:
+    """What watches a fit.
+
+    What it watches is the validation score where there is one, and the training objective otherwise. An epoch has
+    improved when it beats the best one so far by more than `tol`; a plateau is more than `n_iter_no_change` epochs in
+    a row that have not.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        The ones that the solver steps on.
+    tol : float
+        Least improvement that counts, in nats per sample or in units of the score.
+    n_iter_no_change : int or float
+        Epochs without improvement that are tolerated; infinite for a solver with a stopping rule of its own.
+    score : callable or None, default=None
+        Returns the validation score of the present parameters, greater is better.
+    verbose : bool, default=False
+        Whether to print a line per epoch.
+    best, stale : float and int
+        Where an earlier call has left off.
+
+    Attributes
+    ----------
+    losses : list of float
+        Training objective of each epoch, in nats per sample.
+    scores : list of float
+        Validation score of each epoch, where there is one.
+    best_theta : ndarray of shape (n_parameters,)
+        The best weights: after the epoch of the best score; without scores, before the epoch of the lowest loss,
+        which was measured while they changed.
+    best : float
+        The lowest loss, or minus the highest score.
+    stale : int
+        Epochs since the last improvement.
+    diverged : bool
+        Whether a loss was not finite.
+    stopped : bool
+        What the last `epoch_end` returned.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        *,
+        tol: float,
+        n_iter_no_change: float,
+        score: Callable[[], float] | None = None,
+        verbose: bool = False,
+        best: float = np.inf,
+        stale: int = 0,
+    ) -> None:
+        self.theta = parameters.theta
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.score = score
+        self.verbose = verbose
+        self.losses: list[float] = []
+        self.scores: list[float] = []
+        self.best = best
+        self.stale = stale
+        self.diverged = False
+        self.stopped = False
+        self.best_theta = self.theta.copy()
+        self._theta_before = self.theta.copy()
+
+    def epoch_end(self, loss: float) -> bool:
+        """Take note of an epoch; return True where it was one too many: a plateau, or a loss that is not finite.
+
+        Parameters
+        ----------
+        loss : float
+            Training objective, in nats per sample.
+
+        Raises
+        ------
+        ValueError
+            If the validation score is not finite although the loss is.
+        """
+        self.diverged = not np.isfinite(loss)
+        self.losses.append(np.inf if self.diverged else loss)
+        self._print(f"Iteration {len(self.losses)}, loss = {self.losses[-1]:.8f}")
+        if not self.diverged:
+            self._watch(loss)
+        self.stopped = self.diverged or self.stale > self.n_iter_no_change
+        return self.stopped
+
+    def still_improves(self) -> bool:
+        """Say whether the last `n_iter_no_change` epochs have brought an improvement."""
+        return self.stale < self.n_iter_no_change
+
+    def _watch(self, loss: float) -> None:
+        if self.score is None:
+            self._compare(loss, self._theta_before)
+            self._theta_before[:] = self.theta
+        else:
+            self.scores.append(self._checked_score(self.score()))
+            self._print(f"Validation score: {self.scores[-1]:.6f}")
+            self._compare(-self.scores[-1], self.theta)
+
+    def _compare(self, value: float, theta: np.ndarray) -> None:
+        self.stale = 0 if value < self.best - self.tol else self.stale + 1
+        if value < self.best:
+            self.best = value
+            self.best_theta[:] = theta
+
+    def _checked_score(self, score: float) -> float:
+        if not np.isfinite(score):
+            raise ValueError(
+                f"The validation score of epoch {len(self.losses)} is {score}, and early stopping needs a number. Choose "
+                "a `scoring` that is defined on the validation set, or a larger validation set."
+            )
+        return float(score)
+
+    def _print(self, line: str) -> None:
+        if self.verbose:
+            print(line)

@@ -1,0 +1,66 @@
+"""The weights and biases as one flat vector for the solver, with W1, b1, W2, b2 as views of it for the network."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+class Parameters:
+    """Everything that is learned, or a gradient with respect to it.
+
+    Parameters
+    ----------
+    n0, n1, n2 : int
+        Number of features, hidden units and outputs.
+    n_pieces : int, default=1
+        Linear pieces per hidden unit, p (maxout has more than one).
+    dtype : dtype, default=np.float64
+        float32 or float64.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (n_parameters,)
+        The flat vector: W1, b1, W2, b2 one after the other.
+    W1, b1 : ndarray of shape (n0, p * n1) and (p * n1,)
+        Views of `theta`. With several pieces, column ``j * n1 + k`` is piece j of unit k.
+    W2, b2 : ndarray of shape (n1, n2) and (n2,)
+        Views of `theta`.
+    """
+
+    BLOCKS = ("W1", "b1", "W2", "b2")
+
+    W1: np.ndarray
+    b1: np.ndarray
+    W2: np.ndarray
+    b2: np.ndarray
+
+    def __init__(self, n0: int, n1: int, n2: int, n_pieces: int = 1, dtype: np.typing.DTypeLike = np.float64) -> None:
+        shapes = [(n0, n_pieces * n1), (n_pieces * n1,), (n1, n2), (n2,)]
+        ends = np.cumsum([np.prod(shape) for shape in shapes])
+        self.sizes = (n0, n1, n2, n_pieces)
+        self.theta = np.zeros(ends[-1], dtype=dtype)
+        for name, part, shape in zip(self.BLOCKS, np.split(self.theta, ends[:-1]), shapes, strict=True):
+            setattr(self, name, part.reshape(shape))
+
+    def twin(self, dtype: np.typing.DTypeLike | None = None) -> "Parameters":
+        """Return zeros of the same shapes, of the same dtype where none is given."""
+        return Parameters(*self.sizes, dtype=dtype or self.theta.dtype)
+
+    def filled(self, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray]) -> "Parameters":
+        """Return itself with the values of the arrays that the estimator keeps, `coefs_` and `intercepts_`.
+
+        Raises
+        ------
+        ValueError
+            If their shapes are others.
+        """
+        for name, array in zip(self.BLOCKS, (coefs[0], intercepts[0], coefs[1], intercepts[1]), strict=True):
+            block = getattr(self, name)
+            if block.shape != array.shape:
+                raise ValueError(
+                    f"Training can only go on with the shapes it began with: {name} has shape {array.shape}, and "
+                    f"hidden_size and activation now ask for {block.shape}. Set them back, or fit anew with "
+                    "warm_start=False."
+                )
+            block[...] = array
+        return self

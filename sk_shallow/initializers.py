@@ -1,0 +1,183 @@
+"""Schemes for the initial weights, and `INITIALIZERS`, the table of their names.
+
+Every scheme transforms the same draw of a standard normal, uniform ones too. Two fits with the same seed and width
+therefore start from the same draw whatever their activations and schemes are: comparing them is a paired comparison.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from functools import partial
+from numbers import Real
+
+import numpy as np
+from scipy.special import erf
+
+from sk_shallow._compat import Interval, StrOptions
+from sk_shallow._component import Component
+from sk_shallow._parameters import Parameters
+
+__all__ = ["INITIALIZERS", "Glorot", "He", "Initializer", "LeCun", "Normal", "Orthogonal"]
+
+
+class Initializer(Component):
+    """Decides the distribution of a weight matrix from its fan-in and fan-out.
+
+    Examples
+    --------
+    A user's own:
+
+    >>> from sk_shallow import ShallowNetClassifier
+    >>> from sk_shallow.initializers import Initializer
+    >>> class Laplace(Initializer):
+    ...     def draw(self, rng, fan_in, fan_out):
+    ...         return rng.laplace(scale=0.1, size=(fan_in, fan_out))
+    >>> ShallowNetClassifier(init=Laplace())
+    ShallowNetClassifier(init=Laplace())
+    """
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
+        """Return a matrix of shape (fan_in, fan_out).
+
+        Called once for `W2` and once for each piece of `W1`.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            The only source of randomness it may use.
+        fan_in, fan_out : int
+            Number of inputs and outputs of the layer.
+        """
+
+
+class _VarianceScaling(Initializer):
+    """Mean 0 and a variance that keeps signals at one size from layer to layer."""
+
+    _parameter_constraints = {"distribution": [StrOptions({"normal", "uniform"})]}
+
+    def __init__(self, distribution: str = "normal") -> None:
+        self.distribution = distribution
+
+    @abstractmethod
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        """Return the variance of one weight."""
+
+    def draw(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
+        """Return a matrix of shape (fan_in, fan_out)."""
+        W = rng.standard_normal((fan_in, fan_out))
+        if self.distribution == "uniform":
+            W = np.sqrt(3) * erf(W / np.sqrt(2))  # uniform on [-sqrt(3), sqrt(3)], the variance still 1
+        return np.sqrt(self.variance(fan_in, fan_out)) * W
+
+
+class Glorot(_VarianceScaling):
+    """Variance ``2 / (fan_in + fan_out)``, for sigmoid, tanh and linear units.
+
+    Parameters
+    ----------
+    distribution : {"normal", "uniform"}, default="normal"
+        Shape of the distribution; the variance is the same.
+
+    References
+    ----------
+    Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS, 2010.
+    """
+
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        """Return the variance of one weight."""
+        return 2 / (fan_in + fan_out)
+
+
+class He(_VarianceScaling):
+    """Variance ``2 / fan_in``, for the relu family.
+
+    Parameters
+    ----------
+    distribution : {"normal", "uniform"}, default="normal"
+        Shape of the distribution; the variance is the same.
+
+    References
+    ----------
+    He, Zhang, Ren, Sun, "Delving deep into rectifiers", ICCV, 2015.
+    """
+
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        """Return the variance of one weight."""
+        return 2 / fan_in
+
+
+class LeCun(_VarianceScaling):
+    """Variance ``1 / fan_in``, for selu.
+
+    Parameters
+    ----------
+    distribution : {"normal", "uniform"}, default="normal"
+        Shape of the distribution; the variance is the same.
+
+    References
+    ----------
+    LeCun, Bottou, Orr, Mueller, "Efficient BackProp", Neural Networks: Tricks of the Trade, 1998.
+    """
+
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        """Return the variance of one weight."""
+        return 1 / fan_in
+
+
+class Normal(Initializer):
+    """A normal distribution that looks at no fan; with ``init_scale=0.01``, the textbook's ``randn(...) * 0.01``.
+
+    Parameters
+    ----------
+    std : float in [0, inf), default=1.0
+        Standard deviation of one weight, before `init_scale`.
+    """
+
+    _parameter_constraints = {"std": [Interval(Real, 0, None, closed="left")]}
+
+    def __init__(self, std: float = 1.0) -> None:
+        self.std = std
+
+    def draw(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
+        """Return a matrix of shape (fan_in, fan_out)."""
+        return self.std * rng.standard_normal((fan_in, fan_out))
+
+
+class Orthogonal(Initializer):
+    """A random matrix with orthonormal columns (rows, where there are more columns than rows).
+
+    References
+    ----------
+    Saxe, McClelland, Ganguli, "Exact solutions to the nonlinear dynamics of learning", ICLR, 2014.
+    """
+
+    def draw(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
+        """Return a matrix of shape (fan_in, fan_out)."""
+        N = rng.standard_normal((fan_in, fan_out))
+        Q, R = np.linalg.qr(N if fan_in >= fan_out else N.T)
+        Q *= np.where(np.diag(R) < 0, -1, 1)  # else Q would not be uniformly distributed
+        return Q if fan_in >= fan_out else Q.T
+
+
+INITIALIZERS: dict[str, Callable[[], Initializer]] = {
+    "glorot_uniform": partial(Glorot, "uniform"),
+    "glorot_normal": Glorot,
+    "he_uniform": partial(He, "uniform"),
+    "he_normal": He,
+    "lecun_uniform": partial(LeCun, "uniform"),
+    "lecun_normal": LeCun,
+    "normal": Normal,
+    "orthogonal": Orthogonal,
+}
+
+
+def initialize(parameters: Parameters, initializer: Initializer, scale: float, rng: np.random.Generator) -> None:
+    """Fill the weights with `scale` times a draw, and the biases with zeros.
+
+    `W2` comes first and `W1` piece by piece, so that nets with different numbers of pieces share their first draws.
+    """
+    n0, n1, n2, n_pieces = parameters.sizes
+    parameters.theta[:] = 0
+    parameters.W2[...] = scale * initializer.draw(rng, n1, n2)
+    for piece in range(n_pieces):
+        parameters.W1[:, piece * n1 : (piece + 1) * n1] = scale * initializer.draw(rng, n0, n1)

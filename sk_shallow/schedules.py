@@ -1,0 +1,164 @@
+"""Learning-rate schedules, and `SCHEDULES`, the table of their names."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from math import cos, pi
+from numbers import Real
+
+from sk_shallow._compat import Interval
+from sk_shallow._component import Component
+
+__all__ = ["SCHEDULES", "Adaptive", "Clock", "Constant", "Cosine", "InverseScaling", "OneCycle", "Schedule"]
+
+
+@dataclass
+class Clock:
+    """How far training has come.
+
+    Attributes
+    ----------
+    samples : int
+        Rows seen in complete epochs, repeats counted.
+    progress : float
+        Steps taken over steps planned, in [0, 1], in the present call of `fit`.
+    plateaus : int
+        How often the loss has stopped improving.
+    """
+
+    samples: int = 0
+    progress: float = 0.0
+    plateaus: int = 0
+
+
+class Schedule(Component):
+    """The learning rate of each step, as a function of the initial one and of the clock.
+
+    Attributes
+    ----------
+    needs_length : bool
+        Whether the number of epochs must be known in advance; such a schedule ends near zero by itself.
+    """
+
+    needs_length: bool = False
+
+    @abstractmethod
+    def rate(self, learning_rate_init: float, clock: Clock) -> float:
+        """Return the learning rate of the next step."""
+
+    def stops(self, learning_rate_init: float, clock: Clock) -> bool:
+        """Say whether training should stop at a plateau, where the loss has stopped improving."""
+        return True
+
+
+class Constant(Schedule):
+    """The initial learning rate throughout."""
+
+    def rate(self, learning_rate_init: float, clock: Clock) -> float:
+        """Return ``learning_rate_init``."""
+        return learning_rate_init
+
+
+class InverseScaling(Schedule):
+    """``learning_rate_init / (t + 1) ** power_t``, t the rows seen in complete epochs, as in `MLPClassifier`.
+
+    Parameters
+    ----------
+    power_t : float in [0, inf), default=0.5
+        The exponent. With t counted in rows, the second epoch of 1,000 rows runs at 1/32 of the initial rate.
+    """
+
+    _parameter_constraints = {"power_t": [Interval(Real, 0, None, closed="left")]}
+
+    def __init__(self, power_t: float = 0.5) -> None:
+        self.power_t = power_t
+
+    def rate(self, learning_rate_init: float, clock: Clock) -> float:
+        """Return ``learning_rate_init / (t + 1) ** power_t``."""
+        return learning_rate_init / (clock.samples + 1) ** self.power_t
+
+
+class Adaptive(Schedule):
+    """The initial learning rate, divided at each plateau; training stops at the plateau that finds it at `minimum`.
+
+    Parameters
+    ----------
+    factor : float in (1, inf), default=5.0
+        What the rate is divided by at a plateau: `n_iter_no_change` epochs without an improvement of `tol`.
+    minimum : float in (0, inf), default=1e-6
+        A rate that is not divided any more.
+    """
+
+    _parameter_constraints = {
+        "factor": [Interval(Real, 1, None, closed="neither")],
+        "minimum": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(self, factor: float = 5.0, minimum: float = 1e-6) -> None:
+        self.factor = factor
+        self.minimum = minimum
+
+    def rate(self, learning_rate_init: float, clock: Clock) -> float:
+        """Return ``learning_rate_init / factor ** plateaus``."""
+        return learning_rate_init / self.factor**clock.plateaus
+
+    def stops(self, learning_rate_init: float, clock: Clock) -> bool:
+        """Say whether training should stop at a plateau, where the loss has stopped improving."""
+        return self.rate(learning_rate_init, clock) <= self.minimum
+
+
+class Cosine(Schedule):
+    """Half a cosine from the initial learning rate to zero: ``learning_rate_init (1 + cos(pi progress)) / 2``.
+
+    References
+    ----------
+    Loshchilov, Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR, 2017.
+    """
+
+    needs_length = True
+
+    def rate(self, learning_rate_init: float, clock: Clock) -> float:
+        """Return ``learning_rate_init (1 + cos(pi progress)) / 2``."""
+        return learning_rate_init * (1 + cos(pi * clock.progress)) / 2
+
+
+class OneCycle(Schedule):
+    """From a fraction of `learning_rate_init` up to it, then down to zero, each way along half a cosine.
+
+    Parameters
+    ----------
+    warmup : float in (0, 1), default=0.3
+        Share of the steps on the way up.
+    start : float in (0, 1], default=0.04
+        First learning rate, as a fraction of `learning_rate_init`.
+
+    References
+    ----------
+    Smith, Topin, "Super-convergence: very fast training of neural networks using large learning rates", 2019.
+    """
+
+    needs_length = True
+
+    _parameter_constraints = {
+        "warmup": [Interval(Real, 0, 1, closed="neither")],
+        "start": [Interval(Real, 0, 1, closed="right")],
+    }
+
+    def __init__(self, warmup: float = 0.3, start: float = 0.04) -> None:
+        self.warmup = warmup
+        self.start = start
+
+    def rate(self, learning_rate_init: float, clock: Clock) -> float:
+        """Return the rate on the way up or down."""
+        up, down = clock.progress / self.warmup, (clock.progress - self.warmup) / (1 - self.warmup)
+        if up < 1:
+            return learning_rate_init * (self.start + (1 - self.start) * (1 - cos(pi * up)) / 2)
+        return learning_rate_init * (1 + cos(pi * down)) / 2
+
+
+SCHEDULES: dict[str, type[Schedule]] = {
+    "constant": Constant,
+    "invscaling": InverseScaling,
+    "adaptive": Adaptive,
+    "cosine": Cosine,
+    "one_cycle": OneCycle,
+}

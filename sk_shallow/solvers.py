@@ -1,0 +1,332 @@
+"""Solvers, and `SOLVERS`, the table of their names.
+
+The first-order ones share one loop, `FirstOrderSolver.minimize`, and differ by their update rule alone. All of them
+read the objective through ``network.value_and_gradient`` and report each epoch to the monitor.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from scipy.optimize import OptimizeResult, minimize
+from sklearn.utils import gen_batches
+
+from sk_shallow._compat import Interval
+from sk_shallow._component import Component
+from sk_shallow._monitor import Monitor
+from sk_shallow._network import Network, Rows
+from sk_shallow.schedules import Clock, Schedule
+
+__all__ = ["LBFGS", "SGD", "SOLVERS", "Adam", "FirstOrderSolver", "GradientDescent", "Plan", "Solver", "TrainingState"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the user wants of a fit, as far as a solver is concerned.
+
+    Attributes
+    ----------
+    max_iter : int
+        Epochs at most; for L-BFGS, iterations.
+    tol : float
+        For a solver with a stopping rule of its own.
+    schedule : Schedule
+    learning_rate_init : float
+    batch_size : int
+        Rows of a mini-batch, at most the number of rows there are.
+    shuffle : bool
+        Whether each epoch takes the rows in a new order.
+    """
+
+    max_iter: int
+    tol: float
+    schedule: Schedule
+    learning_rate_init: float
+    batch_size: int
+    shuffle: bool
+
+
+@dataclass
+class TrainingState:
+    """All that a later call needs in order to go on as if there had been no break.
+
+    Attributes
+    ----------
+    seed : int
+        Where all randomness comes from.
+    clock : Clock
+        How far training has come.
+    moments : dict
+        The memory of the update rule.
+    best, stale : float and int
+        Of the monitor.
+    rng : numpy.random.Generator
+        Draws orders of rows and dropout masks. The initial weights have a generator of their own, so that nets with
+        different numbers of weights see their rows in the same order.
+    """
+
+    seed: int
+    clock: Clock = field(default_factory=Clock)
+    moments: dict[str, Any] = field(default_factory=dict)
+    best: float = np.inf
+    stale: int = 0
+
+    def __post_init__(self) -> None:
+        self.rng = np.random.default_rng([self.seed, 1])
+
+    def initial_rng(self) -> np.random.Generator:
+        """Return the generator of the initial weights."""
+        return np.random.default_rng([self.seed, 0])
+
+
+class Solver(Component):
+    """Minimizes the objective of a network.
+
+    Attributes
+    ----------
+    full_batch : bool
+        Whether every step needs all rows; `partial_fit` is then not there.
+    learning_rate : float
+        Initial learning rate where the user gives none.
+    dtype : dtype or None
+        What it must work in; None takes that of the data.
+    patience_applies : bool
+        Whether a plateau of the training loss ends the fit.
+    """
+
+    full_batch: bool = False
+    learning_rate: float = 1.0
+    dtype: Any = None
+    patience_applies: bool = True
+
+    @abstractmethod
+    def minimize(self, network: Network, monitor: Monitor, plan: Plan, state: TrainingState) -> str | None:
+        """Change ``network.parameters`` until the monitor, the plan or convergence ends it.
+
+        Returns
+        -------
+        unfinished : str or None
+            What has ended it before it converged, for a warning; None if it has converged.
+        """
+
+
+class FirstOrderSolver(Solver):
+    """Steps along the gradient: a subclass gives the rule of one step, `update`."""
+
+    @abstractmethod
+    def start(self, theta: np.ndarray) -> dict[str, Any]:
+        """Return the memory of the rule before the first step."""
+
+    @abstractmethod
+    def update(self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, Any], learning_rate: float) -> None:
+        """Take one step: change `theta` and `moments` in place."""
+
+    def minimize(self, network: Network, monitor: Monitor, plan: Plan, state: TrainingState) -> str | None:
+        """Permute, take a batch, find its gradient, step."""
+        m, clock = network.n_samples, state.clock
+        theta, grad = network.parameters.theta, network.gradient.theta
+        fresh = self.start(theta)
+        if _form(state.moments) != _form(fresh):  # the first call, or the last one had another rule or dtype
+            state.moments = fresh
+        for _ in range(plan.max_iter):
+            total = 0.0
+            for rows, size in self._batches(m, plan, state.rng):
+                total += size * network.value_and_gradient(rows, state.rng)
+                rate = plan.schedule.rate(plan.learning_rate_init, clock)
+                self.update(theta, grad, state.moments, rate)
+                clock.progress += size / (m * plan.max_iter)
+            clock.samples += m
+            if monitor.epoch_end(total / m):
+                if monitor.diverged or plan.schedule.stops(plan.learning_rate_init, clock):
+                    return None
+                clock.plateaus += 1
+                monitor.stale = 0
+        return None if plan.schedule.needs_length else f"max_iter={plan.max_iter} epochs"
+
+    def _batches(self, m: int, plan: Plan, rng: np.random.Generator) -> Iterator[tuple[Rows, int]]:
+        if self.full_batch or plan.batch_size >= m:
+            yield slice(None), m
+            return
+        order = rng.permutation(m) if plan.shuffle else None
+        for batch in gen_batches(m, plan.batch_size):
+            yield (batch if order is None else order[batch]), batch.stop - batch.start
+
+
+class GradientDescent(FirstOrderSolver):
+    """Full-batch gradient descent: ``theta := theta - learning_rate * grad`` until it converges."""
+
+    full_batch = True
+    learning_rate = 0.1
+
+    def start(self, theta: np.ndarray) -> dict[str, Any]:
+        """Return nothing: the rule has no memory."""
+        return {}
+
+    def update(self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, Any], learning_rate: float) -> None:
+        """Take one step: change `theta` in place."""
+        theta -= learning_rate * grad
+
+
+class SGD(FirstOrderSolver):
+    """Stochastic gradient descent with momentum: ``v := momentum * v - learning_rate * grad``, ``theta := theta + v``.
+
+    Parameters
+    ----------
+    momentum : float in [0, 1), default=0.9
+        Share of the last step that is taken again.
+    nesterov : bool, default=True
+        Whether to step to ``theta + momentum * v - learning_rate * grad`` instead, v already updated.
+
+    References
+    ----------
+    Sutskever, Martens, Dahl, Hinton, "On the importance of initialization and momentum in deep learning", ICML, 2013.
+    """
+
+    learning_rate = 0.01
+
+    _parameter_constraints = {"momentum": [Interval(Real, 0, 1, closed="left")], "nesterov": ["boolean"]}
+
+    def __init__(self, momentum: float = 0.9, nesterov: bool = True) -> None:
+        self.momentum = momentum
+        self.nesterov = nesterov
+
+    def start(self, theta: np.ndarray) -> dict[str, Any]:
+        """Return ``v = 0``."""
+        return {"v": np.zeros_like(theta)}
+
+    def update(self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, Any], learning_rate: float) -> None:
+        """Take one step: change `theta` and `moments` in place."""
+        v, momentum = moments["v"], float(self.momentum)
+        step = learning_rate * grad
+        v *= momentum
+        v -= step
+        if self.nesterov:
+            theta += momentum * v
+            theta -= step
+        else:
+            theta += v
+
+
+class Adam(FirstOrderSolver):
+    """Adam, algorithm 1 of its paper, with the letters used there.
+
+    ``m := beta_1 m + (1 - beta_1) g``, ``v := beta_2 v + (1 - beta_2) g^2``,
+    ``theta := theta - learning_rate (m / (1 - beta_1^t)) / (sqrt(v / (1 - beta_2^t)) + epsilon)``.
+
+    Parameters
+    ----------
+    beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
+        Decay of the first and second moment.
+    epsilon : float in (0, inf), default=1e-8
+        Keeps the division finite.
+
+    References
+    ----------
+    Kingma, Ba, "Adam: a method for stochastic optimization", ICLR, 2015.
+    """
+
+    learning_rate = 0.001
+
+    _parameter_constraints = {
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8) -> None:
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def start(self, theta: np.ndarray) -> dict[str, Any]:
+        """Return ``t = 0``, ``m = v = 0``."""
+        return {"t": 0, "m": np.zeros_like(theta), "v": np.zeros_like(theta)}
+
+    def update(self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, Any], learning_rate: float) -> None:
+        """Take one step: change `theta` and `moments` in place."""
+        m, v, beta_1, beta_2 = moments["m"], moments["v"], float(self.beta_1), float(self.beta_2)
+        moments["t"] += 1
+        m += (1 - beta_1) * (grad - m)
+        v += (1 - beta_2) * (grad * grad - v)
+        step = v / (1 - beta_2 ** moments["t"])
+        np.sqrt(step, out=step)
+        step += float(self.epsilon)
+        np.divide(m, step, out=step)
+        step *= learning_rate / (1 - beta_1 ** moments["t"])
+        theta -= step
+
+
+class LBFGS(Solver):
+    """Limited-memory BFGS, SciPy's, in float64 whatever the dtype of the data.
+
+    It stops when the largest element of the gradient is below `tol`. `learning_rate`, `learning_rate_init`,
+    `batch_size` and `shuffle` mean nothing to it, so that one grid can mix solvers.
+
+    Parameters
+    ----------
+    history : int in [1, inf), default=20
+        Number of past steps from which the curvature is estimated.
+    max_fun : int in [1, inf), default=15000
+        Evaluations of the objective at most.
+
+    References
+    ----------
+    Zhu, Byrd, Lu, Nocedal, "Algorithm 778: L-BFGS-B", ACM Transactions on Mathematical Software, 1997.
+    """
+
+    full_batch = True
+    dtype = np.float64
+    patience_applies = False
+
+    _parameter_constraints = {
+        "history": [Interval(Integral, 1, None, closed="left")],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(self, history: int = 20, max_fun: int = 15000) -> None:
+        self.history = history
+        self.max_fun = max_fun
+
+    def minimize(self, network: Network, monitor: Monitor, plan: Plan, state: TrainingState) -> str | None:
+        """Hand the objective to SciPy, and each iteration's loss to the monitor."""
+        theta = network.parameters.theta
+
+        def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
+            theta[:] = x  # SciPy owns x and what it is given: copy in, copy out
+            return network.value_and_gradient(), network.gradient.theta.copy()
+
+        def report(intermediate_result: OptimizeResult) -> None:
+            theta[:] = intermediate_result.x
+            if monitor.epoch_end(float(intermediate_result.fun)):
+                raise StopIteration  # SciPy's way to say so
+
+        options = {"maxiter": plan.max_iter, "maxfun": self.max_fun, "maxcor": self.history, "gtol": plan.tol}
+        options["ftol"] = 64 * np.finfo(np.float64).eps
+        result = minimize(objective, theta.copy(), jac=True, method="L-BFGS-B", callback=report, options=options)
+        theta[:] = result.x
+        if not monitor.losses:  # converged where it started
+            monitor.epoch_end(float(result.fun))
+        return None if result.success or monitor.stopped else _reason(result, plan, self.max_fun)
+
+
+def _reason(result: OptimizeResult, plan: Plan, max_fun: int) -> str:
+    if result.nit >= plan.max_iter:
+        return f"max_iter={plan.max_iter} iterations"
+    if result.nfev >= max_fun:
+        return f"max_fun={max_fun} evaluations"
+    return f"SciPy ({result.message})"
+
+
+def _form(moments: dict[str, Any]) -> dict[str, Any]:
+    return {name: (np.shape(moment), np.result_type(moment)) for name, moment in moments.items()}
+
+
+SOLVERS: dict[str, type[Solver]] = {
+    "gd": GradientDescent,
+    "sgd": SGD,
+    "adam": Adam,
+    "lbfgs": LBFGS,
+}
