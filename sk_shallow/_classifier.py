@@ -52,7 +52,125 @@ def _has_partial_fit(estimator):
 
 
 class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
-    """A neural network with one hidden layer."""
+    """A classifier with one hidden layer, whose activation, size and initial weights are parameters.
+
+    It minimizes, in nats per sample,
+
+    ``J = 1/sum(w) sum_i w_i L(y_i, o(g(x_i W1 + b1) W2 + b2)) + alpha/2 (|W1|^2 + |W2|^2)``
+
+    with g the activation, o the sigmoid (two classes, or several labels per row) or the softmax (more classes), L
+    the log loss and w the sample weights times the class weights. Features should be scaled: put a `StandardScaler`
+    in front. Where `sklearn.neural_network.MLPClassifier` has a parameter of the same name, it means the same, except
+    `alpha`: the penalty belongs to the mean loss here, and `MLPClassifier` divides its own by the number of rows of a
+    batch.
+
+    Parameters
+    ----------
+    hidden_size : int in [1, inf), default=100
+        Number of hidden units.
+    activation : str, Activation or tuple of two callables, default="relu"
+        One of "identity", "sigmoid" (or "logistic"), "tanh", "relu", "leaky_relu", "elu", "maxout", "softplus", "selu",
+        "gelu", "silu" (or "swish") and "mish"; an object such as ``LeakyReLU(negative_slope=0.1)`` or one's own; or a
+        function of z and its derivative. A derivative from outside the package is held against finite differences.
+    init : str or Initializer, default="auto"
+        Scheme of the initial weights: "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform",
+        "lecun_normal", "normal", "orthogonal" or an object. "auto" takes what goes with the activation: He for the relu
+        family, LeCun for selu, Glorot for sigmoid, and half of it for tanh, identity and maxout. Biases start at zero.
+    init_scale : float in [0, inf), default=1.0
+        What the draw is multiplied by. 0 leaves all hidden units equal for ever.
+    solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
+        "gd" is full-batch gradient descent; "sgd" has momentum. ``SGD(momentum=0.8)`` and its like set the rest.
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine", "one_cycle"} or Schedule, default="constant"
+        Schedule of the learning rate. Unused by "lbfgs".
+    learning_rate_init : float in (0, inf) or None, default=None
+        Initial learning rate (of "one_cycle", the largest); None takes the solver's own: 0.001 for "adam", 0.01 for
+        "sgd", 0.1 for "gd". Unused by "lbfgs".
+    batch_size : int in [1, inf) or "auto", default="auto"
+        Rows of a mini-batch; "auto" is 200, or all where there are fewer. Unused by "gd" and "lbfgs".
+    max_iter : int in [1, inf), default=200
+        Epochs at most; for "lbfgs", iterations.
+    tol : float in [0, inf), default=1e-4
+        Least improvement of an epoch, in nats per sample or in units of the validation score; for "lbfgs" also the
+        largest element of the gradient at which it stops.
+    n_iter_no_change : int in [1, inf), default=10
+        Epochs without such an improvement that are tolerated. "lbfgs" uses it with `early_stopping` only.
+    shuffle : bool, default=True
+        Whether each epoch takes the rows in a new order. Unused by "gd" and "lbfgs".
+    alpha : float in [0, inf), default=1e-4
+        Strength of the penalty.
+    dropout : float in [0, 1), default=0.0
+        Probability with which a hidden activation is dropped in training. Not with "lbfgs".
+    early_stopping : bool, default=False
+        Whether to keep some rows apart, stop when the score on them has stopped improving, and return the weights of
+        the epoch of the best one.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the rows kept apart, with the class frequencies of the whole (drawn at random if multilabel). Unused
+        without `early_stopping`, and where `fit` is given `X_val`.
+    scoring : str or callable, default="loss"
+        The score: minus the log loss, the name of a scikit-learn scorer, or ``scorer(estimator, X, y)``, which is given
+        `sample_weight` too where there are weights. Unused without `early_stopping`.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, multiplied with the sample weights, also in the validation score. "balanced" gives every
+        class the same share of the sum. Multilabel targets can be "balanced" only: each label's presence and absence.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last weights, with the optimizer as it was, for up to `max_iter` more epochs.
+    verbose : int or bool, default=0
+        Whether to print the loss of every epoch, and the validation score.
+    random_state : int, RandomState instance or None, default=None
+        Source of initial weights, orders of rows, held-out rows and dropout. The same int gives the same net, bit by
+        bit, on one machine; another BLAS or number of its threads can change the last bits.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels in order; column numbers if multilabel.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where all are strings.
+    coefs_ : list of two ndarrays of shape (n_features_in_, n_pieces * hidden_size) and (hidden_size, n_outputs_)
+        W1 and W2, of the dtype of the training data. n_pieces is 1 but for maxout.
+    intercepts_ : list of two ndarrays of shape (n_pieces * hidden_size,) and (n_outputs_,)
+        b1 and b2.
+    n_iter_ : int
+        Epochs (iterations) of the last call of `fit` or `partial_fit`.
+    loss_curve_ : list of float
+        J of every epoch, averaged while the weights change; goes on with `warm_start` and `partial_fit`.
+    loss_, best_loss_ : float
+        Last and least element of `loss_curve_`.
+    validation_scores_ : list of float or None
+        Validation score after every epoch, greater is better; None without `early_stopping`.
+    best_validation_score_ : float or None
+        The greatest of them, that of the weights returned.
+    n_outputs_ : int
+        1 for two classes; otherwise the number of classes or labels.
+    out_activation_ : {"logistic", "softmax"}
+        The function o.
+
+    See Also
+    --------
+    sklearn.neural_network.MLPClassifier : More layers, four activations.
+    sk_shallow.check_gradient : Hold back-propagation against finite differences.
+
+    References
+    ----------
+    Rumelhart, Hinton, Williams, "Learning representations by back-propagating errors", Nature 323, 1986.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sk_shallow import ShallowNetClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> net = make_pipeline(StandardScaler(), ShallowNetClassifier(solver="lbfgs", alpha=0.01, random_state=0))
+    >>> net.fit(X, y).score(X, y)
+    0.98...
+    >>> search = GridSearchCV(net, {"shallownetclassifier__activation": ["tanh", "relu", "maxout"]}).fit(X, y)
+    >>> bool(search.best_score_ > 0.95)
+    True
+    """
 
     _parameter_constraints = {
         "hidden_size": [Interval(Integral, 1, None, closed="left")],
@@ -370,11 +488,11 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         )
 
     def _monitor(self, parameters, solver, score, state):
-        patience = self.n_iter_no_change if solver.patience_applies or score else np.inf
         return Monitor(
             parameters,
             tol=float(self.tol),
-            n_iter_no_change=patience,
+            n_iter_no_change=self.n_iter_no_change,
+            stops=solver.patience_applies or score is not None,
             score=score,
             verbose=bool(self.verbose),
             best=state.best,

@@ -48,6 +48,6 @@ def from_name(table: Mapping[str, Callable[[], C]], value: str | C) -> C:
     return component
 
 
-def name_or_instance(table: Mapping[str, Callable[[], C]], base: type[C]) -> list[Any]:
+def name_or_instance(table: Mapping[str, Any], base: type) -> list[Any]:
     """Return the constraint of a parameter that takes a name of `table` or an instance of `base`."""
     return [StrOptions(set(table)), base]

@@ -54,8 +54,8 @@ class Data(NamedTuple):
         mean = self.w.mean(dtype=np.float64)
         if not mean > 0:
             raise ValueError(
-                f"sample_weight times class_weight must be positive for at least one row. It is zero for all {len(self.w)} "
-                "rows of the training or of the validation set."
+                f"sample_weight times class_weight must be positive for at least one row. It is zero for all "
+                f"{len(self.w)} rows of the training or of the validation set."
             )
         return self._replace(w=(self.w / mean).astype(self.w.dtype))
 

@@ -1,7 +1,9 @@
 """How a fit is judged at its end: which weights it returns, and what the user is told if it has gone wrong."""
 
+from typing import Any
+
 import numpy as np
-from scipy.sparse import issparse, spmatrix
+from scipy.sparse import issparse
 
 from sk_shallow._monitor import Monitor
 from sk_shallow._network import Network
@@ -11,7 +13,7 @@ from sk_shallow.solvers import Plan, Solver
 UNSCALED = 10.0
 
 
-def unscaled_features(X: np.ndarray | spmatrix, names: np.ndarray | None) -> str:
+def unscaled_features(X: Any, names: np.ndarray | None) -> str:
     """Return the names of the features whose root mean square is above `UNSCALED`, the largest first, as a phrase."""
     mean_square = np.asarray((X.multiply(X) if issparse(X) else np.square(X)).mean(axis=0, dtype=np.float64)).ravel()
     large = np.flatnonzero(mean_square > UNSCALED**2)
@@ -53,7 +55,7 @@ def conclude(
     else:
         loss, bound = network.loss(), network.loss_of_frequencies() + monitor.tol
     diverged = monitor.diverged or not loss <= bound
-    if monitor.scores or monitor.diverged or not incremental and (diverged or limit is None):
+    if monitor.scores or monitor.diverged or (not incremental and (diverged or limit is None)):
         keep_best(network, monitor)
     if diverged:
         return _divergence(network, monitor, solver, plan, loss, bound, names)
@@ -83,18 +85,18 @@ def _divergence(
         causes.append(f"learning_rate_init={plan.learning_rate_init:g} is too high")
     return (
         f"The fit {'is still worse than a constant' if still_falling else 'has diverged'}: its loss has ended "
-        f"{'not finite' if monitor.diverged else f'at {loss:.4g} nats per sample'}, and may be {bound:.4g} at most (that "
-        f"of always predicting the class frequencies). Likely causes: {'; '.join(causes) or 'init_scale is too high'}. "
-        "The best weights so far are kept."
+        f"{'not finite' if monitor.diverged else f'at {loss:.4g} nats per sample'}, and may be {bound:.4g} at most "
+        "(that of always predicting the class frequencies). Likely causes: "
+        f"{'; '.join(causes) or 'init_scale is too high'}. The best weights so far are kept."
     )
 
 
 def _unfinished(monitor: Monitor, plan: Plan, limit: str, solver: Solver) -> str:
-    watched, what = (monitor.scores, "validation score") if monitor.scores else (monitor.losses, "training loss")
-    n_epochs = int(min(monitor.n_iter_no_change, 10))
-    first = max(0, len(watched) - 1 - n_epochs)
+    what = "validation score" if monitor.scores else "training loss"
+    before, after = monitor.recent_change()
+    rate = f", learning_rate_init={plan.learning_rate_init:g}" if solver.patience_applies else ""
     return (
-        f"{limit} ended the fit while it was still improving: from epoch {first + 1} to {len(watched)} the {what} went "
-        f"from {watched[first]:.6g} to {watched[-1]:.6g} (tol={plan.tol:g}). Raise the limit"
-        f"{f', learning_rate_init={plan.learning_rate_init:g}' if solver.patience_applies else ''} or tol."
+        f"{limit} ended the fit while it was still improving: the best {what} was {before:.6g} before the last "
+        f"{min(len(monitor.losses) - 1, monitor.n_iter_no_change)} and is {after:.6g} now (tol={monitor.tol:g}). Raise the "
+        f"limit{rate} or tol."
     )

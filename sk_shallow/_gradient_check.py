@@ -11,8 +11,8 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, step
     """Return the relative error of the gradient of a net's objective, per block of parameters.
 
     For each block, the derivative of the objective along random unit directions v of the block, ``a = dJ . v``, is
-    compared with ``n = (J(theta + step v) - J(theta - step v)) / (2 step)``. The whole objective takes part: activation,
-    loss, class and sample weights, penalty and dropout (with one mask for all evaluations). Everything is computed in
+    compared with ``n = (J(theta + step v) - J(theta - step v)) / (2 step)``. The whole objective takes part:
+    activation, loss, class and sample weights, penalty and dropout (one mask for all evaluations). Everything is in
     float64, at the initial weights of the estimator plus noise of standard deviation 0.1, so that no block is zero.
 
     Parameters

@@ -49,7 +49,6 @@ class SigmoidHead(Head):
 
     @staticmethod
     def loss_and_residual(Z2: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the loss of each row, (m,), and `A2 - Y`, (m, n2); may overwrite `Z2`."""
         loss = (np.maximum(Z2, 0) + np.log1p(np.exp(-np.abs(Z2))) - Y * Z2).sum(axis=1)
         residual = expit(Z2, out=Z2)
         residual -= Y
@@ -57,18 +56,15 @@ class SigmoidHead(Head):
 
     @staticmethod
     def probabilities(Z2: np.ndarray) -> np.ndarray:
-        """Return `A2 = o(Z2)`, rounded into the open interval (0, 1): no finite logit has a probability of 0 or 1."""
         limits = np.finfo(Z2.dtype)
         return np.clip(expit(Z2), limits.tiny, 1 - limits.epsneg)
 
     @staticmethod
     def log_probabilities(Z2: np.ndarray) -> np.ndarray:
-        """Return `log(A2)`, finite wherever `Z2` is."""
         return log_expit(Z2)
 
     @staticmethod
     def entropy(frequencies: np.ndarray) -> float:
-        """Return the loss of always predicting `frequencies`, (n2,), on the rows they were counted on."""
         return float((entr(frequencies) + entr(1 - frequencies)).sum())
 
 
@@ -82,7 +78,6 @@ class SoftmaxHead(Head):
 
     @staticmethod
     def loss_and_residual(Z2: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the loss of each row, (m,), and `A2 - Y`, (m, n2); may overwrite `Z2`."""
         # scipy.special.logsumexp takes four times as long at (200, 10).
         Z2 -= Z2.max(axis=1, keepdims=True)
         chosen = np.einsum("ij,ij->i", Y, Z2)
@@ -94,15 +89,12 @@ class SoftmaxHead(Head):
 
     @staticmethod
     def probabilities(Z2: np.ndarray) -> np.ndarray:
-        """Return `A2 = o(Z2)`."""
         return softmax(Z2, axis=1)
 
     @staticmethod
     def log_probabilities(Z2: np.ndarray) -> np.ndarray:
-        """Return `log(A2)`, finite wherever `Z2` is."""
         return log_softmax(Z2, axis=1)
 
     @staticmethod
     def entropy(frequencies: np.ndarray) -> float:
-        """Return the loss of always predicting `frequencies`, (n2,), on the rows they were counted on."""
         return float(entr(frequencies).sum())

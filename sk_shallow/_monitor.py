@@ -20,8 +20,10 @@ class Monitor:
         The ones that the solver steps on.
     tol : float
         Least improvement that counts, in nats per sample or in units of the score.
-    n_iter_no_change : int or float
-        Epochs without improvement that are tolerated; infinite for a solver with a stopping rule of its own.
+    n_iter_no_change : int
+        Epochs without improvement that are tolerated.
+    stops : bool
+        Whether a plateau ends the fit; not so for a solver with a stopping rule of its own.
     score : callable or None, default=None
         Returns the validation score of the present parameters, greater is better.
     verbose : bool, default=False
@@ -53,7 +55,8 @@ class Monitor:
         parameters: Parameters,
         *,
         tol: float,
-        n_iter_no_change: float,
+        n_iter_no_change: int,
+        stops: bool = True,
         score: Callable[[], float] | None = None,
         verbose: bool = False,
         best: float = np.inf,
@@ -62,6 +65,7 @@ class Monitor:
         self.theta = parameters.theta
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
+        self.stops = stops
         self.score = score
         self.verbose = verbose
         self.losses: list[float] = []
@@ -91,12 +95,19 @@ class Monitor:
         self._print(f"Iteration {len(self.losses)}, loss = {self.losses[-1]:.8f}")
         if not self.diverged:
             self._watch(loss)
-        self.stopped = self.diverged or self.stale > self.n_iter_no_change
+        self.stopped = self.diverged or (self.stops and self.stale > self.n_iter_no_change)
         return self.stopped
 
+    def recent_change(self) -> tuple[float, float]:
+        """Return the best loss (or score) before the last `n_iter_no_change` epochs, and the best one since."""
+        values, best = (self.scores, max) if self.scores else (self.losses, min)
+        first = max(1, len(values) - self.n_iter_no_change)
+        return best(values[:first]), best(values)
+
     def still_improves(self) -> bool:
-        """Say whether the last `n_iter_no_change` epochs have brought an improvement."""
-        return self.stale < self.n_iter_no_change
+        """Say whether the last `n_iter_no_change` epochs have brought an improvement of `tol`; one epoch always has."""
+        before, after = self.recent_change()
+        return len(self.losses) == 1 or abs(after - before) > self.tol
 
     def _watch(self, loss: float) -> None:
         if self.score is None:
@@ -116,8 +127,8 @@ class Monitor:
     def _checked_score(self, score: float) -> float:
         if not np.isfinite(score):
             raise ValueError(
-                f"The validation score of epoch {len(self.losses)} is {score}, and early stopping needs a number. Choose "
-                "a `scoring` that is defined on the validation set, or a larger validation set."
+                f"The validation score of epoch {len(self.losses)} is {score}, and early stopping needs a number. "
+                "Choose a `scoring` that is defined on the validation set, or a larger validation set."
             )
         return float(score)
 

@@ -72,7 +72,6 @@ class _SingleLabelTargets(Targets):
     """One label per row."""
 
     def check(self, y: np.ndarray) -> None:
-        """Raise ValueError, in words, where `y` does not belong to this problem."""
         if y.ndim > 1:
             raise ValueError(
                 f"y must hold one label per row, of the classes {self.classes.tolist()}. Got shape {y.shape}."
@@ -80,24 +79,21 @@ class _SingleLabelTargets(Targets):
         unseen = np.setdiff1d(y, self.classes)
         if unseen.size:
             raise ValueError(
-                f"y must hold the classes {self.classes.tolist()}. Got {unseen.tolist()} besides. Declare every class at "
-                "the first call of partial_fit, or fit anew."
+                f"y must hold the classes {self.classes.tolist()}. Got {unseen.tolist()} besides. Declare every "
+                "class at the first call of partial_fit, or fit anew."
             )
 
     def encode(self, y: np.ndarray, dtype: Any) -> np.ndarray:
-        """Return `Y`, (m, n2), in {0, 1}: a column per class, of a binary problem that of the second one."""
         Y = np.zeros((len(y), len(self.classes)), dtype=dtype)
         Y[np.arange(len(y)), self._codes(y)] = 1
         return np.ascontiguousarray(Y[:, -self.n_outputs :])
 
     def class_weights(self, class_weight: Any, y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
-        """Return the weight of each class, (n_classes,); "balanced" counts every row with its sample weight `w`."""
         if class_weight == "balanced":
             return _balanced(self._codes(y), len(self.classes), w)
         return compute_class_weight(class_weight, classes=self.classes, y=y)
 
     def row_weights(self, class_weights: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return the class weight of each row, (m,)."""
         return class_weights[self._codes(y)]
 
     def _codes(self, y: np.ndarray) -> np.ndarray:
@@ -114,19 +110,15 @@ class BinaryTargets(_SingleLabelTargets):
         self.n_outputs = 1
 
     def labels(self, Z2: np.ndarray) -> np.ndarray:
-        """Return the second class where the logit is positive."""
         return self.classes[(Z2[:, 0] > 0).astype(int)]
 
     def decision(self, Z2: np.ndarray) -> np.ndarray:
-        """Return the logit, (m,)."""
         return Z2[:, 0]
 
     def probabilities(self, Z2: np.ndarray) -> np.ndarray:
-        """Return the probability of each class, (m, 2)."""
         return self.head.probabilities(np.hstack([-Z2, Z2]))
 
     def log_probabilities(self, Z2: np.ndarray) -> np.ndarray:
-        """Return the logarithm of `probabilities`, from the logits."""
         return self.head.log_probabilities(np.hstack([-Z2, Z2]))
 
 
@@ -136,7 +128,6 @@ class MulticlassTargets(_SingleLabelTargets):
     head = SoftmaxHead()
 
     def labels(self, Z2: np.ndarray) -> np.ndarray:
-        """Return the class of the largest logit."""
         return self.classes[Z2.argmax(axis=1)]
 
 
@@ -147,7 +138,6 @@ class MultilabelTargets(Targets):
     stratified = False
 
     def check(self, y: np.ndarray) -> None:
-        """Raise ValueError, in words, where `y` does not belong to this problem."""
         if y.ndim != 2 or y.shape[1] != self.n_outputs or not np.isin(y, (0, 1)).all():
             raise ValueError(
                 f"y must be an array of zeros and ones of shape (n_samples, {self.n_outputs}), a column per label. Got "
@@ -155,11 +145,9 @@ class MultilabelTargets(Targets):
             )
 
     def encode(self, y: np.ndarray, dtype: Any) -> np.ndarray:
-        """Return `Y`, (m, n2), in {0, 1}."""
         return np.ascontiguousarray(y, dtype=dtype)
 
     def class_weights(self, class_weight: Any, y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
-        """Return the weight of each label's absence and presence, (n2, 2)."""
         if class_weight != "balanced":
             raise ValueError(
                 f"class_weight must be 'balanced' or None for multilabel targets. Got {class_weight!r}. Give "
@@ -168,11 +156,9 @@ class MultilabelTargets(Targets):
         return np.stack([_balanced(column, 2, w) for column in y.astype(int).T])
 
     def row_weights(self, class_weights: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return the product over the labels, (m,), as scikit-learn's `compute_sample_weight`."""
         return np.prod(class_weights[np.arange(self.n_outputs), y.astype(int)], axis=1)
 
     def labels(self, Z2: np.ndarray) -> np.ndarray:
-        """Return 1 where the logit is positive, (m, n2)."""
         return (Z2 > 0).astype(int)
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "ACTIVATIONS",
     "ELU",
     "GELU",
+    "SELU",
     "Activation",
     "ElementwiseActivation",
     "FunctionActivation",
@@ -28,7 +29,6 @@ __all__ = [
     "Maxout",
     "Mish",
     "ReLU",
-    "SELU",
     "SiLU",
     "Sigmoid",
     "Softplus",
@@ -126,11 +126,9 @@ class ElementwiseActivation(Activation):
         """Return ``g'(z)`` for each element, written in terms of ``a``; must not overwrite `A`."""
 
     def forward(self, Z: np.ndarray) -> tuple[np.ndarray, Any]:
-        """Return the activation, and nothing besides it."""
         return self.value(Z), None
 
     def backward(self, dA: np.ndarray, A: np.ndarray, cache: Any) -> np.ndarray:
-        """Return ``dA * slope(A)``, in the memory of `dA`."""
         dA *= self.slope(A)
         return dA
 
@@ -156,11 +154,9 @@ class Identity(ElementwiseActivation):
     formula = "z"
 
     def value(self, Z: np.ndarray) -> np.ndarray:
-        """Return z."""
         return Z
 
     def slope(self, A: np.ndarray) -> np.ndarray:
-        """Return 1."""
         return np.ones_like(A)
 
 
@@ -172,11 +168,9 @@ class Sigmoid(ElementwiseActivation):
     reference = 'Rumelhart, Hinton, Williams, "Learning representations by back-propagating errors", Nature, 1986'
 
     def value(self, Z: np.ndarray) -> np.ndarray:
-        """Return ``1 / (1 + exp(-z))``."""
         return _sigmoid(Z)
 
     def slope(self, A: np.ndarray) -> np.ndarray:
-        """Return ``a (1 - a)``."""
         return A * (1 - A)
 
 
@@ -189,11 +183,9 @@ class Tanh(ElementwiseActivation):
     reference = 'LeCun, Bottou, Orr, Mueller, "Efficient BackProp", Neural Networks: Tricks of the Trade, 1998'
 
     def value(self, Z: np.ndarray) -> np.ndarray:
-        """Return ``tanh(z)``."""
         return np.tanh(Z, out=Z)
 
     def slope(self, A: np.ndarray) -> np.ndarray:
-        """Return ``1 - a**2``."""
         return 1 - A * A
 
 
@@ -206,11 +198,9 @@ class ReLU(ElementwiseActivation):
     reference = 'Nair, Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML, 2010'
 
     def value(self, Z: np.ndarray) -> np.ndarray:
-        """Return ``max(0, z)``."""
         return np.maximum(Z, 0, out=Z)
 
     def slope(self, A: np.ndarray) -> np.ndarray:
-        """Return 1 where ``a > 0``, else 0."""
         return A > 0
 
 
@@ -234,11 +224,9 @@ class LeakyReLU(ElementwiseActivation):
         self.negative_slope = negative_slope
 
     def value(self, Z: np.ndarray) -> np.ndarray:
-        """Return ``max(c z, z)``."""
         return np.maximum(float(self.negative_slope) * Z, Z, out=Z)
 
     def slope(self, A: np.ndarray) -> np.ndarray:
-        """Return 1 where ``a > 0``, else c."""
         return np.where(A > 0, A.dtype.type(1), A.dtype.type(self.negative_slope))
 
 
@@ -262,11 +250,9 @@ class ELU(ElementwiseActivation):
         self.alpha = alpha
 
     def value(self, Z: np.ndarray) -> np.ndarray:
-        """Return z where ``z > 0``, else ``alpha (exp(z) - 1)``."""
         return np.maximum(Z, 0) + float(self.alpha) * np.expm1(np.minimum(Z, 0))
 
     def slope(self, A: np.ndarray) -> np.ndarray:
-        """Return 1 where ``a > 0``, else ``a + alpha``."""
         return np.where(A > 0, A.dtype.type(1), A + float(self.alpha))
 
 
@@ -281,11 +267,9 @@ class SELU(ElementwiseActivation):
     reference = 'Klambauer, Unterthiner, Mayr, Hochreiter, "Self-normalizing neural networks", NeurIPS, 2017'
 
     def value(self, Z: np.ndarray) -> np.ndarray:
-        """Return ``lambda elu(z; alpha)``."""
         return self.scale * (np.maximum(Z, 0) + self.alpha * np.expm1(np.minimum(Z, 0)))
 
     def slope(self, A: np.ndarray) -> np.ndarray:
-        """Return lambda where ``a > 0``, else ``a + lambda alpha``."""
         return np.where(A > 0, A.dtype.type(self.scale), A + self.scale * self.alpha)
 
 
@@ -298,11 +282,9 @@ class Softplus(ElementwiseActivation):
     reference = 'Dugas, Bengio, Belisle, Nadeau, Garcia, "Second-order functional knowledge", NeurIPS, 2001'
 
     def value(self, Z: np.ndarray) -> np.ndarray:
-        """Return ``log(1 + exp(z))``, as ``max(z, 0) + log(1 + exp(-abs(z)))``."""
         return _softplus(Z)
 
     def slope(self, A: np.ndarray) -> np.ndarray:
-        """Return ``1 - exp(-a)``."""
         return -np.expm1(-A)
 
 
@@ -315,12 +297,10 @@ class GELU(Activation):
     reference = 'Hendrycks, Gimpel, "Gaussian error linear units", arXiv:1606.08415, 2016'
 
     def forward(self, Z: np.ndarray) -> tuple[np.ndarray, Any]:
-        """Return ``z Phi(z)``, and ``(z, Phi(z))``."""
         Phi = ndtr(Z)
         return Z * Phi, (Z, Phi)
 
     def backward(self, dA: np.ndarray, A: np.ndarray, cache: Any) -> np.ndarray:
-        """Return ``dA (Phi(z) + z phi(z))``."""
         Z, Phi = cache
         phi = np.exp(-0.5 * Z * Z) / np.sqrt(2 * np.pi).astype(Z.dtype)
         dA *= Phi + Z * phi
@@ -336,12 +316,10 @@ class SiLU(Activation):
     reference = 'Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units", arXiv:1702.03118, 2017'
 
     def forward(self, Z: np.ndarray) -> tuple[np.ndarray, Any]:
-        """Return ``z s`` with ``s = sigmoid(z)``, and ``s``."""
         S = _sigmoid(Z)
         return np.multiply(Z, S, out=Z), S
 
     def backward(self, dA: np.ndarray, A: np.ndarray, cache: Any) -> np.ndarray:
-        """Return ``dA s (1 + z (1 - s))``, which is ``dA (s + a (1 - s))``."""
         S = cache
         dA *= S + A * (1 - S)
         return dA
@@ -356,13 +334,11 @@ class Mish(Activation):
     reference = 'Misra, "Mish: a self regularized non-monotonic activation function", BMVC, 2020'
 
     def forward(self, Z: np.ndarray) -> tuple[np.ndarray, Any]:
-        """Return ``z t`` with ``t = tanh(s)``, ``s = softplus(z)``, and ``(z, s, t)``."""
         S = _softplus(Z)
         T = np.tanh(S)
         return Z * T, (Z, S, T)
 
     def backward(self, dA: np.ndarray, A: np.ndarray, cache: Any) -> np.ndarray:
-        """Return ``dA (t + z s' (1 - t**2))``, where ``s' = 1 - exp(-s)``."""
         Z, S, T = cache
         dA *= T - Z * np.expm1(-S) * (1 - T * T)
         return dA
@@ -390,7 +366,6 @@ class Maxout(Activation):
         self.n_pieces = n_pieces
 
     def forward(self, Z: np.ndarray) -> tuple[np.ndarray, Any]:
-        """Return the largest piece of each unit, and its index; the first one takes a tie."""
         pieces = self._pieces(Z)
         A = pieces[:, 0].copy()
         winner = np.zeros(A.shape, dtype=np.intp)
@@ -400,7 +375,6 @@ class Maxout(Activation):
         return A, winner
 
     def backward(self, dA: np.ndarray, A: np.ndarray, cache: Any) -> np.ndarray:
-        """Return `dA` for the winning piece of each unit, 0 for the others."""
         dZ = np.empty((dA.shape[0], self.n_pieces * dA.shape[1]), dtype=dA.dtype)
         for j, piece in enumerate(self._pieces(dZ).swapaxes(0, 1)):
             np.multiply(dA, cache == j, out=piece)
@@ -440,11 +414,9 @@ class FunctionActivation(Activation):
         self.derivative = derivative
 
     def forward(self, Z: np.ndarray) -> tuple[np.ndarray, Any]:
-        """Return ``value(z)``, and z."""
         return np.asarray(self.value(Z), dtype=Z.dtype), Z
 
     def backward(self, dA: np.ndarray, A: np.ndarray, cache: Any) -> np.ndarray:
-        """Return ``dA derivative(z)``."""
         dA *= np.asarray(self.derivative(cache), dtype=dA.dtype)
         return dA
 
@@ -466,6 +438,7 @@ ACTIVATIONS: dict[str, type[Activation]] = {
     "mish": Mish,
 }
 
+# What the estimator's parameter takes.
 CONSTRAINT = [*name_or_instance(ACTIVATIONS, Activation), tuple]
 
 

@@ -63,7 +63,6 @@ class _VarianceScaling(Initializer):
         """Return the variance of one weight."""
 
     def draw(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
-        """Return a matrix of shape (fan_in, fan_out)."""
         W = rng.standard_normal((fan_in, fan_out))
         if self.distribution == "uniform":
             W = np.sqrt(3) * erf(W / np.sqrt(2))  # uniform on [-sqrt(3), sqrt(3)], the variance still 1
@@ -84,7 +83,6 @@ class Glorot(_VarianceScaling):
     """
 
     def variance(self, fan_in: int, fan_out: int) -> float:
-        """Return the variance of one weight."""
         return 2 / (fan_in + fan_out)
 
 
@@ -102,7 +100,6 @@ class He(_VarianceScaling):
     """
 
     def variance(self, fan_in: int, fan_out: int) -> float:
-        """Return the variance of one weight."""
         return 2 / fan_in
 
 
@@ -120,7 +117,6 @@ class LeCun(_VarianceScaling):
     """
 
     def variance(self, fan_in: int, fan_out: int) -> float:
-        """Return the variance of one weight."""
         return 1 / fan_in
 
 
@@ -139,7 +135,6 @@ class Normal(Initializer):
         self.std = std
 
     def draw(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
-        """Return a matrix of shape (fan_in, fan_out)."""
         return self.std * rng.standard_normal((fan_in, fan_out))
 
 
@@ -152,7 +147,6 @@ class Orthogonal(Initializer):
     """
 
     def draw(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
-        """Return a matrix of shape (fan_in, fan_out)."""
         N = rng.standard_normal((fan_in, fan_out))
         Q, R = np.linalg.qr(N if fan_in >= fan_out else N.T)
         Q *= np.where(np.diag(R) < 0, -1, 1)  # else Q would not be uniformly distributed

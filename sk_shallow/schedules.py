@@ -54,7 +54,6 @@ class Constant(Schedule):
     """The initial learning rate throughout."""
 
     def rate(self, learning_rate_init: float, clock: Clock) -> float:
-        """Return ``learning_rate_init``."""
         return learning_rate_init
 
 
@@ -73,7 +72,6 @@ class InverseScaling(Schedule):
         self.power_t = power_t
 
     def rate(self, learning_rate_init: float, clock: Clock) -> float:
-        """Return ``learning_rate_init / (t + 1) ** power_t``."""
         return learning_rate_init / (clock.samples + 1) ** self.power_t
 
 
@@ -98,11 +96,9 @@ class Adaptive(Schedule):
         self.minimum = minimum
 
     def rate(self, learning_rate_init: float, clock: Clock) -> float:
-        """Return ``learning_rate_init / factor ** plateaus``."""
         return learning_rate_init / self.factor**clock.plateaus
 
     def stops(self, learning_rate_init: float, clock: Clock) -> bool:
-        """Say whether training should stop at a plateau, where the loss has stopped improving."""
         return self.rate(learning_rate_init, clock) <= self.minimum
 
 
@@ -117,7 +113,6 @@ class Cosine(Schedule):
     needs_length = True
 
     def rate(self, learning_rate_init: float, clock: Clock) -> float:
-        """Return ``learning_rate_init (1 + cos(pi progress)) / 2``."""
         return learning_rate_init * (1 + cos(pi * clock.progress)) / 2
 
 
@@ -148,7 +143,6 @@ class OneCycle(Schedule):
         self.start = start
 
     def rate(self, learning_rate_init: float, clock: Clock) -> float:
-        """Return the rate on the way up or down."""
         up, down = clock.progress / self.warmup, (clock.progress - self.warmup) / (1 - self.warmup)
         if up < 1:
             return learning_rate_init * (self.start + (1 - self.start) * (1 - cos(pi * up)) / 2)

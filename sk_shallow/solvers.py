@@ -125,7 +125,6 @@ class FirstOrderSolver(Solver):
         """Take one step: change `theta` and `moments` in place."""
 
     def minimize(self, network: Network, monitor: Monitor, plan: Plan, state: TrainingState) -> str | None:
-        """Permute, take a batch, find its gradient, step."""
         m, clock = network.n_samples, state.clock
         theta, grad = network.parameters.theta, network.gradient.theta
         fresh = self.start(theta)
@@ -162,11 +161,9 @@ class GradientDescent(FirstOrderSolver):
     learning_rate = 0.1
 
     def start(self, theta: np.ndarray) -> dict[str, Any]:
-        """Return nothing: the rule has no memory."""
         return {}
 
     def update(self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, Any], learning_rate: float) -> None:
-        """Take one step: change `theta` in place."""
         theta -= learning_rate * grad
 
 
@@ -194,11 +191,9 @@ class SGD(FirstOrderSolver):
         self.nesterov = nesterov
 
     def start(self, theta: np.ndarray) -> dict[str, Any]:
-        """Return ``v = 0``."""
         return {"v": np.zeros_like(theta)}
 
     def update(self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, Any], learning_rate: float) -> None:
-        """Take one step: change `theta` and `moments` in place."""
         v, momentum = moments["v"], float(self.momentum)
         step = learning_rate * grad
         v *= momentum
@@ -242,11 +237,9 @@ class Adam(FirstOrderSolver):
         self.epsilon = epsilon
 
     def start(self, theta: np.ndarray) -> dict[str, Any]:
-        """Return ``t = 0``, ``m = v = 0``."""
         return {"t": 0, "m": np.zeros_like(theta), "v": np.zeros_like(theta)}
 
     def update(self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, Any], learning_rate: float) -> None:
-        """Take one step: change `theta` and `moments` in place."""
         m, v, beta_1, beta_2 = moments["m"], moments["v"], float(self.beta_1), float(self.beta_2)
         moments["t"] += 1
         m += (1 - beta_1) * (grad - m)
@@ -291,7 +284,6 @@ class LBFGS(Solver):
         self.max_fun = max_fun
 
     def minimize(self, network: Network, monitor: Monitor, plan: Plan, state: TrainingState) -> str | None:
-        """Hand the objective to SciPy, and each iteration's loss to the monitor."""
         theta = network.parameters.theta
 
         def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
