@@ -357,8 +357,8 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            If the loss is not finite (the weights are then those from before the call), or is above twice that of
-            giving every class the same probability.
+            If the loss is not finite (the weights are then those from before the call), or has risen to more than twice
+            that of giving every class the same probability.
         """
         self._validate_params()
         self._check_partial_fit_parameters()
@@ -441,7 +441,7 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
 
     def _targets_of_part(self, y, classes):
         multilabel = y.ndim == 2
-        if multilabel and classes is None:
+        if multilabel and classes is None and not hasattr(self, "classes_"):
             classes = np.arange(y.shape[1])
         if not check_classes_on_first_call(self, classes):
             return self._targets
@@ -475,11 +475,11 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         initialize(parameters, from_name(INITIALIZERS, init), gain * self.init_scale, state.initial_rng())
         return parameters
 
-    def _plan(self, solver, m, max_iter):
-        if self.batch_size != "auto" and self.batch_size > m and not solver.full_batch:
+    def _plan(self, solver, m, incremental):
+        if self.batch_size != "auto" and self.batch_size > m and not (solver.full_batch or incremental):
             warnings.warn(f"batch_size={self.batch_size} is larger than the {m} rows: {m} is used.", stacklevel=4)
         return Plan(
-            max_iter=max_iter,
+            max_iter=1 if incremental else self.max_iter,
             tol=float(self.tol),
             schedule=from_name(SCHEDULES, self.learning_rate),
             learning_rate_init=float(self.learning_rate_init or solver.learning_rate),
@@ -506,7 +506,7 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         parameters = self._parameters(activation, data.X.shape[1], targets, dtype, state, goes_on)
         network = data.network(parameters, activation, targets, alpha=self.alpha, dropout=self.dropout)
         score = self._score_of(validation, parameters, activation, targets)
-        plan = self._plan(solver, network.n_samples, 1 if incremental else self.max_iter)
+        plan = self._plan(solver, network.n_samples, incremental)
         monitor = self._monitor(parameters, solver, score, state)
         try:
             # What is not finite does not pass in silence: the monitor looks for it.
@@ -557,4 +557,6 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         vars(self).pop("_state", None)
         if incremental or self.warm_start:
             state.best, state.stale = monitor.best, monitor.stale
+            if monitor.diverged:
+                state.moments = {}  # not finite either
             self._state = state

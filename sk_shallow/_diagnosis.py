@@ -15,7 +15,8 @@ UNSCALED = 10.0
 
 def unscaled_features(X: Any, names: np.ndarray | None) -> str:
     """Return the names of the features whose root mean square is above `UNSCALED`, the largest first, as a phrase."""
-    mean_square = np.asarray((X.multiply(X) if issparse(X) else np.square(X)).mean(axis=0, dtype=np.float64)).ravel()
+    X = X.astype(np.float64)  # whose squares do not overflow
+    mean_square = np.asarray((X.multiply(X) if issparse(X) else np.square(X)).mean(axis=0)).ravel()
     large = np.flatnonzero(mean_square > UNSCALED**2)
     if not large.size:
         return ""
@@ -50,43 +51,56 @@ def conclude(
     names : ndarray of shape (n0,) or None
         Of the features.
     """
-    if incremental:
-        loss, bound = monitor.losses[-1] - network.penalty(), 2 * network.loss_of_chance()
-    else:
-        loss, bound = network.loss(), network.loss_of_frequencies() + monitor.tol
-    diverged = monitor.diverged or not loss <= bound
-    if monitor.scores or monitor.diverged or (not incremental and (diverged or limit is None)):
+    bound = 2 * network.loss_of_chance() if incremental else network.loss_of_frequencies() + monitor.tol
+    unsuspicious = incremental and monitor.losses[-1] <= bound
+    loss = 0.0 if unsuspicious else network.loss()
+    worse, problem = monitor.diverged or not loss <= bound, None
+    if worse:
+        falling = loss < _loss_of(network, monitor.first_theta)
+        if not (falling and incremental):  # a part of the data may well begin badly
+            problem = _divergence(network, monitor, solver, plan, loss, bound, falling, names)
+    if monitor.scores or monitor.diverged or (not incremental and (worse or limit is None)):
         keep_best(network, monitor)
-    if diverged:
-        return _divergence(network, monitor, solver, plan, loss, bound, names)
-    if limit and not incremental and monitor.still_improves():
+    if not worse and limit and not incremental and monitor.still_improves():
         return _unfinished(monitor, plan, limit, solver)
-    return None
+    return problem
 
 
 def keep_best(network: Network, monitor: Monitor) -> None:
-    """Put back the weights of the best score; without scores, those of the lower objective of the best and the last."""
+    """Put back the weights of the best score; without scores, the best of the last, the best and the first weights."""
     theta = network.parameters.theta
-    last, objective = theta.copy(), network.objective()
-    theta[:] = monitor.best_theta
-    if not monitor.scores and objective < network.objective():
-        theta[:] = last
+    candidates = [monitor.best_theta] if monitor.scores else [theta.copy(), monitor.best_theta, monitor.first_theta]
+    theta[:] = min(candidates, key=lambda candidate: _loss_of(network, candidate, with_penalty=True))
+
+
+def _loss_of(network: Network, theta: np.ndarray, with_penalty: bool = False) -> float:
+    present = network.parameters.theta.copy()
+    network.parameters.theta[:] = theta
+    loss = network.objective() if with_penalty else network.loss()
+    network.parameters.theta[:] = present
+    return float(np.nan_to_num(loss, nan=np.inf))
 
 
 def _divergence(
-    network: Network, monitor: Monitor, solver: Solver, plan: Plan, loss: float, bound: float, names: np.ndarray | None
+    network: Network,
+    monitor: Monitor,
+    solver: Solver,
+    plan: Plan,
+    loss: float,
+    bound: float,
+    falling: bool,
+    names: np.ndarray | None,
 ) -> str:
     unscaled = unscaled_features(network.X, names)
     causes = [f"unscaled features, {unscaled}: put a StandardScaler in front"] if unscaled else []
-    still_falling = not monitor.diverged and loss < monitor.losses[0]
-    if still_falling:
+    if falling:
         causes.append(f"max_iter={plan.max_iter} or the learning rate is too low")
     elif solver.patience_applies:
         causes.append(f"learning_rate_init={plan.learning_rate_init:g} is too high")
     return (
-        f"The fit {'is still worse than a constant' if still_falling else 'has diverged'}: its loss has ended "
+        f"The fit {'is still worse than a constant' if falling else 'has diverged'}: its loss has ended "
         f"{'not finite' if monitor.diverged else f'at {loss:.4g} nats per sample'}, and may be {bound:.4g} at most "
-        "(that of always predicting the class frequencies). Likely causes: "
+        "(always predicting the class frequencies comes to that). Likely causes: "
         f"{'; '.join(causes) or 'init_scale is too high'}. The best weights so far are kept."
     )
 
@@ -97,6 +111,6 @@ def _unfinished(monitor: Monitor, plan: Plan, limit: str, solver: Solver) -> str
     rate = f", learning_rate_init={plan.learning_rate_init:g}" if solver.patience_applies else ""
     return (
         f"{limit} ended the fit while it was still improving: the best {what} was {before:.6g} before the last "
-        f"{min(len(monitor.losses) - 1, monitor.n_iter_no_change)} and is {after:.6g} now (tol={monitor.tol:g}). Raise the "
-        f"limit{rate} or tol."
+        f"{min(len(monitor.losses) - 1, monitor.n_iter_no_change)} and is {after:.6g} now (tol={monitor.tol:g}). Raise "
+        f"the limit{rate} or tol."
     )

@@ -40,6 +40,8 @@ class Monitor:
     best_theta : ndarray of shape (n_parameters,)
         The best weights: after the epoch of the best score; without scores, before the epoch of the lowest loss,
         which was measured while they changed.
+    first_theta : ndarray of shape (n_parameters,)
+        The weights before the first epoch.
     best : float
         The lowest loss, or minus the highest score.
     stale : int
@@ -75,6 +77,7 @@ class Monitor:
         self.diverged = False
         self.stopped = False
         self.best_theta = self.theta.copy()
+        self.first_theta = self.theta.copy()
         self._theta_before = self.theta.copy()
 
     def epoch_end(self, loss: float) -> bool:
@@ -107,7 +110,7 @@ class Monitor:
     def still_improves(self) -> bool:
         """Say whether the last `n_iter_no_change` epochs have brought an improvement of `tol`; one epoch always has."""
         before, after = self.recent_change()
-        return len(self.losses) == 1 or abs(after - before) > self.tol
+        return len(self.losses) == 1 or (self.stale < self.n_iter_no_change and abs(after - before) > self.tol)
 
     def _watch(self, loss: float) -> None:
         if self.score is None:

@@ -329,7 +329,7 @@ class Mish(Activation):
     """Self-regularized non-monotonic activation."""
 
     initializer = "he_normal"
-    range = (-0.3088, np.inf)
+    range = (-0.309, np.inf)
     formula = "z tanh(log(1 + exp(z)))"
     reference = 'Misra, "Mish: a self regularized non-monotonic activation function", BMVC, 2020'
 

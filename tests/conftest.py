@@ -1,0 +1,42 @@
+"""Small problems that many tests share."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits, load_iris, make_multilabel_classification
+from sklearn.preprocessing import scale
+
+
+@pytest.fixture(scope="session")
+def iris():
+    X, y = load_iris(return_X_y=True)
+    return scale(X), y
+
+
+@pytest.fixture(scope="session")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X / 16, y
+
+
+@pytest.fixture(scope="session")
+def problems(iris):
+    """Name -> (X, y), 100 to 150 scaled rows: one problem of each kind."""
+    X, y = iris
+    Xm, ym = make_multilabel_classification(150, n_features=6, n_classes=3, random_state=0)
+    return {
+        "binary": (X, np.where(y == 1, "versicolor", "other")),
+        "multiclass": (X, y),
+        "multilabel": (scale(Xm.astype(float)), ym),
+    }
+
+
+@pytest.fixture
+def quiet():
+    """Let a fit of a few epochs end without a warning, where the test is about something else."""
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield

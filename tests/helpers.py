@@ -1,0 +1,29 @@
+"""What tests say again and again."""
+
+import numpy as np
+
+from sk_shallow._losses import SigmoidHead, SoftmaxHead
+from sk_shallow._network import Network
+from sk_shallow._parameters import Parameters
+from sk_shallow.activations import ACTIVATIONS
+
+# The twelve of them, each by its first name.
+NAMES = list({activation: name for name, activation in reversed(ACTIVATIONS.items())}.values())[::-1]
+
+
+def random_network(activation, *, m=30, n0=4, n1=5, n2=3, dtype=np.float64, weighted=False, seed=0, **penalties):
+    """Return a network with random weights on random data: softmax for n2 >= 3, else independent sigmoids."""
+    rng = np.random.default_rng(seed)
+    parameters = Parameters(n0, n1, n2, activation.n_pieces, dtype)
+    parameters.theta[:] = rng.standard_normal(parameters.theta.size)
+    X = rng.standard_normal((m, n0)).astype(dtype)
+    Y = np.eye(n2)[rng.integers(n2, size=m)] if n2 >= 3 else rng.integers(2, size=(m, n2))
+    w = rng.uniform(0, 2, size=m) if weighted else None
+    w = None if w is None else (w / w.mean()).astype(dtype)
+    head = SoftmaxHead() if n2 >= 3 else SigmoidHead()
+    return Network(parameters, activation, head, X, Y.astype(dtype), w, **penalties)
+
+
+def values_equal(a, b):
+    """Say whether two lists of arrays are equal bit by bit."""
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))

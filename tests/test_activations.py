@@ -1,0 +1,269 @@
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from helpers import NAMES, random_network
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import erf, expit
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+from sk_shallow import ShallowNetClassifier
+from sk_shallow.activations import (
+    ACTIVATIONS,
+    ELU,
+    Activation,
+    ElementwiseActivation,
+    FunctionActivation,
+    LeakyReLU,
+    Maxout,
+    ReLU,
+    Sigmoid,
+    check_derivative,
+)
+
+REFERENCES = {
+    "identity": lambda z: z,
+    "sigmoid": expit,
+    "tanh": lambda z: 2 * expit(2 * z) - 1,
+    "relu": lambda z: z * (z > 0),
+    "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
+    "elu": lambda z: np.where(z > 0, z, np.exp(np.minimum(z, 0)) - 1),
+    "maxout": lambda z: z,  # with equal pieces
+    "softplus": lambda z: np.logaddexp(0, z),
+    "selu": lambda z: 1.0507009873554805 * np.where(z > 0, z, 1.6732632423543772 * (np.exp(np.minimum(z, 0)) - 1)),
+    "gelu": lambda z: z * (1 + erf(z / np.sqrt(2))) / 2,
+    "silu": lambda z: z * expit(z),
+    "mish": lambda z: z * np.tanh(np.logaddexp(0, z)),
+}
+ELEMENTWISE = [name for name in NAMES if name != "maxout"]
+parametrize = pytest.mark.parametrize
+
+
+def value(activation, z):
+    return activation.forward(np.array(z)[:, np.newaxis])[0][:, 0]
+
+
+def slope(activation, z):
+    Z = np.array(z)[:, np.newaxis]
+    A, cache = activation.forward(Z)
+    return activation.backward(np.ones_like(A), A, cache)[:, 0]
+
+
+# Properties, of every activation in the table
+
+
+@parametrize("name", NAMES)
+def test_derivative_belongs_to_value(name):
+    check_derivative(ACTIVATIONS[name]())
+
+
+@parametrize("name", ELEMENTWISE)
+@given(z=st.floats(-30, 30).filter(lambda z: abs(z) > 1e-3))
+def test_derivative_belongs_to_value_anywhere(name, z):
+    activation, h = ACTIVATIONS[name](), 1e-5
+    difference = np.diff(value(activation, [z - h, z + h]))[0] / (2 * h)
+    assert slope(activation, [z])[0] == pytest.approx(difference, abs=1e-6, rel=1e-6)
+
+
+@parametrize("name", NAMES)
+def test_value_is_in_its_range(name):
+    activation = ACTIVATIONS[name]()
+    z = np.linspace(-20, 20, 4001)
+    A, _ = activation.forward(np.repeat(z[:, np.newaxis], activation.n_pieces, axis=1))
+    low, high = activation.range
+    assert low <= A.min()
+    assert A.max() <= high
+    if np.isfinite(low):
+        assert A.min() == pytest.approx(low, abs=0.01)
+    if np.isfinite(high):
+        assert A.max() == pytest.approx(high, abs=0.01)
+
+
+@parametrize("name", NAMES)
+@parametrize("dtype", [np.float32, np.float64])
+def test_finite_at_large_values_and_keeps_dtype(name, dtype):
+    activation = ACTIVATIONS[name]()
+    Z = np.array([-1e4, -88, -1, -1e-30, 0, 1e-30, 1, 88, 1e4], dtype=dtype)
+    Z = np.repeat(Z[:, np.newaxis], activation.n_pieces * 3, axis=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        A, cache = activation.forward(Z)
+        dZ = activation.backward(np.ones_like(A), A, cache)
+    assert np.isfinite(A).all()
+    assert np.isfinite(dZ).all()
+    assert A.dtype == dZ.dtype == dtype
+
+
+@parametrize("activation", [ELU(np.float64(0.5)), LeakyReLU(np.float64(0.2))], ids=repr)
+def test_a_numpy_scalar_as_parameter_does_not_change_the_dtype(activation):
+    A, cache = activation.forward(np.linspace(-1, 1, 10, dtype=np.float32).reshape(5, 2))
+    assert A.dtype == activation.backward(np.ones_like(A), A, cache).dtype == np.float32
+
+
+@parametrize("name", NAMES)
+def test_backward_does_not_need_what_it_does_not_name(name):
+    """Only dA, A and the cache are handed on: a net may use the memory of Z again where they do not hold it."""
+    activation = ACTIVATIONS[name]()
+    rng = np.random.default_rng(0)
+    Z, dA = rng.standard_normal((7, activation.n_pieces * 4)), rng.standard_normal((7, 4))
+    kept = Z.copy()
+    A, cache = activation.forward(Z)
+    held = (A, *cache) if isinstance(cache, tuple) else (A, cache)
+    if not any(np.shares_memory(Z, array) for array in held if array is not None):
+        Z[:] = np.nan
+    expected_A, expected_cache = activation.forward(kept)
+    expected = activation.backward(dA.copy(), expected_A, expected_cache)
+    np.testing.assert_array_equal(activation.backward(dA.copy(), A, cache), expected)
+    np.testing.assert_array_equal(A, expected_A)
+
+
+@parametrize("name", NAMES)
+def test_forward_leaves_the_first_value_alone_when_called_again(name):
+    activation = ACTIVATIONS[name]()
+    Z = np.random.default_rng(0).standard_normal((7, activation.n_pieces * 4))
+    first, _ = activation.forward(Z.copy())
+    kept = first.copy()
+    activation.forward(np.ones_like(Z))
+    np.testing.assert_array_equal(first, kept)
+
+
+@parametrize("name", NAMES)
+def test_documented(name):
+    activation = ACTIVATIONS[name]
+    assert activation.formula
+    assert activation.reference or name == "identity"
+    assert name in ShallowNetClassifier.__doc__
+
+
+@parametrize("name", NAMES)
+def test_clone_pickle_repr(name):
+    activation = ACTIVATIONS[name]()
+    for copy in (clone(activation), pickle.loads(pickle.dumps(activation))):
+        assert repr(copy) == repr(activation)
+        assert copy.get_params() == activation.get_params()
+
+
+# Reference values
+
+
+@parametrize("name", NAMES)
+def test_reference_values(name):
+    activation, z = ACTIVATIONS[name](), np.linspace(-8, 8, 201)
+    A, _ = activation.forward(np.repeat(z[:, np.newaxis], activation.n_pieces, axis=1))
+    np.testing.assert_allclose(A[:, 0], REFERENCES[name](z), rtol=1e-12, atol=1e-14)
+
+
+@parametrize(("name", "expected"), [("sigmoid", 0.25), ("tanh", 1.0), ("relu", 0.0), ("softplus", 0.5), ("gelu", 0.5)])
+def test_slope_at_zero(name, expected):
+    assert slope(ACTIVATIONS[name](), [0.0])[0] == pytest.approx(expected, abs=1e-15)
+
+
+def test_aliases():
+    assert ACTIVATIONS["logistic"] is ACTIVATIONS["sigmoid"]
+    assert ACTIVATIONS["swish"] is ACTIVATIONS["silu"]
+    assert len(NAMES) == 12
+
+
+def test_leaky_relu_at_its_limits():
+    z = np.linspace(-3, 3, 13)
+    np.testing.assert_array_equal(value(LeakyReLU(1), z), z)
+    np.testing.assert_array_equal(value(LeakyReLU(0), z), value(ReLU(), z))
+    np.testing.assert_array_equal(slope(LeakyReLU(0), z), slope(ReLU(), z))
+
+
+def test_maxout_takes_the_first_winner():
+    Z = np.array([[1.0, 2.0, 1.0, 3.0]])  # unit 0: a tie; unit 1: the second piece
+    A, cache = Maxout(2).forward(Z)
+    np.testing.assert_array_equal(A, [[1, 3]])
+    np.testing.assert_array_equal(Maxout(2).backward(np.array([[5.0, 7.0]]), A, cache), [[5, 0, 0, 7]])
+
+
+# Custom ones
+
+
+class Sine(Activation):
+    def forward(self, Z):
+        return np.sin(Z), Z
+
+    def backward(self, dA, A, cache):
+        return dA * np.cos(cache)
+
+
+class Power(ElementwiseActivation):
+    def __init__(self, exponent=2.0):
+        self.exponent = exponent
+
+    def value(self, Z):
+        return np.maximum(Z, 0) ** float(self.exponent)
+
+    def slope(self, A):
+        return float(self.exponent) * A ** (1 - 1 / float(self.exponent))
+
+
+class WrongSigmoid(Sigmoid):
+    def slope(self, A):
+        return 1.001 * super().slope(A)
+
+
+@parametrize("activation", [Sine(), Power(), (np.sin, np.cos), FunctionActivation(np.sin, np.cos)], ids=repr)
+def test_custom_activation_fits_pickles_and_searches(activation, iris):
+    X, y = iris
+    net = ShallowNetClassifier(10, activation, learning_rate_init=0.03, tol=1e-3, random_state=0)
+    net = pickle.loads(pickle.dumps(clone(net).fit(X, y)))
+    assert net.score(X, y) > 0.95
+    search = GridSearchCV(net, {"activation": [activation, "relu", "tanh"]}, cv=2, n_jobs=2, error_score="raise")
+    assert np.isfinite(search.fit(X, y).cv_results_["mean_test_score"]).all()
+    assert net.fit(X.astype(np.float32), y).predict_proba(X.astype(np.float32)).dtype == np.float32
+
+
+def test_a_pair_of_functions_equals_the_class(iris):
+    X, y = iris
+    kwargs = {"solver": "lbfgs", "init": "glorot_normal", "random_state": 0}
+    pair = ShallowNetClassifier(5, (np.tanh, lambda z: 1 - np.tanh(z) ** 2), **kwargs).fit(X, y)
+    own = ShallowNetClassifier(5, "tanh", **kwargs).fit(X, y)
+    np.testing.assert_allclose(pair.predict_proba(X), own.predict_proba(X), atol=1e-6)
+
+
+@parametrize(
+    ("activation", "message"),
+    [
+        ((np.sin, np.sin), r"derivative of .* at z = .* it is .* but"),
+        (WrongSigmoid(), r"derivative of WrongSigmoid\(\) .* at z = "),
+        ((np.sin, lambda z: np.full_like(z, np.nan)), "at z = .* it is nan"),
+    ],
+)
+def test_a_wrong_derivative_is_refused(activation, message, iris):
+    with pytest.raises(ValueError, match=message):
+        ShallowNetClassifier(activation=activation).fit(*iris)
+
+
+class Upcasting(Sine):
+    def forward(self, Z):
+        return np.sin(Z).astype(np.float64), Z
+
+
+class Summing(Sine):
+    def forward(self, Z):
+        return np.sin(Z).sum(axis=1), Z
+
+
+@parametrize(("activation", "message"), [(Upcasting(), "dtype float64"), (Summing(), r"Got shape \(61,\)")])
+def test_a_wrong_shape_or_dtype_is_refused(activation, message, iris):
+    with pytest.raises(ValueError, match=message):
+        ShallowNetClassifier(activation=activation).fit(*iris)
+
+
+@parametrize("activation", [(np.sin,), (np.sin, 3), (1, 2, 3)])
+def test_what_is_no_pair_of_functions_is_refused(activation, iris):
+    with pytest.raises(ValueError, match=r"two functions|'derivative' parameter"):
+        ShallowNetClassifier(activation=activation).fit(*iris)
+
+
+def test_maxout_gradient_in_a_network():
+    network = random_network(Maxout(3))
+    assert network.gradient.W1.shape == (4, 15)
+    network.value_and_gradient()
+    assert (network.gradient.b1 != 0).any()

@@ -1,0 +1,207 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.metrics import accuracy_score, f1_score, log_loss, make_scorer, roc_auc_score
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sk_shallow import ShallowNetClassifier
+from sk_shallow._data import Data, hold_out
+from sk_shallow._targets import targets_of
+from sk_shallow.solvers import SOLVERS
+
+parametrize = pytest.mark.parametrize
+
+
+def stopping(**kwargs):
+    kwargs = {"hidden_size": 10, "learning_rate_init": 0.03, "early_stopping": True, "random_state": 0, **kwargs}
+    return ShallowNetClassifier(**kwargs)
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    """Rows that can be learned by heart but not predicted well: the validation loss turns around."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 20))
+    return X, (X[:, 0] + X[:, 1] + 1.5 * rng.standard_normal(300) > 0).astype(int)
+
+
+@parametrize("solver", SOLVERS)
+@parametrize("scoring", ["loss", "accuracy", "roc_auc"])
+def test_stops_and_returns_the_best_weights(solver, scoring, noisy):
+    (X, y), (X_val, y_val) = (noisy[0][:200], noisy[1][:200]), (noisy[0][200:], noisy[1][200:])
+    rate = 1.0 if solver == "gd" else 0.03
+    net = stopping(solver=solver, scoring=scoring, max_iter=3000, learning_rate_init=rate, tol=1e-5, hidden_size=30)
+    net.fit(X, y, X_val=X_val, y_val=y_val)
+    assert net.n_iter_ < 3000
+    assert len(net.validation_scores_) == net.n_iter_
+    assert net.best_validation_score_ == max(net.validation_scores_)
+    best_epoch = np.argmax(net.validation_scores_)
+    assert best_epoch < net.n_iter_ - 1
+    score = {
+        "loss": lambda: -log_loss(y_val, net.predict_proba(X_val)),
+        "accuracy": lambda: net.score(X_val, y_val),
+        "roc_auc": lambda: roc_auc_score(y_val, net.decision_function(X_val)),
+    }[scoring]()
+    assert score == pytest.approx(net.best_validation_score_)
+
+
+@parametrize("solver", SOLVERS)
+@parametrize("kind", ["binary", "multiclass", "multilabel"])
+@parametrize("dtype", [np.float32, np.float64])
+def test_every_problem_and_dtype(solver, kind, dtype, problems, quiet):
+    X, y = problems[kind]
+    rate = 0.3 if solver == "gd" else 0.03
+    net = stopping(solver=solver, max_iter=60, learning_rate_init=rate).fit(X.astype(dtype), y)
+    assert net.coefs_[0].dtype == dtype
+    assert np.isfinite(net.validation_scores_).all()
+    assert net.validation_scores_[0] < net.best_validation_score_
+
+
+def test_split_is_stratified_and_reproducible():
+    y = np.repeat([0, 1, 2], [10, 30, 160])
+    data = Data(np.arange(200.0).reshape(-1, 1), y, np.arange(200.0))
+    training, validation = hold_out(data, targets_of(y), 0.1, seed=0)
+    assert_array_equal(np.bincount(validation.y), [1, 3, 16])
+    assert_array_equal(np.sort(np.concatenate([training.X, validation.X]).ravel()), np.arange(200))
+    assert_array_equal(validation.X[:, 0], validation.w)
+    assert_array_equal(hold_out(data, targets_of(y), 0.1, seed=0)[1].X, validation.X)
+    assert not np.array_equal(hold_out(data, targets_of(y), 0.1, seed=1)[1].X, validation.X)
+
+
+@parametrize("X_type", [np.asarray, sparse.csr_array])
+def test_held_out_rows_are_not_trained_on(X_type, quiet):
+    X, y = X_type(np.eye(40)), np.arange(40) % 2
+    net = stopping(max_iter=3, alpha=0, solver="gd").fit(X, y)
+    start = clone(net)._network_at_start(X, y, None).parameters
+    untouched = (net.coefs_[0] == start.W1).all(axis=1)
+    assert untouched.sum() == 4
+    assert_array_equal(np.bincount(y[untouched]), [2, 2])
+
+
+def test_validation_loss_is_weighted(iris, quiet):
+    X, y = iris
+    w = np.random.default_rng(0).uniform(size=150)
+    net = stopping(max_iter=1, class_weight={0: 3}).fit(X, y, X_val=X, y_val=y, sample_weight_val=w)
+    weights = w * np.where(y == 0, 3, 1)
+    expected = -log_loss(y, net.predict_proba(X), sample_weight=weights)
+    assert net.validation_scores_[0] == pytest.approx(expected)
+    net = stopping(max_iter=1, scoring="accuracy").fit(X, y, X_val=X, y_val=y, sample_weight_val=w)
+    assert net.validation_scores_[0] == pytest.approx(accuracy_score(y, net.predict(X), sample_weight=w))
+
+
+def test_class_weights_of_the_validation_set_come_from_the_training_set(iris, quiet):
+    X, y = iris[0][40:], iris[1][40:]  # 10, 50 and 50 rows
+    net = stopping(max_iter=1, class_weight="balanced").fit(X, y, X_val=iris[0], y_val=iris[1])
+    expected = -log_loss(iris[1], net.predict_proba(iris[0]), sample_weight=np.array([5.0, 1, 1])[iris[1]])
+    assert net.validation_scores_[0] == pytest.approx(expected)
+
+
+def macro_f1(estimator, X, y):
+    return f1_score(y, estimator.predict(X), average="macro", zero_division=0)
+
+
+@parametrize("scoring", [macro_f1, "f1_macro", make_scorer(f1_score, average="macro", zero_division=0), "neg_log_loss"])
+def test_scorers(scoring, iris, quiet):
+    X, y = iris[0], np.array(["u", "v", "w"])[iris[1]]
+    net = stopping(scoring=scoring, max_iter=30).fit(X, y)
+    assert net.validation_scores_[0] < net.best_validation_score_ <= 1
+
+
+def test_frames_do_not_warn(iris, quiet):
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(iris[0], columns=list("abcd"))
+    stopping(scoring="accuracy", max_iter=3).fit(X, iris[1], X_val=X, y_val=iris[1])
+
+
+def test_metadata_routing_through_a_pipeline(iris, quiet):
+    X, y = iris[0] * 100 + 50, iris[1]
+    w = np.ones(20)
+    with config_context(enable_metadata_routing=True):
+        net = stopping(max_iter=5).set_fit_request(X_val=True, y_val=True, sample_weight_val=True)
+        pipe = Pipeline([("scale", StandardScaler()), ("net", net)], transform_input=["X_val"])
+        pipe.fit(X[:130], y[:130], X_val=X[130:], y_val=y[130:], sample_weight_val=w)
+    scaler = StandardScaler().fit(X[:130])
+    direct = stopping(max_iter=5).fit(
+        scaler.transform(X[:130]), y[:130], X_val=scaler.transform(X[130:]), y_val=y[130:]
+    )
+    assert_allclose(pipe[-1].validation_scores_, direct.validation_scores_)
+
+
+def test_split_does_not_change_the_start(iris, quiet):
+    """With and without early stopping, one seed starts from one draw."""
+    X, y = iris
+    net = stopping(max_iter=1, learning_rate_init=1e-12).fit(X, y)
+    other = clone(net).set_params(early_stopping=False).fit(X, y)
+    assert_allclose(net.coefs_[0], other.coefs_[0], atol=1e-9)
+
+
+# Errors
+
+
+@parametrize(
+    ("kwargs", "message"),
+    [
+        ({"X_val": 1}, "X_val is provided, but y_val was not provided"),
+        ({"y_val": 1}, "y_val is provided, but X_val was not provided"),
+        ({"sample_weight_val": 1}, "sample_weight_val is provided, but X_val was not provided"),
+    ],
+)
+def test_incomplete_validation_set(kwargs, message, iris):
+    with pytest.raises(ValueError, match=message):
+        stopping().fit(*iris, **kwargs)
+
+
+def test_validation_set_without_early_stopping(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match="early_stopping=False"):
+        stopping(early_stopping=False).fit(X, y, X_val=X, y_val=y)
+
+
+@parametrize(
+    ("change", "message"),
+    [
+        ({"y_val": [0, 1, 2, 7]}, r"classes \[0, 1, 2\]. Got \[7\] besides"),
+        ({"X_val": np.ones((4, 3))}, "X has 3 features, but ShallowNetClassifier is expecting 4"),
+        ({"y_val": [0, 1, 2]}, "inconsistent numbers of samples"),
+        ({"X_val": np.full((4, 4), np.nan)}, "NaN"),
+        ({"sample_weight_val": [1, 1, 1, -1]}, "Negative values"),
+        ({"sample_weight_val": [0, 0, 0, 0]}, "non-zero|positive for at least one row"),
+        ({"sample_weight_val": [1, 1]}, "sample_weight.shape"),
+    ],
+)
+def test_bad_validation_set(change, message, iris):
+    X, y = iris
+    kwargs = {"X_val": X[:4], "y_val": [0, 0, 1, 2], **change}
+    with pytest.raises(ValueError, match=message):
+        stopping().fit(X, y, **kwargs)
+
+
+@parametrize(
+    ("y", "fraction"),
+    [
+        (np.arange(20) % 10, 0.1),  # two rows for ten classes
+        (np.arange(20) % 10, 0.9),  # two rows left for ten classes
+        (np.r_[np.zeros(30, int), 1], 0.1),  # a class of one row
+        (np.arange(4) % 2, 0.01),
+    ],
+)
+def test_validation_set_too_small(y, fraction):
+    with pytest.raises(ValueError, match="validation set is too small"):
+        stopping(validation_fraction=fraction).fit(np.eye(len(y)), y)
+
+
+def test_a_score_that_is_not_finite(iris):
+    with pytest.raises(ValueError, match="validation score of epoch 1 is nan"):
+        stopping(scoring=lambda estimator, X, y: np.nan).fit(*iris)
+
+
+def test_weights_all_zero_in_a_part(iris):
+    X, y = iris
+    w = np.zeros(150)
+    w[:1] = 1
+    with pytest.raises(ValueError, match=r"zero for all [0-9]+ rows of the training or of the validation"):
+        stopping().fit(X, y, sample_weight=w)

@@ -1,0 +1,285 @@
+"""partial_fit, warm_start, interruption, and what of them survives pickling."""
+
+import io
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+from helpers import NAMES, values_equal
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+from sk_shallow import ShallowNetClassifier
+from sk_shallow._network import Network
+from sk_shallow.solvers import SGD, SOLVERS
+
+parametrize = pytest.mark.parametrize
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+MINI_BATCH = ["sgd", "adam"]
+
+
+def net_of(**kwargs):
+    return ShallowNetClassifier(**{"hidden_size": 6, "batch_size": 32, "random_state": 0, **kwargs})
+
+
+def weights(net):
+    return net.coefs_ + net.intercepts_
+
+
+def through_pickle(net):
+    return pickle.loads(pickle.dumps(net))
+
+
+def through_joblib(net):
+    file = io.BytesIO()
+    joblib.dump(net, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+@parametrize("solver", MINI_BATCH)
+@parametrize("kind", ["binary", "multiclass", "multilabel"])
+@parametrize("carry", [lambda net: net, through_pickle, through_joblib], ids=["kept", "pickle", "joblib"])
+def test_partial_fits_equal_one_fit(solver, kind, carry, problems):
+    X, y = problems[kind]
+    net = net_of(solver=solver, dropout=0.2)
+    whole = clone(net).set_params(max_iter=7).fit(X, y)
+    for _ in range(7):
+        net = carry(net.partial_fit(X, y, classes=None if kind == "multilabel" else np.unique(y)))
+    assert values_equal(weights(net), weights(whole))
+    assert net.loss_curve_ == whole.loss_curve_
+    assert net.n_iter_ == 1
+
+
+@parametrize("activation", NAMES)
+def test_partial_fits_equal_one_fit_for_every_activation(activation, iris):
+    X, y = iris
+    net, whole = net_of(activation=activation), net_of(activation=activation, max_iter=3).fit(X, y)
+    for _ in range(3):
+        net.partial_fit(X, y, classes=[0, 1, 2])
+    assert values_equal(weights(net), weights(whole))
+
+
+@parametrize("schedule", ["invscaling", "adaptive"])
+def test_schedules_go_on(schedule, iris):
+    X, y = iris
+    kwargs = {"learning_rate": schedule, "solver": "sgd", "learning_rate_init": 0.5, "tol": 0.05, "n_iter_no_change": 1}
+    net, whole = net_of(**kwargs), net_of(max_iter=12, **kwargs).fit(X, y)
+    for _ in range(whole.n_iter_):
+        net.partial_fit(X, y, classes=[0, 1, 2])
+    assert values_equal(weights(net), weights(whole))
+
+
+@parametrize("carry", [lambda net: net, through_pickle], ids=["kept", "pickle"])
+@parametrize("solver", ["gd", *MINI_BATCH])
+def test_warm_starts_equal_one_fit(solver, carry, iris):
+    X, y = iris
+    whole = net_of(solver=solver, max_iter=6).fit(X, y)
+    net = net_of(solver=solver, max_iter=2, warm_start=True)
+    for _ in range(3):
+        net = carry(net.fit(X, y))
+    assert values_equal(weights(net), weights(whole))
+    assert net.loss_curve_ == whole.loss_curve_
+    assert net.n_iter_ == 2
+
+
+def test_warm_start_of_lbfgs_goes_on(iris):
+    net = net_of(solver="lbfgs", max_iter=5, warm_start=True).fit(*iris)
+    first = net.loss_
+    assert net.fit(*iris).loss_ < first
+    assert len(net.loss_curve_) == 10
+
+
+def test_fit_without_warm_start_begins_anew(iris):
+    net = net_of(max_iter=3)
+    once = clone(net).fit(*iris)
+    assert values_equal(weights(net.fit(*iris).fit(*iris)), weights(once))
+    net.partial_fit(*iris).partial_fit(*iris)
+    assert values_equal(weights(net.fit(*iris)), weights(once))
+    assert len(net.loss_curve_) == 3
+
+
+def test_partial_fit_goes_on_from_fit(iris):
+    net = net_of(max_iter=30).fit(*iris)
+    before, loss = [array.copy() for array in weights(net)], net.loss_
+    net.partial_fit(*iris)
+    assert 0 < np.abs(weights(net)[0] - before[0]).max() < 0.1
+    assert net.loss_ < loss
+
+
+@parametrize("method", ["partial_fit", "fit"])
+def test_changed_parameters_take_effect(method, iris):
+    X, y = iris
+    net = net_of(max_iter=1, warm_start=True, alpha=0, batch_size=150, solver=SGD(momentum=0))
+    step = getattr(net, method)
+    step(X, y, **({"classes": [0, 1, 2]} if method == "partial_fit" else {}))
+    before = net.coefs_[0].copy()
+    other = through_pickle(net).set_params(learning_rate_init=0.02)
+    step(X, y)
+    getattr(other, method)(X, y)
+    assert_allclose(other.coefs_[0] - before, 2 * (net.coefs_[0] - before), rtol=1e-6)
+    step_of_tanh = getattr(through_pickle(net).set_params(activation="tanh", solver="adam"), method)(X, y)
+    assert repr(step_of_tanh._activation) == "Tanh()"
+
+
+def test_parts_of_the_data(iris):
+    """Parts need not hold every class, nor have the dtype of the first one."""
+    X, y = iris
+    labels = np.array(["u", "v", "w"])[y]
+    net = net_of(learning_rate_init=0.01, batch_size=10)
+    for _ in range(30):
+        for part in np.array_split(np.arange(150), 10):
+            net.partial_fit(X[part].astype(np.float32), labels[part], classes=["w", "v", "u"])
+    net.partial_fit(X, labels)
+    assert net.coefs_[0].dtype == np.float32
+    assert net.score(X, labels) > 0.8
+
+
+# The optimizer's state, kept only where it is of use
+
+
+def test_state_is_kept_only_where_it_is_of_use(iris):
+    net = net_of(max_iter=2).fit(*iris)
+    assert not hasattr(net, "_state")
+    assert set(net.partial_fit(*iris)._state.moments) == {"t", "m", "v"}
+    assert not hasattr(net.fit(*iris), "_state")
+    assert hasattr(net.set_params(warm_start=True).fit(*iris), "_state")
+
+
+def test_the_pickle_does_not_grow(iris):
+    net = net_of()
+    sizes = []
+    for _ in range(30):
+        net.partial_fit(*iris, classes=[0, 1, 2])
+        sizes.append(len(pickle.dumps(net)))
+    assert sizes[-1] - sizes[1] <= 30 * 10  # the loss curve alone
+
+
+# Refusals
+
+
+@parametrize("solver", [name for name, solver in SOLVERS.items() if solver.full_batch])
+def test_partial_fit_is_not_there_for_the_full_batch(solver, iris):
+    net = net_of(solver=solver)
+    assert not hasattr(net, "partial_fit")
+    assert not hasattr(net.set_params(solver=SOLVERS[solver]()), "partial_fit")
+    with pytest.raises(AttributeError, match="partial_fit"):
+        net.partial_fit(*iris, classes=[0, 1, 2])
+
+
+@parametrize(
+    ("kwargs", "message"),
+    [
+        ({"early_stopping": True}, "does not support early_stopping=True"),
+        ({"class_weight": "balanced"}, "does not support class_weight='balanced'"),
+        ({"learning_rate": "cosine"}, "needs to know the number of epochs in advance"),
+        ({"learning_rate": "one_cycle"}, "needs to know the number of epochs in advance"),
+    ],
+)
+def test_partial_fit_refuses(kwargs, message, iris):
+    with pytest.raises(ValueError, match=message):
+        net_of(**kwargs).partial_fit(*iris, classes=[0, 1, 2])
+
+
+def test_classes_are_declared_once(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        net_of().partial_fit(X, y)
+    with pytest.raises(ValueError, match=r"must hold the classes \[0, 1\]. Got \[2\] besides"):
+        net_of().partial_fit(X, y, classes=[0, 1])
+    net = net_of().partial_fit(X, y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="not the same as on last call"):
+        net.partial_fit(X, y, classes=[0, 1, 2, 3])
+    with pytest.raises(ValueError, match=r"Got \['x'\] besides"):
+        net_of().partial_fit(X[:3], ["a", "b", "x"], classes=["a", "b"])
+    with pytest.raises(ValueError, match="At least 2 classes"):
+        net_of().partial_fit(X[:3], ["a", "a", "a"], classes=["a"])
+
+
+def test_multilabel_classes_are_columns(problems):
+    X, Y = problems["multilabel"]
+    net = net_of().partial_fit(X, Y, classes=[0, 1, 2]).partial_fit(X[:1], Y[:1])
+    assert_array_equal(net.classes_, [0, 1, 2])
+    for wrong in (Y[:, :2], Y[:, 0], Y + 1):
+        with pytest.raises(ValueError, match="y must be an array of zeros and ones"):
+            net.partial_fit(X, wrong)
+    with pytest.raises(ValueError, match="one label per row"):
+        net_of().partial_fit(X, Y[:, 0], classes=[0, 1]).partial_fit(X, Y)
+
+
+@parametrize(
+    ("change", "message"),
+    [
+        ({"hidden_size": 7}, r"W1 has shape \(4, 6\), and hidden_size and activation now ask for \(4, 7\)"),
+        ({"activation": "maxout"}, r"now ask for \(4, 12\)"),
+    ],
+)
+@parametrize("method", ["fit", "partial_fit"])
+def test_shapes_must_stay(change, message, method, iris):
+    net = net_of(warm_start=True, max_iter=2).fit(*iris).set_params(**change)
+    with pytest.raises(ValueError, match=message):
+        getattr(net, method)(*iris)
+
+
+def test_warm_start_keeps_the_classes(iris):
+    X, y = iris
+    net = net_of(warm_start=True, max_iter=2).fit(X, y)
+    assert_array_equal(net.fit(X[:100], y[:100]).classes_, [0, 1, 2])
+    with pytest.raises(ValueError, match=r"Got \[3\] besides"):
+        net.fit(X, y + 1)
+    with pytest.raises(ValueError, match="X has 2 features"):
+        net.fit(X[:, :2], y)
+
+
+# Ctrl-C
+
+
+def interrupt_after(monkeypatch, n_calls):
+    original, calls = Network.value_and_gradient, []
+
+    def interrupting(self, *args, **kwargs):
+        calls.append(None)
+        if len(calls) == n_calls:
+            raise KeyboardInterrupt
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(Network, "value_and_gradient", interrupting)
+
+
+@parametrize("solver", SOLVERS)
+@parametrize("early_stopping", [False, True])
+@parametrize("n_calls", [1, 2, 20])
+def test_interrupted_fit_is_fitted_and_goes_on_up(solver, early_stopping, n_calls, iris, monkeypatch):
+    X, y = iris
+    net = net_of(solver=solver, early_stopping=early_stopping, batch_size=135)
+    interrupt_after(monkeypatch, n_calls)
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(X, y)
+    assert np.isfinite(net.predict_proba(X)).all()
+    assert len(net.loss_curve_) == max(1, net.n_iter_)
+    if early_stopping and net.n_iter_:
+        assert net.best_validation_score_ == max(net.validation_scores_)
+    if n_calls == 20:
+        assert net.n_iter_ >= 5
+        assert net._network_at_start(X, y, None).objective() > net.loss_
+
+
+def test_interruption_ends_a_grid_search(iris, monkeypatch):
+    interrupt_after(monkeypatch, 50)
+    with pytest.raises(KeyboardInterrupt):
+        GridSearchCV(net_of(max_iter=5), {"alpha": [0.1, 1, 10]}, cv=3).fit(*iris)
+
+
+def test_best_weights_after_an_interruption(iris, monkeypatch):
+    """A rate that has just been raised far too high: the weights from before come back."""
+    X, y = iris
+    net = net_of(solver="gd", max_iter=100, warm_start=True, learning_rate_init=0.1).fit(X, y)
+    loss = net.loss_
+    interrupt_after(monkeypatch, 5)
+    with pytest.raises(KeyboardInterrupt):
+        net.set_params(learning_rate_init=1e3).fit(X, y)
+    network = net._network_at_start(X, y, None)
+    network.parameters.filled(net.coefs_, net.intercepts_)
+    assert network.objective() <= loss

@@ -1,0 +1,126 @@
+"""The network's one function: gradients, batches, weights, dropout and penalty, of every activation."""
+
+import numpy as np
+import pytest
+from helpers import NAMES, random_network
+from scipy import sparse
+
+from sk_shallow import _network
+from sk_shallow.activations import ACTIVATIONS
+
+parametrize = pytest.mark.parametrize
+
+
+def directional_error(network, seed=0, rng_seed=None):
+    """Return the relative error of the gradient along a random direction, with a fixed dropout mask."""
+
+    def J():
+        return network.value_and_gradient(rng=None if rng_seed is None else np.random.default_rng(rng_seed))
+
+    theta, h = network.parameters.theta, 1e-6
+    v = np.random.default_rng(seed).standard_normal(theta.size)
+    J()
+    a, start = network.gradient.theta @ v, theta.copy()
+    theta[:] = start + h * v
+    up = J()
+    theta[:] = start - h * v
+    n = (up - J()) / (2 * h)
+    theta[:] = start
+    return abs(a - n) / (abs(a) + abs(n))
+
+
+@parametrize("name", NAMES)
+@parametrize("n2", [1, 2, 3])
+@parametrize("penalties", [{}, {"alpha": 0.3}, {"dropout": 0.4}], ids=str)
+@parametrize("weighted", [False, True])
+def test_gradient(name, n2, penalties, weighted):
+    network = random_network(ACTIVATIONS[name](), n2=n2, weighted=weighted, **penalties)
+    errors = [directional_error(network, seed, 3 if "dropout" in penalties else None) for seed in range(5)]
+    assert np.median(errors) < 1e-6
+
+
+@parametrize("name", NAMES)
+@parametrize("weighted", [False, True])
+def test_batch_gradients_add_up_to_the_full_one(name, weighted):
+    network = random_network(ACTIVATIONS[name](), m=30, weighted=weighted, alpha=0.1)
+    J = network.value_and_gradient()
+    full = network.gradient.theta.copy()
+    total, sum_J = np.zeros_like(full), 0.0
+    for rows in (np.arange(0, 7), np.arange(7, 10), slice(10, 30)):
+        size = len(network.Y[rows])
+        sum_J += size / 30 * network.value_and_gradient(rows)
+        total += size / 30 * network.gradient.theta
+    np.testing.assert_allclose(total, full, atol=1e-14)
+    assert sum_J == pytest.approx(J)
+
+
+@parametrize("name", NAMES)
+@parametrize("container", [sparse.csr_array, sparse.csr_matrix])
+def test_sparse_equals_dense(name, container):
+    dense = random_network(ACTIVATIONS[name]())
+    dense.X[np.abs(dense.X) < 0.7] = 0
+    other = random_network(ACTIVATIONS[name]())
+    other.X = container(dense.X)
+    for rows in (slice(None), np.array([3, 1, 20])):
+        assert other.value_and_gradient(rows) == pytest.approx(dense.value_and_gradient(rows))
+        np.testing.assert_allclose(other.gradient.theta, dense.gradient.theta, atol=1e-14)
+    assert other.loss() == pytest.approx(dense.loss())
+
+
+@parametrize("name", NAMES)
+def test_float32_throughout(name):
+    single = random_network(ACTIVATIONS[name](), dtype=np.float32, alpha=0.1, dropout=0.5, weighted=True)
+    double = random_network(ACTIVATIONS[name](), dtype=np.float64, alpha=0.1, weighted=True)
+    single.value_and_gradient(rng=np.random.default_rng(0))
+    assert single.gradient.theta.dtype == single.logits(single.X).dtype == np.float32
+    assert single.value_and_gradient() == pytest.approx(double.value_and_gradient(), rel=1e-4)
+    np.testing.assert_allclose(single.gradient.theta, double.gradient.theta, atol=1e-3)
+
+
+def test_data_is_left_alone():
+    network = random_network(ACTIVATIONS["relu"](), weighted=True)
+    X, Y, w = network.X.copy(), network.Y.copy(), network.w.copy()
+    network.value_and_gradient()
+    network.loss()
+    for before, after in ((X, network.X), (Y, network.Y), (w, network.w)):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_objective_is_loss_plus_penalty():
+    network = random_network(ACTIVATIONS["tanh"](), alpha=0.3, weighted=True)
+    W1, W2 = network.parameters.W1, network.parameters.W2
+    penalty = 0.15 * ((W1**2).sum() + (W2**2).sum())
+    assert network.penalty() == pytest.approx(penalty)
+    assert network.objective() == pytest.approx(network.value_and_gradient())
+    assert network.objective() == pytest.approx(network.loss() + penalty)
+
+
+def test_logits_in_blocks(monkeypatch):
+    network = random_network(ACTIVATIONS["maxout"](), m=53)
+    whole = network.logits(network.X)
+    monkeypatch.setattr(_network, "BLOCK_SIZE", 70)  # seven rows of ten pieces
+    np.testing.assert_allclose(network.logits(network.X), whole, rtol=1e-13)
+
+
+def test_dropout_keeps_the_expected_activation():
+    network = random_network(ACTIVATIONS["sigmoid"](), m=200, n1=50, dropout=0.3)
+    A1 = np.ones((200, 50))
+    mask = network._dropout_mask(A1, np.random.default_rng(0))
+    assert set(np.unique(mask)) == {0.0, 1 / 0.7}
+    assert mask.mean() == pytest.approx(1, abs=0.02)
+    assert (mask == 0).mean() == pytest.approx(0.3, abs=0.02)
+
+
+def test_dropout_is_for_training_only():
+    network = random_network(ACTIVATIONS["relu"](), dropout=0.5)
+    assert network.value_and_gradient() == network.value_and_gradient()
+    rng = np.random.default_rng(0)
+    assert network.value_and_gradient(rng=rng) != network.value_and_gradient(rng=rng)
+
+
+def test_loss_of_frequencies_weighted():
+    network = random_network(ACTIVATIONS["relu"](), weighted=True)
+    p = network.w @ network.Y / network.w.sum()
+    assert network.loss_of_frequencies() == pytest.approx(-(p * np.log(p)).sum())
+    assert random_network(ACTIVATIONS["relu"]()).loss_of_chance() == pytest.approx(np.log(3))
+    assert random_network(ACTIVATIONS["relu"](), n2=2).loss_of_chance() == pytest.approx(2 * np.log(2))
