@@ -2,8 +2,14 @@
 
 import numpy as np
 import pytest
+import threadpoolctl
 from sklearn.datasets import load_digits, load_iris, make_multilabel_classification
 from sklearn.preprocessing import scale
+
+
+def pytest_configure():
+    # Several test processes with several BLAS threads each take six times as long.
+    threadpoolctl.threadpool_limits(1, user_api="blas")
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,27 @@
 """scikit-learn's own contract, with no expected failure, for every activation and every solver."""
 
 import pytest
+from helpers import NAMES
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow.activations import ACTIVATIONS
 from sk_shallow.solvers import SOLVERS
 
+COMBINATIONS = [ShallowNetClassifier(activation=name, solver=solver) for name in NAMES for solver in SOLVERS]
+# Every activation with the default solver, and every solver with the default activation
+FEW = [net for net in COMBINATIONS if net.solver == "adam" or net.activation == "relu"]
+REST = [net for net in COMBINATIONS if net not in FEW]
+unconverged = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@parametrize_with_checks(
-    [ShallowNetClassifier(activation=activation) for activation in ACTIVATIONS]
-    + [ShallowNetClassifier(solver=solver) for solver in SOLVERS]
-)
+
+@unconverged
+@parametrize_with_checks(FEW)
 def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@unconverged
+@pytest.mark.slow
+@parametrize_with_checks(REST)
+def test_scikit_learn_checks_of_every_other_combination(estimator, check):
     check(estimator)
