@@ -4,7 +4,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.metrics import accuracy_score, f1_score, log_loss, make_scorer, roc_auc_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss, make_scorer, roc_auc_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -104,7 +104,7 @@ def macro_f1(estimator, X, y):
     return f1_score(y, estimator.predict(X), average="macro", zero_division=0)
 
 
-@parametrize("scoring", [macro_f1, "f1_macro", make_scorer(f1_score, average="macro", zero_division=0), "neg_log_loss"])
+@parametrize("scoring", [macro_f1, "f1_macro", make_scorer(balanced_accuracy_score), "neg_log_loss"])
 def test_scorers(scoring, iris, quiet):
     X, y = iris[0], np.array(["u", "v", "w"])[iris[1]]
     net = stopping(scoring=scoring, max_iter=30).fit(X, y)
