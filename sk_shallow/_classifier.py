@@ -27,7 +27,7 @@ from sk_shallow.activations import ACTIVATIONS, as_activation, check_derivative
 from sk_shallow.activations import CONSTRAINT as ACTIVATION_CONSTRAINT
 from sk_shallow.initializers import INITIALIZERS, Initializer, initialize
 from sk_shallow.schedules import SCHEDULES, Schedule
-from sk_shallow.solvers import LBFGS, SOLVERS, Plan, Solver, TrainingState
+from sk_shallow.solvers import SOLVERS, Plan, Solver, TrainingState
 
 DTYPES = (np.float64, np.float32)
 TABLES = {"activation": ACTIVATIONS, "init": INITIALIZERS, "solver": SOLVERS, "learning_rate": SCHEDULES}
@@ -46,7 +46,7 @@ def _unchanged_on_error(estimator):
 
 def _has_partial_fit(estimator):
     solver = estimator.solver
-    if (SOLVERS.get(solver) if isinstance(solver, str) else solver).full_batch:
+    if getattr(SOLVERS.get(solver) if isinstance(solver, str) else solver, "full_batch", False):
         raise AttributeError(f"partial_fit needs a solver that works in mini-batches. Got solver={solver!r}.")
     return True
 
@@ -394,10 +394,10 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
             raise ValueError("sample_weight_val is provided, but X_val was not provided.")
         if X_val is not None and not self.early_stopping:
             raise ValueError("X_val and y_val are provided, but early_stopping=False. Set early_stopping=True.")
-        if self.dropout and isinstance(from_name(SOLVERS, self.solver), LBFGS):
+        if self.dropout and from_name(SOLVERS, self.solver).line_search:
             raise ValueError(
-                f"dropout={self.dropout} changes the objective at every evaluation, which solver='lbfgs' can't follow. "
-                "Set dropout=0, or take another solver."
+                f"dropout={self.dropout} changes the objective at every evaluation, which the line search of "
+                f"solver={self.solver!r} can't follow. Set dropout=0, or take another solver."
             )
 
     def _check_partial_fit_parameters(self):
@@ -492,7 +492,7 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
             parameters,
             tol=float(self.tol),
             n_iter_no_change=self.n_iter_no_change,
-            stops=solver.patience_applies or score is not None,
+            stops=score is not None or not solver.line_search,
             score=score,
             verbose=bool(self.verbose),
             best=state.best,
@@ -508,11 +508,12 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         score = self._score_of(validation, parameters, activation, targets)
         plan = self._plan(solver, network.n_samples, incremental)
         monitor = self._monitor(parameters, solver, score, state)
+        names = getattr(self, "feature_names_in_", None)
         try:
             # What is not finite does not pass in silence: the monitor looks for it.
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 limit = solver.minimize(network, monitor, plan, state)
-                problem = conclude(network, monitor, solver, plan, limit, incremental, self._feature_names())
+                problem = conclude(network, monitor, solver, plan, limit, incremental, names)
         except KeyboardInterrupt:
             keep_best(network, monitor)
             self._store(network, monitor, targets, state, data.X.dtype, goes_on, incremental)
@@ -537,9 +538,6 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
             return None
         scorer = None if self.scoring == "loss" else check_scoring(self, scoring=self.scoring)
         return validation_score(validation.network(parameters, activation, targets), targets, validation, scorer)
-
-    def _feature_names(self):
-        return getattr(self, "feature_names_in_", None)
 
     def _store(self, network, monitor, targets, state, dtype, goes_on, incremental):
         p = network.parameters

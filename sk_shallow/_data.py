@@ -132,9 +132,27 @@ def validation_score(network: Network, targets: Targets, data: Data, scorer: Any
     scorer : callable or None, default=None
         ``scorer(estimator, X, y)``, called with `sample_weight` where there are weights; None scores by minus the log
         loss, in nats per sample.
+
+    Returns
+    -------
+    score : callable
+        Without arguments; returns a float, nan where the loss is not finite. Raises ValueError where the scorer gives
+        no finite number although the loss is.
     """
     if scorer is None:
         return lambda: -network.loss()
     snapshot = Snapshot(network, targets)
     weights = {} if data.w is None else {"sample_weight": data.w}
-    return lambda: scorer(snapshot, data.X, data.y, **weights)
+
+    def score() -> float:
+        if not np.isfinite(network.loss()):
+            return np.nan  # the fit has diverged; a scorer would blame its input
+        value = float(scorer(snapshot, data.X, data.y, **weights))
+        if not np.isfinite(value):
+            raise ValueError(
+                f"scoring={scorer!r} gives {value} on the validation set, and early stopping needs a number. Choose a "
+                "scorer that is defined there, or a larger validation set."
+            )
+        return value
+
+    return score

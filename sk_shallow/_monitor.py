@@ -47,7 +47,7 @@ class Monitor:
     stale : int
         Epochs since the last improvement.
     diverged : bool
-        Whether a loss was not finite.
+        Whether a loss, a weight or the validation loss was not finite.
     stopped : bool
         What the last `epoch_end` returned.
     """
@@ -81,23 +81,25 @@ class Monitor:
         self._theta_before = self.theta.copy()
 
     def epoch_end(self, loss: float) -> bool:
-        """Take note of an epoch; return True where it was one too many: a plateau, or a loss that is not finite.
+        """Take note of an epoch; return True where it was one too many: a plateau, or numbers that are not finite.
 
         Parameters
         ----------
         loss : float
             Training objective, in nats per sample.
-
-        Raises
-        ------
-        ValueError
-            If the validation score is not finite although the loss is.
         """
-        self.diverged = not np.isfinite(loss)
-        self.losses.append(np.inf if self.diverged else loss)
+        finite = bool(np.isfinite(loss) and np.isfinite(self.theta).all())
+        score = self.score() if self.score and finite else 0.0
+        self.diverged = not (finite and np.isfinite(score))
+        self.losses.append(loss if np.isfinite(loss) else np.inf)
         self._print(f"Iteration {len(self.losses)}, loss = {self.losses[-1]:.8f}")
-        if not self.diverged:
-            self._watch(loss)
+        if self.score and not self.diverged:
+            self.scores.append(score)
+            self._print(f"Validation score: {score:.6f}")
+            self._compare(-score, self.theta)
+        elif not self.diverged:
+            self._compare(loss, self._theta_before)
+            self._theta_before[:] = self.theta
         self.stopped = self.diverged or (self.stops and self.stale > self.n_iter_no_change)
         return self.stopped
 
@@ -112,28 +114,11 @@ class Monitor:
         before, after = self.recent_change()
         return len(self.losses) == 1 or (self.stale < self.n_iter_no_change and abs(after - before) > self.tol)
 
-    def _watch(self, loss: float) -> None:
-        if self.score is None:
-            self._compare(loss, self._theta_before)
-            self._theta_before[:] = self.theta
-        else:
-            self.scores.append(self._checked_score(self.score()))
-            self._print(f"Validation score: {self.scores[-1]:.6f}")
-            self._compare(-self.scores[-1], self.theta)
-
     def _compare(self, value: float, theta: np.ndarray) -> None:
         self.stale = 0 if value < self.best - self.tol else self.stale + 1
         if value < self.best:
             self.best = value
             self.best_theta[:] = theta
-
-    def _checked_score(self, score: float) -> float:
-        if not np.isfinite(score):
-            raise ValueError(
-                f"The validation score of epoch {len(self.losses)} is {score}, and early stopping needs a number. "
-                "Choose a `scoring` that is defined on the validation set, or a larger validation set."
-            )
-        return float(score)
 
     def _print(self, line: str) -> None:
         if self.verbose:

@@ -93,14 +93,15 @@ class Solver(Component):
         Initial learning rate where the user gives none.
     dtype : dtype or None
         What it must work in; None takes that of the data.
-    patience_applies : bool
-        Whether a plateau of the training loss ends the fit.
+    line_search : bool
+        Whether it finds the length of its steps, and its end, by itself: a learning rate and a plateau of the training
+        loss then mean nothing to it, and the objective must be the same at every evaluation (no dropout).
     """
 
     full_batch: bool = False
     learning_rate: float = 1.0
     dtype: Any = None
-    patience_applies: bool = True
+    line_search: bool = False
 
     @abstractmethod
     def minimize(self, network: Network, monitor: Monitor, plan: Plan, state: TrainingState) -> str | None:
@@ -272,7 +273,7 @@ class LBFGS(Solver):
 
     full_batch = True
     dtype = np.float64
-    patience_applies = False
+    line_search = True
 
     _parameter_constraints = {
         "history": [Interval(Integral, 1, None, closed="left")],

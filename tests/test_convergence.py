@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._diagnosis import unscaled_features
-from sk_shallow.solvers import SOLVERS
+from sk_shallow.solvers import SGD, SOLVERS
 
 parametrize = pytest.mark.parametrize
 
@@ -84,7 +84,7 @@ def test_not_finite_at_the_first_step():
     text = warning_of(net, X, y)
     assert "not finite" in text
     assert all(np.isfinite(array).all() for array in net.coefs_ + net.intercepts_)
-    assert net.loss_curve_[-1] == np.inf
+    assert not np.isnan(net.loss_)
 
 
 def test_unscaled_features_are_named():
@@ -163,3 +163,24 @@ def test_the_best_weights_come_back_from_a_plateau(digits):
     network = net._network_at_start(X, y, None)
     network.parameters.filled(net.coefs_, net.intercepts_)
     assert network.objective() <= 1.05 * net.best_loss_
+
+
+@parametrize("scoring", ["loss", "roc_auc", "accuracy"])
+def test_divergence_is_not_blamed_on_the_scorer(scoring, iris):
+    """The weights overflow in the last step of an epoch whose loss was finite."""
+    X, y = iris[0], iris[1] == 1
+    net = net_of(
+        activation="identity", solver="gd", learning_rate_init=1e300, early_stopping=True, scoring=scoring, tol=0
+    )
+    assert "not finite" in warning_of(net, X, y)
+    assert np.isfinite(net.predict_proba(X)).all()
+    assert net.best_validation_score_ is None
+
+
+def test_weights_that_overflow_in_the_last_step(iris):
+    X, y = iris
+    net = net_of(activation="identity", solver=SGD(momentum=0), learning_rate_init=1e308, max_iter=1)
+    assert "not finite" in warning_of(net, X, y)
+    with pytest.warns(ConvergenceWarning, match="not finite"):
+        clone(net).set_params(learning_rate_init=1e308).partial_fit(X * 10, y, classes=[0, 1, 2])
+    assert all(np.isfinite(array).all() for array in net.coefs_)

@@ -195,7 +195,7 @@ def test_validation_set_too_small(y, fraction):
 
 
 def test_a_score_that_is_not_finite(iris):
-    with pytest.raises(ValueError, match="validation score of epoch 1 is nan"):
+    with pytest.raises(ValueError, match="gives nan on the validation set"):
         stopping(scoring=lambda estimator, X, y: np.nan).fit(*iris)
 
 
