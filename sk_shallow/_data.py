@@ -70,23 +70,8 @@ class Data(NamedTuple):
 def hold_out(data: Data, targets: Targets, fraction: float, seed: int) -> tuple[Data, Data]:
     """Split off a fraction of the rows, with the class frequencies of the whole.
 
-    Parameters
-    ----------
-    data : Data
-    targets : Targets
-        Multilabel rows are drawn without regard to their labels.
-    fraction : float in (0, 1)
-        Of the rows.
-    seed : int
-
-    Returns
-    -------
-    training, validation : Data
-
-    Raises
-    ------
-    ValueError
-        If there are not enough rows for that.
+    Returns training and validation rows. Multilabel rows are drawn without regard to their labels. Raises ValueError
+    where there are not enough rows for that.
     """
     m, n_classes = len(data.y), len(targets.classes) if targets.stratified else 1
     n_validation = int(np.ceil(fraction * m))
@@ -122,22 +107,9 @@ class Snapshot(LogitsMixin, ClassifierMixin, BaseEstimator):
 def validation_score(network: Network, targets: Targets, data: Data, scorer: Any = None) -> Callable[[], float]:
     """Return the function that scores the present parameters on `data`, greater is better.
 
-    Parameters
-    ----------
-    network : Network
-        Of the validation rows, on the parameters that the solver steps on.
-    targets : Targets
-    data : Data
-        The validation rows, for the scorer.
-    scorer : callable or None, default=None
-        ``scorer(estimator, X, y)``, called with `sample_weight` where there are weights; None scores by minus the log
-        loss, in nats per sample.
-
-    Returns
-    -------
-    score : callable
-        Without arguments; returns a float, nan where the loss is not finite. Raises ValueError where the scorer gives
-        no finite number although the loss is.
+    The `network` is that of the same rows, on the parameters that the solver steps on. ``scorer(estimator, X, y)`` is
+    called with `sample_weight` where there are weights; None scores by minus the log loss, in nats per sample. The
+    score is nan where the loss is not finite; ValueError is raised where the scorer alone gives no finite number.
     """
     if scorer is None:
         return lambda: -network.loss()

@@ -27,19 +27,13 @@ def conclude(
     The last weights are returned if `limit` has ended the fit and it has no validation scores (so that k epochs are k
     epochs); otherwise the best ones.
 
-    Parameters
-    ----------
-    network, monitor, solver, plan
-        Of the fit.
-    limit : str or None
-        What has ended it before it converged.
-    incremental : bool
-        Whether the rows are only a part of the data: their own class frequencies then mean nothing, and they may well
-        begin badly.
-    names : ndarray of shape (n0,) or None
-        Of the features.
+    `limit` says what has ended the fit before it converged, `names` are those of the features. With `incremental` the
+    rows are only a part of the data: their own class frequencies then mean nothing, and they may well begin badly.
     """
-    bound = 2 * network.loss_of_chance() if incremental else network.loss_of_frequencies() + monitor.tol
+    if incremental:
+        bound, of_what = 2 * network.loss_of_chance(), "twice that of giving every class the same probability"
+    else:
+        bound, of_what = network.loss_of_frequencies() + monitor.tol, "that of always predicting the class frequencies"
     suspicious = not incremental or not monitor.losses[-1] <= bound
     loss = network.loss() if suspicious else 0.0
     worse = monitor.diverged or not loss <= bound
@@ -49,8 +43,8 @@ def conclude(
     if worse and not (incremental and falling):
         ending = f"at {loss:.4g} nats per sample" if np.isfinite(loss) and not monitor.diverged else "not finite"
         return (
-            f"The fit {'is still worse than a constant' if falling else 'has diverged'}: its loss has ended {ending}, and "
-            f"may be {bound:.4g} at most (always predicting the class frequencies comes to that). Likely causes: "
+            f"The fit {'is still worse than a constant' if falling else 'has diverged'}: its loss has ended {ending}, "
+            f"and may be {bound:.4g} at most, {of_what}. Likely causes: "
             f"{_causes(network, solver, plan, falling, names)}. The best weights so far are kept."
         )
     if limit and not incremental and monitor.still_improves():

@@ -14,22 +14,8 @@ class Monitor:
     improved when it beats the best one so far by more than `tol`; a plateau is more than `n_iter_no_change` epochs in
     a row that have not.
 
-    Parameters
-    ----------
-    parameters : Parameters
-        The ones that the solver steps on.
-    tol : float
-        Least improvement that counts, in nats per sample or in units of the score.
-    n_iter_no_change : int
-        Epochs without improvement that are tolerated.
-    stops : bool
-        Whether a plateau ends the fit; not so for a solver with a stopping rule of its own.
-    score : callable or None, default=None
-        Returns the validation score of the present parameters, greater is better.
-    verbose : bool, default=False
-        Whether to print a line per epoch.
-    best, stale : float and int
-        Where an earlier call has left off.
+    `score()` returns the validation score of the present parameters, greater is better. Not every plateau `stops` a
+    fit: some solvers have a rule of their own. `best` and `stale` say where an earlier call has left off.
 
     Attributes
     ----------

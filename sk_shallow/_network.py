@@ -43,31 +43,9 @@ def logits(
 class Network:
     """A net, its objective and the data that the objective is of.
 
-    Parameters
-    ----------
-    parameters : Parameters
-        Weights and biases. Read, never written: solvers step on ``parameters.theta``.
-    activation : Activation
-        `g`.
-    head : Head
-        `o` and `L`.
-    X : ndarray or CSR sparse array of shape (m, n0)
-        Of the dtype of the parameters.
-    Y : ndarray of shape (m, n2)
-        Targets in {0, 1}, same dtype.
-    w : ndarray of shape (m,) or None, default=None
-        Sample weights, same dtype. With mean 1 over the training set, the loss is the weighted mean. None is all ones.
-    alpha : float, default=0.0
-        Strength of the penalty.
-    dropout : float in [0, 1), default=0.0
-        Probability with which a hidden activation is dropped.
-
-    Attributes
-    ----------
-    gradient : Parameters
-        What the last call of `value_and_gradient` left there.
-    n_samples : int
-        m.
+    The `parameters` are read, never written: solvers step on ``parameters.theta``. `X`, (m, n0), dense or CSR, `Y`,
+    (m, n2), in {0, 1}, and `w`, (m,) or None for all ones, have their dtype. With `w` of mean 1 the loss is the
+    weighted mean. `gradient` holds what the last call of `value_and_gradient` left there.
     """
 
     def __init__(

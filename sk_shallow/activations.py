@@ -16,25 +16,6 @@ from scipy.special import ndtr
 from sk_shallow._compat import Interval
 from sk_shallow._component import Component, from_name, name_or_instance
 
-__all__ = [
-    "ACTIVATIONS",
-    "ELU",
-    "GELU",
-    "SELU",
-    "Activation",
-    "ElementwiseActivation",
-    "FunctionActivation",
-    "Identity",
-    "LeakyReLU",
-    "Maxout",
-    "Mish",
-    "ReLU",
-    "SiLU",
-    "Sigmoid",
-    "Softplus",
-    "Tanh",
-]
-
 
 class Activation(Component):
     """The function `g` of the hidden layer, ``A1 = g(Z1)``, and its derivative.
@@ -79,38 +60,16 @@ class Activation(Component):
 
     @abstractmethod
     def forward(self, Z: np.ndarray) -> tuple[np.ndarray, Any]:
-        """Return the activation and whatever `backward` needs of `Z` besides it.
+        """Return `A`, (m, n1), and whatever `backward` needs besides it.
 
-        Parameters
-        ----------
-        Z : ndarray of shape (m, p * n1)
-            Pre-activations, float32 or float64. May be overwritten.
-
-        Returns
-        -------
-        A : ndarray of shape (m, n1)
-            Of the dtype of `Z`; may be `Z` itself.
-        cache : object
-            Handed to `backward` as it is.
+        `Z`, (m, p * n1), float32 or float64, may be overwritten; `A` has its dtype and may be `Z` itself.
         """
 
     @abstractmethod
     def backward(self, dA: np.ndarray, A: np.ndarray, cache: Any) -> np.ndarray:
-        """Return the gradient with respect to `Z`, given the one with respect to `A`.
+        """Return `dZ`, (m, p * n1), the gradient with respect to `Z`, given `dA`, (m, n1), the one with respect to `A`.
 
-        Parameters
-        ----------
-        dA : ndarray of shape (m, n1)
-            Gradient with respect to `A`. May be overwritten.
-        A : ndarray of shape (m, n1)
-            What `forward` returned.
-        cache : object
-            What `forward` returned.
-
-        Returns
-        -------
-        dZ : ndarray of shape (m, p * n1)
-            Of the dtype of `dA`; may be `dA` itself.
+        `dA` may be overwritten, and returned; `A` and `cache` are what `forward` returned.
         """
 
 

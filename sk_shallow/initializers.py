@@ -16,8 +16,6 @@ from sk_shallow._compat import Interval, StrOptions
 from sk_shallow._component import Component
 from sk_shallow._parameters import Parameters
 
-__all__ = ["INITIALIZERS", "Glorot", "He", "Initializer", "LeCun", "Normal", "Orthogonal"]
-
 
 class Initializer(Component):
     """Decides the distribution of a weight matrix from its fan-in and fan-out.

@@ -8,26 +8,14 @@ from numbers import Real
 from sk_shallow._compat import Interval
 from sk_shallow._component import Component
 
-__all__ = ["SCHEDULES", "Adaptive", "Clock", "Constant", "Cosine", "InverseScaling", "OneCycle", "Schedule"]
-
 
 @dataclass
 class Clock:
-    """How far training has come.
+    """How far training has come."""
 
-    Attributes
-    ----------
-    samples : int
-        Rows seen in complete epochs, repeats counted.
-    progress : float
-        Steps taken over steps planned, in [0, 1], in the present call of `fit`.
-    plateaus : int
-        How often the loss has stopped improving.
-    """
-
-    samples: int = 0
-    progress: float = 0.0
-    plateaus: int = 0
+    samples: int = 0  # rows seen in complete epochs, repeats counted
+    progress: float = 0.0  # steps taken over steps planned, in [0, 1], in the present call of fit
+    plateaus: int = 0  # how often the loss has stopped improving
 
 
 class Schedule(Component):

@@ -20,58 +20,31 @@ from sk_shallow._monitor import Monitor
 from sk_shallow._network import Network, Rows
 from sk_shallow.schedules import Clock, Schedule
 
-__all__ = ["LBFGS", "SGD", "SOLVERS", "Adam", "FirstOrderSolver", "GradientDescent", "Plan", "Solver", "TrainingState"]
-
 
 @dataclass(frozen=True)
 class Plan:
-    """What the user wants of a fit, as far as a solver is concerned.
+    """What the user wants of a fit, as far as a solver is concerned."""
 
-    Attributes
-    ----------
-    max_iter : int
-        Epochs at most; for L-BFGS, iterations.
-    tol : float
-        For a solver with a stopping rule of its own.
-    schedule : Schedule
-    learning_rate_init : float
-    batch_size : int
-        Rows of a mini-batch, at most the number of rows there are.
-    shuffle : bool
-        Whether each epoch takes the rows in a new order.
-    """
-
-    max_iter: int
-    tol: float
+    max_iter: int  # epochs at most; for L-BFGS, iterations
+    tol: float  # of the gradient, for a solver with a stopping rule of its own
     schedule: Schedule
     learning_rate_init: float
-    batch_size: int
-    shuffle: bool
+    batch_size: int  # at most the number of rows there are
+    shuffle: bool  # whether each epoch takes the rows in a new order
 
 
 @dataclass
 class TrainingState:
     """All that a later call needs in order to go on as if there had been no break.
 
-    Attributes
-    ----------
-    seed : int
-        Where all randomness comes from.
-    clock : Clock
-        How far training has come.
-    moments : dict
-        The memory of the update rule.
-    best, stale : float and int
-        Of the monitor.
-    rng : numpy.random.Generator
-        Draws orders of rows and dropout masks. The initial weights have a generator of their own, so that nets with
-        different numbers of weights see their rows in the same order.
+    `rng` draws orders of rows and dropout masks. The initial weights have a generator of their own, so that nets with
+    different numbers of weights see their rows in the same order.
     """
 
-    seed: int
+    seed: int  # where all randomness comes from
     clock: Clock = field(default_factory=Clock)
-    moments: dict[str, Any] = field(default_factory=dict)
-    best: float = np.inf
+    moments: dict[str, Any] = field(default_factory=dict)  # the memory of the update rule
+    best: float = np.inf  # of the monitor, like stale
     stale: int = 0
 
     def __post_init__(self) -> None:
