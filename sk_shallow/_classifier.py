@@ -6,23 +6,21 @@ from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sk_shallow._compat import Interval, StrOptions, check_classes_on_first_call, check_sample_weight
+from sk_shallow._compat import Interval, Options, StrOptions, check_classes_on_first_call, check_sample_weight
 from sk_shallow._component import from_name, name_or_instance
 from sk_shallow._data import Data, hold_out, validation_score
 from sk_shallow._diagnosis import conclude, keep_best
 from sk_shallow._monitor import Monitor
 from sk_shallow._network import logits
 from sk_shallow._parameters import Parameters
-from sk_shallow._targets import LogitsMixin, MultilabelTargets, targets_of, targets_with_classes
+from sk_shallow._targets import LogitsMixin, MultilabelTargets, as_labels, targets_of, targets_with_classes
 from sk_shallow.activations import ACTIVATIONS, as_activation, check_derivative
 from sk_shallow.activations import CONSTRAINT as ACTIVATION_CONSTRAINT
 from sk_shallow.initializers import INITIALIZERS, Initializer, initialize
@@ -38,9 +36,10 @@ def _unchanged_on_error(estimator):
     before = vars(estimator).copy()
     try:
         yield
-    except Exception:
-        vars(estimator).clear()
-        vars(estimator).update(before)
+    except BaseException:
+        if not vars(estimator).pop("_interrupted", False):  # _train has then stored what there is
+            vars(estimator).clear()
+            vars(estimator).update(before)
         raise
 
 
@@ -77,7 +76,8 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         "lecun_normal", "normal", "orthogonal" or an object. "auto" takes what goes with the activation: He for the relu
         family, LeCun for selu, Glorot for sigmoid, and half of it for tanh, identity and maxout. Biases start at zero.
     init_scale : float in [0, inf), default=1.0
-        What the draw is multiplied by. 0 leaves all hidden units equal for ever.
+        What the draw is multiplied by. 0 leaves all hidden units equal for ever (without
+        dropout).
     solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
         "gd" is full-batch gradient descent; "sgd" has momentum. ``SGD(momentum=0.8)`` and its like set the rest.
     learning_rate : {"constant", "invscaling", "adaptive", "cosine", "one_cycle"} or Schedule, default="constant"
@@ -92,7 +92,7 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
     tol : float in [0, inf), default=1e-4
         Least improvement of an epoch, in nats per sample or in units of the validation score; for "lbfgs" also the
         largest element of the gradient at which it stops.
-    n_iter_no_change : int in [1, inf), default=10
+    n_iter_no_change : int in [1, inf) or inf, default=10
         Epochs without such an improvement that are tolerated. "lbfgs" uses it with `early_stopping` only.
     shuffle : bool, default=True
         Whether each epoch takes the rows in a new order. Unused by "gd" and "lbfgs".
@@ -183,7 +183,7 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
         "shuffle": ["boolean"],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
@@ -306,19 +306,19 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
             X, y = self._validated(X, y, reset=not goes_on)
             targets = self._targets if goes_on else targets_of(y)
             state = self._training_state(goes_on)
-            state.clock.progress, state.best, state.stale = 0.0, np.inf, 0
-            data = self._data(X, y, sample_weight, "sample_weight", targets)
+            state.best, state.stale = np.inf, 0
+            data = self._data(X, y, sample_weight, targets)
             class_weights = self._class_weights(data, targets)
-            data = data.times(class_weights(y))
-            validation = None
+            data, validation = data.times(class_weights(y)), None
             if X_val is not None:
-                X_val, y_val = self._validated(X_val, y_val, reset=False, dtype=X.dtype)
-                validation = self._data(X_val, y_val, sample_weight_val, "sample_weight_val", targets)
-                validation = validation.times(class_weights(y_val)).normalized()
+                validation = self._validation_data(X_val, y_val, sample_weight_val, targets, X.dtype)
+                validation = validation.times(class_weights(validation.y)).normalized()
             elif self.early_stopping:
                 data, validation = hold_out(data, targets, self.validation_fraction, state.seed)
                 validation = validation.normalized()
-            self._train(data.normalized(), validation, targets, state, goes_on=goes_on)
+            problem = self._train(data.normalized(), validation, targets, state, goes_on=goes_on)
+        if problem:
+            warnings.warn(problem, ConvergenceWarning, stacklevel=2)
         return self
 
     @available_if(_has_partial_fit)
@@ -366,9 +366,12 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
             goes_on = hasattr(self, "coefs_")
             X, y = self._validated(X, y, reset=not goes_on, dtype=self.coefs_[0].dtype if goes_on else DTYPES)
             targets = self._targets_of_part(y, classes)
-            data = self._data(X, y, sample_weight, "sample_weight", targets)
+            data = self._data(X, y, sample_weight, targets)
             data = data.times(self._class_weights(data, targets)(y))
-            self._train(data, None, targets, self._training_state(goes_on), goes_on=goes_on, incremental=True)
+            state = self._training_state(goes_on)
+            problem = self._train(data, None, targets, state, goes_on=goes_on, incremental=True)
+        if problem:
+            warnings.warn(problem, ConvergenceWarning, stacklevel=2)
         return self
 
     def _logits(self, X):
@@ -415,20 +418,27 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
             )
 
     def _validated(self, X, y, reset, dtype=DTYPES):
+        if dtype is DTYPES and {str(column).lower() for column in getattr(X, "dtypes", ())} == {"float32"}:
+            dtype = np.float32  # a frame, of which check_array would make float64
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=dtype, multi_output=True, reset=reset)
-        check_classification_targets(y)
-        y = y.toarray() if issparse(y) else y
-        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+        return X, as_labels(y)
 
     @staticmethod
-    def _data(X, y, sample_weight, name, targets):
+    def _data(X, y, sample_weight, targets):
         targets.check(y)
         if sample_weight is None:
             return Data(X, y)
-        w = check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        w = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not w.any():
-            raise ValueError(f"{name} must be positive for at least one row. All {len(w)} weights are zero.")
+            raise ValueError(f"sample_weight must be positive for at least one row. All {len(w)} weights are zero.")
         return Data(X, y, w)
+
+    def _validation_data(self, X_val, y_val, sample_weight_val, targets, dtype):
+        try:
+            X_val, y_val = self._validated(X_val, y_val, reset=False, dtype=dtype)
+            return self._data(X_val, y_val, sample_weight_val, targets)
+        except ValueError as error:
+            raise ValueError(f"The validation set (X_val, y_val, sample_weight_val) is no good: {error}") from error
 
     def _class_weights(self, data, targets):
         """Return the function from labels to the weights of their classes, found on `data`."""
@@ -462,13 +472,13 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
 
     def _parameters(self, activation, n_features, targets, dtype, state, goes_on):
         """Return the weights to start from: the present ones, or a draw."""
-        parameters = Parameters(n_features, self.hidden_size, targets.n_outputs, activation.n_pieces, dtype)
+        parameters = Parameters(n_features, int(self.hidden_size), targets.n_outputs, int(activation.n_pieces), dtype)
         if goes_on:
             return parameters.filled(self.coefs_, self.intercepts_)
         if self.init_scale == 0:
             warnings.warn(
-                "init_scale=0 starts every hidden unit alike, and so they stay: the net is worth one unit. Take a "
-                "positive init_scale.",
+                "init_scale=0 starts every hidden unit alike, and without dropout so they stay: the net is worth one "
+                "unit. Take a positive init_scale.",
                 stacklevel=4,
             )
         init, gain = (activation.initializer, activation.gain) if self.init == "auto" else (self.init, 1.0)
@@ -479,11 +489,11 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         if self.batch_size != "auto" and self.batch_size > m and not (solver.full_batch or incremental):
             warnings.warn(f"batch_size={self.batch_size} is larger than the {m} rows: {m} is used.", stacklevel=4)
         return Plan(
-            max_iter=1 if incremental else self.max_iter,
+            max_iter=1 if incremental else int(self.max_iter),
             tol=float(self.tol),
             schedule=from_name(SCHEDULES, self.learning_rate),
             learning_rate_init=float(self.learning_rate_init or solver.learning_rate),
-            batch_size=min(200 if self.batch_size == "auto" else self.batch_size, m),
+            batch_size=min(200 if self.batch_size == "auto" else int(self.batch_size), m),
             shuffle=self.shuffle,
         )
 
@@ -500,7 +510,7 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         )
 
     def _train(self, data, validation, targets, state, *, goes_on, incremental=False):
-        """Minimize the objective of `data`, and keep the outcome."""
+        """Minimize the objective of `data`, keep the outcome, and return the text of a warning or None."""
         activation, solver = self._checked_activation(), from_name(SOLVERS, self.solver)
         dtype = solver.dtype or data.X.dtype
         parameters = self._parameters(activation, data.X.shape[1], targets, dtype, state, goes_on)
@@ -517,17 +527,17 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         except KeyboardInterrupt:
             keep_best(network, monitor)
             self._store(network, monitor, targets, state, data.X.dtype, goes_on, incremental)
+            self._interrupted = True
             raise
         self._store(network, monitor, targets, state, data.X.dtype, goes_on, incremental)
-        if problem:
-            warnings.warn(problem, ConvergenceWarning, stacklevel=3)
+        return problem
 
     def _network_at_start(self, X, y, sample_weight):
         """Return the network that `fit` would start from, in float64, on all rows."""
         self._validate_params()
         X, y = self._validated(X, y, reset=True, dtype=np.float64)
         targets, activation = targets_of(y), as_activation(self.activation)
-        data = self._data(X, y, sample_weight, "sample_weight", targets)
+        data = self._data(X, y, sample_weight, targets)
         data = data.times(self._class_weights(data, targets)(y)).normalized()
         state = self._training_state(goes_on=False)
         parameters = self._parameters(activation, X.shape[1], targets, np.float64, state, goes_on=False)

@@ -23,7 +23,7 @@ class Data(NamedTuple):
     y : ndarray of shape (m,) or (m, n2)
         Labels as the user gave them.
     w : ndarray of shape (m,) or None
-        Sample weights, class weights multiplied in.
+        Sample weights, class weights multiplied in; float64, whatever the dtype of `X`.
     """
 
     X: np.ndarray | spmatrix
@@ -38,7 +38,6 @@ class Data(NamedTuple):
         """Return the same rows with their weights multiplied by `weights`, (m,); None multiplies by 1."""
         if weights is None:
             return self
-        weights = weights.astype(self.X.dtype)
         return self._replace(w=weights if self.w is None else self.w * weights)
 
     def normalized(self) -> "Data":
@@ -47,17 +46,18 @@ class Data(NamedTuple):
         Raises
         ------
         ValueError
-            If the weights are all zero.
+            If the weights are all zero, or too large to multiply.
         """
         if self.w is None:
             return self
-        mean = self.w.mean(dtype=np.float64)
-        if not mean > 0:
+        largest = self.w.max()
+        if not 0 < largest < np.inf:
             raise ValueError(
-                f"sample_weight times class_weight must be positive for at least one row. It is zero for all "
-                f"{len(self.w)} rows of the training or of the validation set."
+                f"sample_weight times class_weight must be finite, and positive for at least one row. It is "
+                f"{largest:g} at most in the {len(self.w)} rows of the training or of the validation set."
             )
-        return self._replace(w=(self.w / mean).astype(self.w.dtype))
+        w = self.w / largest
+        return self._replace(w=w / w.mean())
 
     def network(self, parameters: Parameters, activation: Activation, targets: Targets, **penalties: float) -> Network:
         """Return the network of these rows, in the dtype of the parameters."""
@@ -97,8 +97,11 @@ class Snapshot(LogitsMixin, ClassifierMixin, BaseEstimator):
 
     def __init__(self, network: Network, targets: Targets) -> None:
         self.network = network
-        self._targets = targets
+        self.targets = self._targets = targets
         self.classes_ = targets.classes
+        self.n_features_in_ = network.parameters.sizes[0]
+        self.coefs_ = [network.parameters.W1, network.parameters.W2]
+        self.intercepts_ = [network.parameters.b1, network.parameters.b2]
 
     def _logits(self, X: np.ndarray | spmatrix) -> np.ndarray:
         return self.network.logits(X.astype(self.network.X.dtype, copy=False))

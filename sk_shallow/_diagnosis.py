@@ -24,28 +24,30 @@ def conclude(
 ) -> str | None:
     """Settle which weights a fit returns, and return the text of the warning that it deserves, or None.
 
-    The last weights are returned if `limit` has ended the fit and it has no validation scores (so that k epochs are k
-    epochs); otherwise the best ones.
+    The last weights are returned if `limit` has ended the fit, they are finite and there are no validation scores (so
+    that k epochs are k epochs); otherwise the best ones.
 
     `limit` says what has ended the fit before it converged, `names` are those of the features. With `incremental` the
     rows are only a part of the data: their own class frequencies then mean nothing, and they may well begin badly.
     """
-    if incremental:
-        bound, of_what = 2 * network.loss_of_chance(), "twice that of giving every class the same probability"
-    else:
-        bound, of_what = network.loss_of_frequencies() + monitor.tol, "that of always predicting the class frequencies"
-    suspicious = not incremental or not monitor.losses[-1] <= bound
-    loss = network.loss() if suspicious else 0.0
-    worse = monitor.diverged or not loss <= bound
-    falling = worse and not monitor.diverged and loss < _value_at(monitor.first_theta, network, network.loss)
-    if monitor.scores or monitor.diverged or (not incremental and (worse or limit is None)):
+    last = network.loss() if not incremental or monitor.losses[-1] > network.loss_of_chance() else 0.0
+    if monitor.scores or monitor.diverged or (limit is None and not incremental):
         keep_best(network, monitor)
-    if worse and not (incremental and falling):
-        ending = f"at {loss:.4g} nats per sample" if np.isfinite(loss) and not monitor.diverged else "not finite"
+    loss = last if incremental else max(last, network.loss(), key=_or_infinite)  # the weights returned count, too
+    chance = network.loss_of_chance()
+    if incremental:
+        bound, of_what = 2 * chance, "twice that of giving every class the same probability"
+    else:
+        bound = network.loss_of_frequencies() + max(monitor.tol, 0.01 * chance)
+        of_what = "hardly above that of always predicting the class frequencies"
+    finite = not monitor.diverged and bool(np.isfinite(loss))
+    falling = finite and loss > bound and loss < _value_at(monitor.first_theta, network, network.loss)
+    if not finite or (loss > bound and not (incremental and falling)):
+        ending = f"at {loss:.4g} nats per sample" if finite else "not finite"
         return (
             f"The fit {'is still worse than a constant' if falling else 'has diverged'}: its loss has ended {ending}, "
             f"and may be {bound:.4g} at most, {of_what}. Likely causes: "
-            f"{_causes(network, solver, plan, falling, names)}. The best weights so far are kept."
+            f"{_causes(network, solver, plan, limit, falling, names)}."
         )
     if limit and not incremental and monitor.still_improves():
         return _unfinished(monitor, plan, limit, solver)
@@ -76,20 +78,28 @@ def _value_at(theta: np.ndarray, network: Network, value: Any) -> float:
     network.parameters.theta[:] = theta
     result = value()
     network.parameters.theta[:] = present
-    return float(np.nan_to_num(result, nan=np.inf))
+    return _or_infinite(result)
 
 
-def _causes(network: Network, solver: Solver, plan: Plan, falling: bool, names: np.ndarray | None) -> str:
+def _or_infinite(value: float) -> float:
+    return np.inf if np.isnan(value) else value
+
+
+def _causes(
+    network: Network, solver: Solver, plan: Plan, limit: str | None, falling: bool, names: np.ndarray | None
+) -> str:
     unscaled = unscaled_features(network.X, names)
     causes = [f"unscaled features, {unscaled}: put a StandardScaler in front"] if unscaled else []
     if falling:
-        causes.append(f"max_iter={plan.max_iter} or the learning rate is too low")
+        causes.append(f"{limit or 'n_iter_no_change'} or the learning rate is too low, or alpha or dropout too high")
     elif not solver.line_search:
         causes.append(f"learning_rate_init={plan.learning_rate_init:g} is too high")
     return "; ".join(causes) or "init_scale is too high"
 
 
 def _unfinished(monitor: Monitor, plan: Plan, limit: str, solver: Solver) -> str:
+    if len(monitor.losses) == 1:
+        return f"{limit} ended the fit after one, at a training loss of {monitor.losses[0]:.6g}. Raise the limit."
     what = "validation score" if monitor.scores else "training loss"
     before, after = monitor.recent_change()
     rate = "" if solver.line_search else f", learning_rate_init={plan.learning_rate_init:g}"

@@ -43,7 +43,7 @@ class Monitor:
         parameters: Parameters,
         *,
         tol: float,
-        n_iter_no_change: int,
+        n_iter_no_change: float,
         stops: bool = True,
         score: Callable[[], float] | None = None,
         verbose: bool = False,
@@ -92,13 +92,14 @@ class Monitor:
     def recent_change(self) -> tuple[float, float]:
         """Return the best loss (or score) before the last `n_iter_no_change` epochs, and the best one since."""
         values, best = (self.scores, max) if self.scores else (self.losses, min)
-        first = max(1, len(values) - self.n_iter_no_change)
+        first = int(max(1, len(values) - self.n_iter_no_change))
         return best(values[:first]), best(values)
 
     def still_improves(self) -> bool:
         """Say whether the last `n_iter_no_change` epochs have brought an improvement of `tol`; one epoch always has."""
         before, after = self.recent_change()
-        return len(self.losses) == 1 or (self.stale < self.n_iter_no_change and abs(after - before) > self.tol)
+        patient = not self.stops or self.stale < self.n_iter_no_change
+        return len(self.losses) == 1 or (patient and abs(after - before) > self.tol)
 
     def _compare(self, value: float, theta: np.ndarray) -> None:
         self.stale = 0 if value < self.best - self.tol else self.stale + 1

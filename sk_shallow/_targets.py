@@ -4,8 +4,10 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
 
 from sk_shallow._losses import Head, SigmoidHead, SoftmaxHead
 
@@ -79,8 +81,8 @@ class _SingleLabelTargets(Targets):
         unseen = np.setdiff1d(y, self.classes)
         if unseen.size:
             raise ValueError(
-                f"y must hold the classes {self.classes.tolist()}. Got {unseen.tolist()} besides. Declare every "
-                "class at the first call of partial_fit, or fit anew."
+                f"y must hold the classes {self.classes.tolist()}. Got {unseen.tolist()} besides. Every class "
+                "must be known from the first call on: declare it there, or fit anew."
             )
 
     def encode(self, y: np.ndarray, dtype: Any) -> np.ndarray:
@@ -168,15 +170,31 @@ def _balanced(codes: np.ndarray, n_classes: int, w: np.ndarray | None) -> np.nda
     return np.divide(counts.sum(), n_classes * counts, out=np.ones(n_classes), where=counts > 0)
 
 
+def as_labels(y: Any) -> np.ndarray:
+    """Return labels as a dense array: a column becomes 1d with a warning, integers held as objects become integers.
+
+    Raises
+    ------
+    ValueError
+        If they are continuous.
+    """
+    y = y.toarray() if issparse(y) else y
+    y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+    if y.dtype == object and type_of_target(y) == "unknown":
+        plain = np.array(y.tolist())
+        y = plain if plain.dtype.kind in "biu" else y
+    check_classification_targets(y)
+    return y
+
+
 def targets_of(y: np.ndarray) -> Targets:
     """Return the problem that `y` poses.
 
     Raises
     ------
     ValueError
-        If `y` is continuous, has several outputs of more than two classes, or has one class only.
+        If `y` has several outputs of more than two classes, or has one class only.
     """
-    check_classification_targets(y)
     if y.ndim == 1:
         return targets_with_classes(np.unique(y))
     if type_of_target(y) == "multilabel-indicator":
@@ -261,7 +279,7 @@ class LogitsMixin(ABC):
         return self._targets.probabilities(Z2)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Return the logarithm of the probability of each class, computed from the logits: always finite.
+        """Return the logarithm of the probability of each class, from the logits: finite wherever they are.
 
         Parameters
         ----------

@@ -5,7 +5,7 @@ read the objective through ``network.value_and_gradient`` and report each epoch 
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any
@@ -43,12 +43,21 @@ class TrainingState:
 
     seed: int  # where all randomness comes from
     clock: Clock = field(default_factory=Clock)
-    moments: dict[str, Any] = field(default_factory=dict)  # the memory of the update rule
+    rule: str = ""  # the update rule whose memory the moments are
+    moments: dict[str, Any] = field(default_factory=dict)
     best: float = np.inf  # of the monitor, like stale
     stale: int = 0
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng([self.seed, 1])
+
+    def take_up(self, rule: str, start: Callable[[np.ndarray], dict[str, Any]], theta: np.ndarray) -> None:
+        """Begin a rule's memory, or go on with it, in the dtype of the parameters."""
+        if self.rule != rule or not self.moments:
+            self.rule, self.moments = rule, start(theta)
+        for name, moment in self.moments.items():
+            if isinstance(moment, np.ndarray):
+                self.moments[name] = moment.astype(theta.dtype, copy=False)
 
     def initial_rng(self) -> np.random.Generator:
         """Return the generator of the initial weights."""
@@ -92,7 +101,7 @@ class FirstOrderSolver(Solver):
 
     @abstractmethod
     def start(self, theta: np.ndarray) -> dict[str, Any]:
-        """Return the memory of the rule before the first step."""
+        """Return the memory of the rule before the first step: arrays like `theta`, and scalars."""
 
     @abstractmethod
     def update(self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, Any], learning_rate: float) -> None:
@@ -101,9 +110,8 @@ class FirstOrderSolver(Solver):
     def minimize(self, network: Network, monitor: Monitor, plan: Plan, state: TrainingState) -> str | None:
         m, clock = network.n_samples, state.clock
         theta, grad = network.parameters.theta, network.gradient.theta
-        fresh = self.start(theta)
-        if _form(state.moments) != _form(fresh):  # the first call, or the last one had another rule or dtype
-            state.moments = fresh
+        clock.progress = 0.0
+        state.take_up(f"{type(self).__module__}.{type(self).__qualname__}", self.start, theta)
         for _ in range(plan.max_iter):
             total = 0.0
             for rows, size in self._batches(m, plan, state.rng):
@@ -284,10 +292,6 @@ def _reason(result: OptimizeResult, plan: Plan, max_fun: int) -> str:
     if result.nfev >= max_fun:
         return f"max_fun={max_fun} evaluations"
     return f"SciPy ({result.message})"
-
-
-def _form(moments: dict[str, Any]) -> dict[str, Any]:
-    return {name: (np.shape(moment), np.result_type(moment)) for name, moment in moments.items()}
 
 
 SOLVERS: dict[str, type[Solver]] = {

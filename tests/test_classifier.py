@@ -325,3 +325,62 @@ def test_repr():
         "ShallowNetClassifier(activation=LeakyReLU(negative_slope=0.1), solver=SGD())"
     )
     assert "LeakyReLU" in estimator_html_repr(ShallowNetClassifier(activation=LeakyReLU(0.1)))
+
+
+@parametrize("frame", [pl.DataFrame, pd.DataFrame, lambda data: pd.DataFrame(data).astype("Float32")])
+def test_float32_frames_stay_float32(frame, iris, quiet):
+    X = frame(dict(zip("abcd", iris[0].astype(np.float32).T, strict=True)))
+    assert quick(max_iter=2).fit(X, iris[1]).predict_proba(X).dtype == np.float32
+
+
+@parametrize("labels", [[1, 2, 5], [True, False, True]])
+def test_labels_held_as_objects(labels, iris, quiet):
+    y = np.array(labels, dtype=object)[iris[1]]
+    net = quick(max_iter=50).fit(iris[0], y)
+    assert_array_equal(net.classes_, np.unique(labels))
+    assert np.mean(net.predict(iris[0]) == y) > 0.6
+
+
+def test_small_integers_as_parameters(iris, quiet):
+    X, y = np.tile(iris[0], (3, 1)), np.tile(iris[1], 3)
+    small = {"hidden_size": np.uint8(200), "batch_size": np.uint8(100), "max_iter": np.int8(2)}
+    one = quick(activation=Maxout(np.int8(2)), **small).fit(X, y)
+    other = quick(activation=Maxout(2), hidden_size=200, batch_size=100, max_iter=2).fit(X, y)
+    assert_array_equal(one.coefs_[0], other.coefs_[0])
+
+
+@parametrize("dtype", [np.float32, np.float64])
+@parametrize("size", [1e-60, 1e300])
+def test_only_ratios_of_weights_matter(dtype, size, iris, quiet):
+    X, y = iris[0].astype(dtype), iris[1]
+    one = quick(max_iter=5).fit(X, y, sample_weight=np.full(150, size))
+    assert_allclose(one.coefs_[0], quick(max_iter=5).fit(X, y).coefs_[0], rtol=1e-5)
+    by_class = quick(max_iter=5, class_weight=dict.fromkeys(range(3), size)).fit(X, y)
+    assert_allclose(by_class.coefs_[0], one.coefs_[0], rtol=1e-5)
+
+
+def test_probabilities_are_never_zero_or_one(problems, quiet):
+    for kind in ("binary", "multilabel"):
+        net = quick(max_iter=2).fit(*problems[kind])
+        net.coefs_[1] *= 1e5
+        proba = net.predict_proba(problems[kind][0])
+        assert proba.min() > 0
+        assert proba.max() < 1
+
+
+def test_an_estimator_for_scorers_looks_like_one(iris, quiet):
+    seen = []
+
+    def scorer(estimator, X, y):
+        seen.append(
+            (repr(estimator)[:8], estimator.n_features_in_, estimator.coefs_[1].shape, estimator.intercepts_[0].shape)
+        )
+        return estimator.score(X, y)
+
+    quick(max_iter=1, early_stopping=True, scoring=scorer).fit(*iris)
+    assert seen == [("Snapshot", 4, (8, 3), (8,))]
+
+
+def test_patience_without_end(iris, quiet):
+    net = quick(n_iter_no_change=np.inf, max_iter=400, tol=1).fit(*iris)
+    assert net.n_iter_ == 400

@@ -7,10 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._diagnosis import unscaled_features
+from sk_shallow._monitor import Monitor
+from sk_shallow._parameters import Parameters
 from sk_shallow.solvers import SGD, SOLVERS
 
 parametrize = pytest.mark.parametrize
@@ -71,11 +74,6 @@ def test_a_rate_too_high_is_named(solver, activation, early_stopping, digits):
     assert "learning_rate_init=1000 is too high" in text
     assert "unscaled" not in text
     assert np.isfinite(net.predict_proba(X)).all()
-    if not early_stopping:  # never worse than where it began
-        network = net._network_at_start(X, y, None)
-        start = network.objective()
-        network.parameters.filled(net.coefs_, net.intercepts_)
-        assert network.objective() <= start + 1e-9
 
 
 def test_not_finite_at_the_first_step():
@@ -111,7 +109,7 @@ def test_names_of_unscaled_features():
 def test_worse_than_the_frequencies_but_still_falling(iris):
     text = warning_of(net_of(max_iter=2, learning_rate_init=1e-5, init_scale=3), *iris)
     assert "still worse than a constant" in text
-    assert "max_iter=2 or the learning rate is too low" in text
+    assert "max_iter=2 epochs or the learning rate is too low" in text
 
 
 def test_lbfgs_is_not_told_of_a_learning_rate(iris):
@@ -184,3 +182,79 @@ def test_weights_that_overflow_in_the_last_step(iris):
     with pytest.warns(ConvergenceWarning, match="not finite"):
         clone(net).set_params(learning_rate_init=1e308).partial_fit(X * 10, y, classes=[0, 1, 2])
     assert all(np.isfinite(array).all() for array in net.coefs_)
+
+
+@parametrize("solver", ["gd", "sgd", "adam"])
+def test_a_plateau_of_nonsense_returns_the_best_weights(solver, digits):
+    X, y = digits[0][:500], digits[1][:500]
+    net = net_of(solver=solver, activation="identity", learning_rate_init=1e3, max_iter=500)
+    assert "has diverged" in warning_of(net, X, y)
+    assert net.n_iter_ < 500
+    network = net._network_at_start(X, y, None)
+    start = network.objective()
+    network.parameters.filled(net.coefs_, net.intercepts_)
+    assert network.objective() <= start + 1e-9
+
+
+def test_the_weights_of_early_stopping_are_judged_too():
+    """An epoch of good accuracy and bad probabilities, on classes that can't be predicted."""
+    rng = np.random.default_rng(0)
+    X, y = 3 * rng.standard_normal((200, 10)), (rng.random(200) < 0.15).astype(int)
+    net = net_of(hidden_size=30, early_stopping=True, scoring="accuracy", max_iter=100, learning_rate_init=0.01)
+    for seed in range(10):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            net.set_params(random_state=seed).fit(X, y)
+        network = net._network_at_start(X, y, None)
+        network.parameters.filled(net.coefs_, net.intercepts_)
+        if network.loss() > 1.2 * network.loss_of_frequencies():
+            assert "worse than a constant" in str(caught[0].message)
+
+
+def test_what_a_strong_penalty_leaves_is_no_divergence(iris):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net_of(solver="gd", alpha=10.0, tol=0, max_iter=600, n_iter_no_change=20).fit(*iris)
+
+
+def test_rows_of_one_class_with_weight_are_no_divergence(iris):
+    X, y = iris
+    net = net_of(activation="tanh", learning_rate_init=0.05, max_iter=300).fit(X, y, sample_weight=(y == 0) * 1.0)
+    assert (net.predict(X) == 0).all()
+
+
+def test_a_plateau_is_not_blamed_on_max_iter():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((300, 5)), rng.integers(2, size=300)
+    net = net_of(dropout=0.9, learning_rate_init=0.1, init_scale=3, n_iter_no_change=1, tol=0.5, activation="tanh")
+    text = warning_of(net, X, y)
+    assert net.n_iter_ < 200
+    assert "max_iter" not in text
+
+
+def test_lbfgs_warns_of_slow_progress():
+    """Every iteration gains less than tol, ten of them more."""
+    X, y = make_classification(200, 10, n_informative=5, flip_y=0.3, random_state=2)
+    net = net_of(activation="tanh", solver="lbfgs", max_iter=100, tol=1e-3, random_state=2)
+    assert "max_iter=100 iterations ended the fit while it was still improving" in warning_of(net, X, y)
+
+
+def test_one_epoch_has_no_figures_to_compare(iris):
+    text = warning_of(net_of(activation="tanh", solver="lbfgs", max_iter=1), *iris)
+    assert "ended the fit after one, at a training loss of" in text
+
+
+def test_a_warning_made_an_error_does_not_lose_the_net(iris):
+    net = net_of(activation="tanh", max_iter=20)
+    with pytest.raises(ConvergenceWarning):
+        net.fit(*iris)
+    assert net.n_iter_ == 20
+
+
+@parametrize(("n_epochs", "stops"), [(4, False), (5, True)])
+def test_patience_is_more_than_n_iter_no_change_epochs(n_epochs, stops):
+    """As in MLPClassifier: with a patience of 3, the fourth epoch in a row without improvement is one too many."""
+    monitor = Monitor(Parameters(1, 1, 1), tol=0.1, n_iter_no_change=3)
+    assert [monitor.epoch_end(loss) for loss in (1.0, 0.95, 0.95, 0.95, 0.95)[:n_epochs]][-1] == stops
+    assert monitor.stale == n_epochs - 1
+    assert monitor.best == 0.95

@@ -283,3 +283,79 @@ def test_best_weights_after_an_interruption(iris, monkeypatch):
     network = net._network_at_start(X, y, None)
     network.parameters.filled(net.coefs_, net.intercepts_)
     assert network.objective() <= loss
+
+
+class Interrupting:
+    """A scorer that is interrupted."""
+
+    def __call__(self, estimator, X, y):
+        raise KeyboardInterrupt
+
+
+def interrupt(z):
+    raise KeyboardInterrupt
+
+
+def test_interrupted_before_the_first_step(iris):
+    X, y = iris
+    net = net_of(max_iter=3).fit(X, y)
+    before = pickle.dumps(net)
+    with pytest.raises(KeyboardInterrupt):
+        net.set_params(activation=(interrupt, interrupt)).fit(X[:, :2], y)
+    assert pickle.dumps(net.set_params(activation="relu")) == before
+    with pytest.raises(KeyboardInterrupt):
+        net.set_params(early_stopping=True, scoring=Interrupting()).fit(X, y)
+    assert net.n_iter_ == 0
+    assert not hasattr(net, "_interrupted")
+    net.predict(X)
+
+
+@parametrize("rate", [0.001, 0.3])
+@parametrize("solver", ["sgd", "adam"])
+def test_equal_also_where_the_loss_rises_first(rate, solver, iris):
+    X, y = iris
+    kwargs = {"solver": solver, "learning_rate_init": rate, "batch_size": "auto"}
+    whole = net_of(max_iter=5, **kwargs).fit(X, y)
+    warm, partial = net_of(max_iter=1, warm_start=True, **kwargs), net_of(**kwargs)
+    for _ in range(5):
+        warm.fit(X, y)
+        partial.partial_fit(X, y, classes=[0, 1, 2])
+    assert values_equal(weights(warm), weights(whole))
+    assert values_equal(weights(partial), weights(whole))
+
+
+@parametrize("schedule", ["cosine", "one_cycle"])
+def test_a_schedule_with_an_end_starts_again(schedule, iris):
+    """The second warm start takes as large steps as the first."""
+    net = net_of(max_iter=5, warm_start=True, solver=SGD(momentum=0), learning_rate=schedule).fit(*iris)
+    before = net.coefs_[0].copy()
+    net.fit(*iris)
+    assert np.abs(net.coefs_[0] - before).max() > 1e-4
+
+
+def test_patience_starts_again_with_every_fit(iris):
+    net = net_of(max_iter=500, warm_start=True, tol=0.05, n_iter_no_change=3).fit(*iris)
+    assert net.fit(*iris).n_iter_ >= 4
+
+
+class Remembering(SGD):
+    """Another rule whose memory has the names and shapes of momentum's."""
+
+    def start(self, theta):
+        return {"v": np.ones_like(theta)}
+
+    def update(self, theta, grad, moments, learning_rate):
+        assert (moments["v"] > 0).all()
+        theta -= learning_rate * grad
+
+
+def test_another_rule_begins_with_a_memory_of_its_own(iris):
+    net = net_of(solver="sgd").partial_fit(*iris, classes=[0, 1, 2])
+    net.set_params(solver=Remembering()).partial_fit(*iris)
+
+
+def test_another_dtype_keeps_the_memory(iris):
+    X, y = iris
+    net = net_of(max_iter=3, warm_start=True).fit(X.astype(np.float32), y).fit(X, y)
+    assert net.coefs_[0].dtype == net._state.moments["m"].dtype == np.float64
+    assert net._state.moments["t"] == 2 * 3 * 5

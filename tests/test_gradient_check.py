@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from helpers import NAMES
 from scipy import sparse
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
 from sk_shallow import ShallowNetClassifier, check_gradient
@@ -78,3 +79,23 @@ def test_saturated_logits(iris):
 def test_bad_input(iris):
     with pytest.raises(ValueError, match="NaN"):
         check_gradient(ShallowNetClassifier(), np.full((150, 4), np.nan), iris[1])
+
+
+def test_raw_pixels_and_kinks_raise_no_false_alarm(digits):
+    X, y = digits
+    assert max(check_gradient(ShallowNetClassifier(random_state=0), 16 * X, y).values()) < 1e-6
+    assert max(check_gradient(ShallowNetClassifier(activation="sigmoid", random_state=0), 16 * X, y).values()) < 1e-6
+
+
+@parametrize(
+    ("change", "error", "message"),
+    [
+        ({"n_directions": 0}, ValueError, "n_directions == 0, must be >= 1"),
+        ({"n_directions": 2.5}, TypeError, "n_directions must be an instance of int"),
+        ({"estimator": LogisticRegression()}, TypeError, "needs a ShallowNetClassifier. Got LogisticRegression"),
+    ],
+)
+def test_bad_arguments(change, error, message, iris):
+    kwargs = {"estimator": ShallowNetClassifier(), "X": iris[0], "y": iris[1], **change}
+    with pytest.raises(error, match=message):
+        check_gradient(**kwargs)
