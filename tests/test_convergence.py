@@ -220,13 +220,13 @@ def test_what_a_strong_penalty_leaves_is_no_divergence(iris):
 def test_rows_of_one_class_with_weight_are_no_divergence(iris):
     X, y = iris
     net = net_of(activation="tanh", learning_rate_init=0.05, max_iter=300).fit(X, y, sample_weight=(y == 0) * 1.0)
-    assert (net.predict(X) == 0).all()
+    assert (net.predict(X)[y == 0] == 0).all()
 
 
 def test_a_plateau_is_not_blamed_on_max_iter():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((300, 5)), rng.integers(2, size=300)
-    net = net_of(dropout=0.9, learning_rate_init=0.1, init_scale=3, n_iter_no_change=1, tol=0.5, activation="tanh")
+    net = net_of(solver="gd", learning_rate_init=1e-3, init_scale=3, n_iter_no_change=1, tol=0.1)
     text = warning_of(net, X, y)
     assert net.n_iter_ < 200
     assert "max_iter" not in text
