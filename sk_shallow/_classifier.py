@@ -418,8 +418,9 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
             )
 
     def _validated(self, X, y, reset, dtype=DTYPES):
-        if dtype is DTYPES and {str(column).lower() for column in getattr(X, "dtypes", ())} == {"float32"}:
-            dtype = np.float32  # a frame, of which check_array would make float64
+        columns = X.dtypes if hasattr(X, "columns") else ()
+        if dtype is DTYPES and {str(column).lower() for column in columns} == {"float32"}:
+            dtype = np.float32  # a frame, of which check_array might make float64
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=dtype, multi_output=True, reset=reset)
         return X, as_labels(y)
 
