@@ -83,7 +83,7 @@ BAD_FITS = {
     "nan": ({}, {"X": np.full((150, 4), np.nan)}, "NaN"),
     "inf": ({}, {"X": np.full((150, 4), np.inf)}, "infinity"),
     "1d": ({}, {"X": np.ones(150)}, "Expected 2D array"),
-    "a series": ({}, {"X": pd.Series(np.ones(150))}, "Expected 2D"),
+    "a series": ({}, {"X": pd.Series(np.ones(150))}, "Expected (2D|a 2-dim)"),
     "empty": ({}, {"X": np.ones((0, 4)), "y": []}, "0 sample"),
     "no features": ({}, {"X": np.ones((150, 0))}, "0 feature"),
     "lengths": ({}, {"y": np.arange(149) % 2}, "inconsistent numbers of samples"),
