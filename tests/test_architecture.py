@@ -110,7 +110,7 @@ def test_documented_defaults_are_the_signatures(public):
 
 @parametrize("parameter", TABLES)
 def test_every_name_of_a_table_is_in_the_estimators_docstring(parameter):
-    text = re.search(rf"^    {parameter} : (.*?)^    \w+ : ", ShallowNetClassifier.__doc__, re.M | re.S)[1]
+    text = re.search(rf"^{parameter} : (.*?)^\w+ : ", inspect.getdoc(ShallowNetClassifier), re.M | re.S)[1]
     assert all(f'"{name}"' in text for name in TABLES[parameter][1])
 
 
