@@ -258,3 +258,22 @@ def test_patience_is_more_than_n_iter_no_change_epochs(n_epochs, stops):
     assert [monitor.epoch_end(loss) for loss in (1.0, 0.95, 0.95, 0.95, 0.95)[:n_epochs]][-1] == stops
     assert monitor.stale == n_epochs - 1
     assert monitor.best == 0.95
+
+
+@parametrize("rate", [0.1, 1.0, 3.0, 10.0])
+def test_partial_fit_warns_where_the_loss_has_risen_too_high(rate, iris):
+    """Above twice the loss of equal probabilities, and above where the call began: then, and only then."""
+    X, y = iris
+    net = net_of(activation="identity", solver=SGD(momentum=0), batch_size=50, learning_rate_init=rate)
+    network = clone(net)._network_at_start(X, y, None)
+    rises = 0
+    for _ in range(12):
+        before = network.loss()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            net.partial_fit(X, y, classes=[0, 1, 2])
+        network.parameters.filled(net.coefs_, net.intercepts_)
+        has_risen = network.loss() > 2 * np.log(3) and network.loss() > before
+        assert bool(caught) == has_risen
+        rises += has_risen
+    assert bool(rises) == (rate >= 3)

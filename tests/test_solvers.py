@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from helpers import NAMES
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.neural_network import MLPClassifier
 
-from sk_shallow import ShallowNetClassifier
+from sk_shallow import ShallowNetClassifier, solvers
 from sk_shallow.initializers import Initializer
 from sk_shallow.schedules import SCHEDULES, Adaptive, Clock, Constant, OneCycle
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, FirstOrderSolver, GradientDescent
@@ -241,6 +242,25 @@ def test_unused_parameters_mean_nothing_to_lbfgs(iris):
         5, **kwargs, learning_rate="cosine", learning_rate_init=9, batch_size=7, shuffle=False
     ).fit(*iris)
     assert_array_equal(net.coefs_[0], other.coefs_[0])
+
+
+def test_scipy_keeps_what_it_is_given(iris, monkeypatch, quiet):
+    """SciPy owns the vector it passes, and the gradient it gets: later evaluations change neither."""
+    seen = []
+
+    def watched(fun, x0, **kwargs):
+        (_, grad), x = fun(x0), x0 + 1
+        kept, given = grad.copy(), x.copy()
+        fun(x)
+        seen.append((grad, kept, x, given))
+        return minimize(fun, x0, **kwargs)
+
+    monkeypatch.setattr(solvers, "minimize", watched)
+    ShallowNetClassifier(5, solver="lbfgs", max_iter=3, random_state=0).fit(*iris)
+    for grad, kept, x, given in seen:
+        assert_array_equal(grad, kept)
+        assert_array_equal(x, given)
+    assert len(seen) == 1
 
 
 # Schedules
