@@ -26,22 +26,7 @@ C = TypeVar("C", bound=Component)
 def from_name(table: Mapping[str, Callable[[], C]], value: str | C) -> C:
     """Return the object that a parameter's value stands for: a new one for a name, a checked copy of an object.
 
-    Parameters
-    ----------
-    table : mapping of str to class
-        `ACTIVATIONS`, `INITIALIZERS`, `SCHEDULES` or `SOLVERS`.
-    value : str or Component
-        A name of the table, or an object.
-
-    Returns
-    -------
-    component : Component
-        Not shared with the caller.
-
-    Raises
-    ------
-    InvalidParameterError
-        If a parameter of the object is out of its range.
+    Raises ValueError where a parameter of the object is out of its range.
     """
     component = table[value]() if isinstance(value, str) else clone(value)
     component._validate_params()

@@ -41,13 +41,7 @@ class Data(NamedTuple):
         return self._replace(w=weights if self.w is None else self.w * weights)
 
     def normalized(self) -> "Data":
-        """Return the same rows with weights of mean 1.
-
-        Raises
-        ------
-        ValueError
-            If the weights are all zero, or too large to multiply.
-        """
+        """Return the same rows with weights of mean 1; raises ValueError where all are zero, or one infinite."""
         if self.w is None:
             return self
         largest = self.w.max()

@@ -70,19 +70,10 @@ class Network:
         self.n_samples = X.shape[0]
 
     def value_and_gradient(self, rows: Rows = slice(None), rng: np.random.Generator | None = None) -> float:
-        """Return the objective estimated on some rows, and leave its gradient in `gradient`.
+        """Return the objective `J` estimated on some rows, and leave its gradient in `gradient`.
 
-        Parameters
-        ----------
-        rows : slice or ndarray of shape (B,), default=slice(None)
-            A batch. It divides by B, not by its own sum of weights: the estimate is then without bias.
-        rng : numpy.random.Generator or None, default=None
-            Draws the dropout mask. None evaluates: nothing is dropped.
-
-        Returns
-        -------
-        J : float
-            In nats per sample, penalty included.
+        A batch of B rows divides by B, not by its own sum of weights: the estimate is then without bias. `rng` draws
+        the dropout mask; None evaluates, with nothing dropped.
         """
         g, p, d = self.activation, self.parameters, self.gradient
         X, Y = self._take(self.X, rows), self.Y[rows]

@@ -8,23 +8,8 @@ import numpy as np
 class Parameters:
     """Everything that is learned, or a gradient with respect to it.
 
-    Parameters
-    ----------
-    n0, n1, n2 : int
-        Number of features, hidden units and outputs.
-    n_pieces : int, default=1
-        Linear pieces per hidden unit, p (maxout has more than one).
-    dtype : dtype, default=np.float64
-        float32 or float64.
-
-    Attributes
-    ----------
-    theta : ndarray of shape (n_parameters,)
-        The flat vector: W1, b1, W2, b2 one after the other.
-    W1, b1 : ndarray of shape (n0, p * n1) and (p * n1,)
-        Views of `theta`. With several pieces, column ``j * n1 + k`` is piece j of unit k.
-    W2, b2 : ndarray of shape (n1, n2) and (n2,)
-        Views of `theta`.
+    `theta` is the flat vector: `W1`, (n0, p * n1), `b1`, (p * n1,), `W2`, (n1, n2), and `b2`, (n2,), one after the
+    other, which are views of it. Of p pieces per unit, column ``j * n1 + k`` is piece j of unit k.
     """
 
     BLOCKS = ("W1", "b1", "W2", "b2")
@@ -47,13 +32,7 @@ class Parameters:
         return Parameters(*self.sizes, dtype=dtype or self.theta.dtype)
 
     def filled(self, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray]) -> "Parameters":
-        """Return itself with the values of the arrays that the estimator keeps, `coefs_` and `intercepts_`.
-
-        Raises
-        ------
-        ValueError
-            If their shapes are others.
-        """
+        """Return itself with the values of `coefs_` and `intercepts_`; raises ValueError for other shapes."""
         for name, array in zip(self.BLOCKS, (coefs[0], intercepts[0], coefs[1], intercepts[1]), strict=True):
             block = getattr(self, name)
             if block.shape != array.shape:

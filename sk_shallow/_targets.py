@@ -173,10 +173,7 @@ def _balanced(codes: np.ndarray, n_classes: int, w: np.ndarray | None) -> np.nda
 def as_labels(y: Any) -> np.ndarray:
     """Return labels as a dense array: a column becomes 1d with a warning, integers held as objects become integers.
 
-    Raises
-    ------
-    ValueError
-        If they are continuous.
+    Raises ValueError where they are continuous.
     """
     y = y.toarray() if issparse(y) else y
     y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
@@ -188,13 +185,7 @@ def as_labels(y: Any) -> np.ndarray:
 
 
 def targets_of(y: np.ndarray) -> Targets:
-    """Return the problem that `y` poses.
-
-    Raises
-    ------
-    ValueError
-        If `y` has several outputs of more than two classes, or has one class only.
-    """
+    """Return the problem that `y` poses; raises ValueError for one class, and for several columns of more than two."""
     if y.ndim == 1:
         return targets_with_classes(np.unique(y))
     if type_of_target(y) == "multilabel-indicator":
@@ -207,13 +198,7 @@ def targets_of(y: np.ndarray) -> Targets:
 
 
 def targets_with_classes(classes: np.ndarray) -> Targets:
-    """Return the problem of one label per row out of `classes`, sorted.
-
-    Raises
-    ------
-    ValueError
-        If there is one class only.
-    """
+    """Return the problem of one label per row out of `classes`, sorted; raises ValueError for one class."""
     if len(classes) < 2:
         raise ValueError(f"At least 2 classes are needed. Got 1 class only: {classes.tolist()}.")
     return BinaryTargets(classes) if len(classes) == 2 else MulticlassTargets(classes)

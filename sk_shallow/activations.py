@@ -413,19 +413,9 @@ def as_activation(value: Any) -> Activation:
 def check_derivative(activation: Activation, tolerance: float = 1e-5) -> None:
     """Hold an activation's `backward` against central differences of its `forward`.
 
-    Parameters
-    ----------
-    activation : Activation
-        Typically a user's own.
-    tolerance : float, default=1e-5
-        Largest accepted ``abs(backward - difference) / max(scale, abs(difference))``, scale the largest slope in
-        [-6, 6], or 1 where it is larger.
-
-    Raises
-    ------
-    ValueError
-        If a value or a derivative has another shape or dtype than it should, or the two do not belong together; the
-        message names the z where they are furthest apart.
+    Raises ValueError where a value or a derivative has another shape or dtype than it should, or the two do not belong
+    together, with the z where they are furthest apart: ``abs(backward - difference) / max(scale, abs(difference))`` is
+    above the tolerance, scale being the largest slope in [-6, 6], or 1 where it is larger.
     """
     # Unremarkable points, most of them in [-6, 6]: none within the step of a kink at a round number.
     z, step = np.r_[np.linspace(-6, 6, 61), -50:51:10] + 0.0123456, 1e-5

@@ -38,7 +38,7 @@ def public_classes(module):
 PUBLIC = [getattr(sk_shallow, name) for name in sk_shallow.__all__]
 PUBLIC += [member for module, _ in TABLES.values() for member in public_classes(module)]
 # What modules of components offer to the rest of the package, not to users
-INTERNAL = [activations.as_activation, initializers.initialize]
+INTERNAL = [activations.as_activation, activations.check_derivative, initializers.initialize]
 parametrize = pytest.mark.parametrize
 
 
