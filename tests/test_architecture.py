@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import textwrap
 from dataclasses import is_dataclass
 from pathlib import Path
 
@@ -61,6 +62,11 @@ def test_the_drawing_shows_every_file():
 @parametrize("name", FLOORS)
 def test_imports_go_down(name):
     assert all(FLOORS[other] < FLOORS[name] for other in imports_of(PACKAGE / f"{name}.py"))
+
+
+def test_the_example_of_an_activation_is_the_code():
+    source = textwrap.indent(inspect.getsource(activations.Tanh), "    ")
+    assert source in (ROOT / "docs" / "contributing.rst").read_text()
 
 
 def test_private_scikit_learn_is_named_in_one_file():
