@@ -520,16 +520,16 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         plan = self._plan(solver, network.n_samples, incremental)
         monitor = self._monitor(parameters, solver, score, state)
         names = getattr(self, "feature_names_in_", None)
-        try:
-            # What is not finite does not pass in silence: the monitor looks for it.
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        # What is not finite does not pass in silence: the monitor looks for it.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            try:
                 limit = solver.minimize(network, monitor, plan, state)
                 problem = conclude(network, monitor, solver, plan, limit, incremental, names)
-        except KeyboardInterrupt:
-            keep_best(network, monitor)
-            self._store(network, monitor, targets, state, data.X.dtype, goes_on, incremental)
-            self._interrupted = True
-            raise
+            except KeyboardInterrupt:
+                keep_best(network, monitor)
+                self._store(network, monitor, targets, state, data.X.dtype, goes_on, incremental)
+                self._interrupted = True
+                raise
         self._store(network, monitor, targets, state, data.X.dtype, goes_on, incremental)
         return problem
 
@@ -564,8 +564,9 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         self.n_outputs_, self.out_activation_ = targets.n_outputs, targets.head.name
         self._activation = network.activation
         vars(self).pop("_state", None)
-        if incremental or self.warm_start:
+        if incremental:  # the next fit begins with patience anew
             state.best, state.stale = monitor.best, monitor.stale
+        if incremental or self.warm_start:
             if monitor.diverged:
                 state.moments = {}  # not finite either
             self._state = state

@@ -30,11 +30,11 @@ def conclude(
     `limit` says what has ended the fit before it converged, `names` are those of the features. With `incremental` the
     rows are only a part of the data: their own class frequencies then mean nothing, and they may well begin badly.
     """
-    last = network.loss() if not incremental or monitor.losses[-1] > network.loss_of_chance() else 0.0
+    chance = network.loss_of_chance()
+    loss = network.loss() if not incremental or monitor.losses[-1] > chance else 0.0
     if monitor.scores or monitor.diverged or (limit is None and not incremental):
         keep_best(network, monitor)
-    loss = last if incremental else max(last, network.loss(), key=_or_infinite)  # the weights returned count, too
-    chance = network.loss_of_chance()
+        loss = max(loss, network.loss(), key=_or_infinite)  # the weights returned count as much as the last
     if incremental:
         bound, of_what = 2 * chance, "twice that of giving every class the same probability"
     else:

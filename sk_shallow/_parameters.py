@@ -27,9 +27,9 @@ class Parameters:
         for name, part, shape in zip(self.BLOCKS, np.split(self.theta, ends[:-1]), shapes, strict=True):
             setattr(self, name, part.reshape(shape))
 
-    def twin(self, dtype: np.typing.DTypeLike | None = None) -> "Parameters":
-        """Return zeros of the same shapes, of the same dtype where none is given."""
-        return Parameters(*self.sizes, dtype=dtype or self.theta.dtype)
+    def twin(self) -> "Parameters":
+        """Return zeros of the same shapes and dtype."""
+        return Parameters(*self.sizes, dtype=self.theta.dtype)
 
     def filled(self, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray]) -> "Parameters":
         """Return itself with the values of `coefs_` and `intercepts_`; raises ValueError for other shapes."""

@@ -52,6 +52,10 @@ class InverseScaling(Schedule):
     ----------
     power_t : float in [0, inf), default=0.5
         The exponent. With t counted in rows, the second epoch of 1,000 rows runs at 1/32 of the initial rate.
+
+    References
+    ----------
+    Robbins, Monro, "A stochastic approximation method", Annals of Mathematical Statistics, 1951.
     """
 
     _parameter_constraints = {"power_t": [Interval(Real, 0, None, closed="left")]}

@@ -137,7 +137,12 @@ class FirstOrderSolver(Solver):
 
 
 class GradientDescent(FirstOrderSolver):
-    """Full-batch gradient descent: ``theta := theta - learning_rate * grad`` until it converges."""
+    """Full-batch gradient descent: ``theta := theta - learning_rate * grad`` until it converges.
+
+    References
+    ----------
+    Cauchy, "Methode generale pour la resolution des systemes d'equations simultanees", Comptes rendus, 1847.
+    """
 
     full_batch = True
     learning_rate = 0.1

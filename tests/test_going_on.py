@@ -358,3 +358,23 @@ def test_another_dtype_keeps_the_memory(iris):
     net = net_of(max_iter=3, warm_start=True).fit(X.astype(np.float32), y).fit(X, y)
     assert net.coefs_[0].dtype == net._state.moments["m"].dtype == np.float64
     assert net._state.moments["t"] == 2 * 3 * 5
+
+
+def test_patience_of_a_score_is_not_that_of_the_loss(iris):
+    """Early stopping by accuracy leaves nothing behind that would make partial_fit believe in a plateau."""
+    X, y = iris
+    net = net_of(solver="sgd", learning_rate="adaptive", warm_start=True, max_iter=3, tol=0, n_iter_no_change=1)
+    net.set_params(early_stopping=True, scoring="accuracy").fit(X, y).set_params(early_stopping=False)
+    plateaus = net._state.clock.plateaus
+    for _ in range(4):
+        net.partial_fit(X, y)
+    assert np.all(np.diff(net.loss_curve_[-4:]) < 0)
+    assert net._state.clock.plateaus == plateaus
+
+
+def test_an_interrupted_divergence_does_not_warn_of_numpy(iris, monkeypatch):
+    interrupt_after(monkeypatch, 25)
+    net = net_of(activation="identity", solver=SGD(), learning_rate_init=50, batch_size=10)
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(*iris)
+    assert all(np.isfinite(array).all() for array in weights(net))
