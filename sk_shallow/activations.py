@@ -6,12 +6,11 @@ gradient checks follow from the table. A user's own stays outside the package: a
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
 
 from sk_shallow._compat import Interval
 from sk_shallow._component import Component, from_name, name_or_instance
@@ -69,7 +68,7 @@ class Activation(Component):
     def backward(self, dA: np.ndarray, A: np.ndarray, cache: Any) -> np.ndarray:
         """Return `dZ`, (m, p * n1), the gradient with respect to `Z`, given `dA`, (m, n1), the one with respect to `A`.
 
-        `dA` may be overwritten, and returned; `A` and `cache` are what `forward` returned.
+        `A` and `cache` are what `forward` returned. `dA` and the cache may be overwritten, and returned.
         """
 
 
@@ -92,9 +91,9 @@ class ElementwiseActivation(Activation):
         return dA
 
 
-def _sigmoid(Z: np.ndarray) -> np.ndarray:
+def _sigmoid(Z: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     # A third of the time of scipy.special.expit in float64, a seventh in float32; exact to rounding of 1.
-    A = np.multiply(Z, 0.5)
+    A = np.multiply(Z, 0.5, out=out)
     np.tanh(A, out=A)
     A *= 0.5
     A += 0.5
@@ -104,6 +103,44 @@ def _sigmoid(Z: np.ndarray) -> np.ndarray:
 def _softplus(Z: np.ndarray) -> np.ndarray:
     # A fraction of the time of numpy.logaddexp(0, Z).
     return np.maximum(Z, 0) + np.log1p(np.exp(-np.abs(Z)))
+
+
+# Highest power first.
+HART_P = (
+    0.0352624965998911, 0.700383064443688, 6.37396220353165, 33.912866078383,
+    112.079291497871, 221.213596169931, 220.206867912376,
+)  # fmt: skip
+HART_Q = (
+    0.0883883476483184, 1.75566716318264, 16.064177579207, 86.7807322029461,
+    296.564248779674, 637.333633378831, 793.826512519948, 440.413735824752,
+)  # fmt: skip
+
+
+def _normal_distribution(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distribution function Phi and the density phi of the standard normal distribution.
+
+    For t = abs(z), ``Phi(-t) = exp(-t^2 / 2) P(t) / Q(t)`` with the polynomials 5666 of Hart et al., "Computer
+    approximations", 1968. Within 3e-16 of scipy.special.ndtr, in half its time (a fifth in float32).
+    """
+    t = np.abs(Z)
+    np.minimum(t, np.full_like(Z[0], 40), out=t)  # beyond, phi is 0 and the polynomials might overflow
+    phi = t * t
+    phi *= -0.5
+    np.exp(phi, out=phi)
+    tail = _polynomial(HART_P, t)
+    tail /= _polynomial(HART_Q, t)
+    tail *= phi
+    phi *= (2 * np.pi) ** -0.5
+    return np.where(Z > 0, 1 - tail, tail), phi
+
+
+def _polynomial(coefficients: Sequence[float], t: np.ndarray) -> np.ndarray:
+    value = coefficients[0] * t
+    value += coefficients[1]
+    for coefficient in coefficients[2:]:
+        value *= t
+        value += coefficient
+    return value
 
 
 class Identity(ElementwiseActivation):
@@ -127,7 +164,7 @@ class Sigmoid(ElementwiseActivation):
     reference = 'Rumelhart, Hinton, Williams, "Learning representations by back-propagating errors", Nature, 1986'
 
     def value(self, Z: np.ndarray) -> np.ndarray:
-        return _sigmoid(Z)
+        return _sigmoid(Z, out=Z)
 
     def slope(self, A: np.ndarray) -> np.ndarray:
         return A * (1 - A)
@@ -157,7 +194,7 @@ class ReLU(ElementwiseActivation):
     reference = 'Nair, Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML, 2010'
 
     def value(self, Z: np.ndarray) -> np.ndarray:
-        return np.maximum(Z, 0, out=Z)
+        return np.maximum(Z, np.zeros_like(Z[0]), out=Z)  # a row of zeros: half the time of the number 0
 
     def slope(self, A: np.ndarray) -> np.ndarray:
         return A > 0
@@ -256,13 +293,14 @@ class GELU(Activation):
     reference = 'Hendrycks, Gimpel, "Gaussian error linear units", arXiv:1606.08415, 2016'
 
     def forward(self, Z: np.ndarray) -> tuple[np.ndarray, Any]:
-        Phi = ndtr(Z)
-        return Z * Phi, (Z, Phi)
+        Phi, phi = _normal_distribution(Z)
+        return Z * Phi, (Z, Phi, phi)
 
     def backward(self, dA: np.ndarray, A: np.ndarray, cache: Any) -> np.ndarray:
-        Z, Phi = cache
-        phi = np.exp(-0.5 * Z * Z) / np.sqrt(2 * np.pi).astype(Z.dtype)
-        dA *= Phi + Z * phi
+        Z, Phi, phi = cache
+        phi *= Z
+        phi += Phi
+        dA *= phi
         return dA
 
 
@@ -327,17 +365,19 @@ class Maxout(Activation):
     def forward(self, Z: np.ndarray) -> tuple[np.ndarray, Any]:
         pieces = self._pieces(Z)
         A = pieces[:, 0].copy()
-        winner = np.zeros(A.shape, dtype=np.intp)
-        for j in range(1, self.n_pieces):
-            winner[pieces[:, j] > A] = j
+        for j in range(1, int(self.n_pieces)):
             np.maximum(A, pieces[:, j], out=A)
-        return A, winner
+        return A, Z
 
     def backward(self, dA: np.ndarray, A: np.ndarray, cache: Any) -> np.ndarray:
-        dZ = np.empty((dA.shape[0], int(self.n_pieces) * dA.shape[1]), dtype=dA.dtype)
-        for j, piece in enumerate(self._pieces(dZ).swapaxes(0, 1)):
-            np.multiply(dA, cache == j, out=piece)
-        return dZ
+        pieces = self._pieces(cache)
+        free = np.ones(A.shape, dtype=bool)  # units whose winner has not come yet
+        for j in range(int(self.n_pieces)):
+            wins = pieces[:, j] == A
+            wins &= free
+            free ^= wins
+            np.multiply(dA, wins, out=pieces[:, j])
+        return cache
 
     def _pieces(self, Z: np.ndarray) -> np.ndarray:
         # Pieces before units: the maximum over the last axis of (m, n1, p) takes thirty times as long.
