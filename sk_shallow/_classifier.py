@@ -21,6 +21,7 @@ from sk_shallow._monitor import Monitor
 from sk_shallow._network import logits
 from sk_shallow._parameters import Parameters
 from sk_shallow._targets import LogitsMixin, MultilabelTargets, as_labels, targets_of, targets_with_classes
+from sk_shallow._threads import shared_threads
 from sk_shallow.activations import ACTIVATIONS, as_activation, check_derivative
 from sk_shallow.activations import CONSTRAINT as ACTIVATION_CONSTRAINT
 from sk_shallow.initializers import INITIALIZERS, Initializer, initialize
@@ -513,24 +514,23 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
     def _train(self, data, validation, targets, state, *, goes_on, incremental=False):
         """Minimize the objective of `data`, keep the outcome, and return the text of a warning or None."""
         activation, solver = self._checked_activation(), from_name(SOLVERS, self.solver)
-        dtype = solver.dtype or data.X.dtype
-        parameters = self._parameters(activation, data.X.shape[1], targets, dtype, state, goes_on)
+        parameters = self._parameters(activation, data.X.shape[1], targets, data.X.dtype, state, goes_on)
         network = data.network(parameters, activation, targets, alpha=self.alpha, dropout=self.dropout)
         score = self._score_of(validation, parameters, activation, targets)
         plan = self._plan(solver, network.n_samples, incremental)
         monitor = self._monitor(parameters, solver, score, state)
         names = getattr(self, "feature_names_in_", None)
         # What is not finite does not pass in silence: the monitor looks for it.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        with shared_threads(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             try:
                 limit = solver.minimize(network, monitor, plan, state)
                 problem = conclude(network, monitor, solver, plan, limit, incremental, names)
             except KeyboardInterrupt:
                 keep_best(network, monitor)
-                self._store(network, monitor, targets, state, data.X.dtype, goes_on, incremental)
+                self._store(network, monitor, targets, state, goes_on, incremental)
                 self._interrupted = True
                 raise
-        self._store(network, monitor, targets, state, data.X.dtype, goes_on, incremental)
+        self._store(network, monitor, targets, state, goes_on, incremental)
         return problem
 
     def _network_at_start(self, X, y, sample_weight):
@@ -550,11 +550,11 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         scorer = None if self.scoring == "loss" else check_scoring(self, scoring=self.scoring)
         return validation_score(validation.network(parameters, activation, targets), targets, validation, scorer)
 
-    def _store(self, network, monitor, targets, state, dtype, goes_on, incremental):
+    def _store(self, network, monitor, targets, state, goes_on, incremental):
         p = network.parameters
         losses = monitor.losses or [network.objective()]  # none yet: interrupted in the first epoch
-        self.coefs_ = [p.W1.astype(dtype), p.W2.astype(dtype)]
-        self.intercepts_ = [p.b1.astype(dtype), p.b2.astype(dtype)]
+        self.coefs_ = [p.W1.copy(), p.W2.copy()]
+        self.intercepts_ = [p.b1.copy(), p.b2.copy()]
         self.n_iter_ = len(monitor.losses)
         self.loss_curve_ = (self.loss_curve_ if goes_on else []) + losses
         self.loss_, self.best_loss_ = losses[-1], min(self.loss_curve_)

@@ -12,6 +12,9 @@ from sk_shallow.solvers import Plan, Solver
 # Root mean square from which a feature counts as unscaled: ten times that of a standardized one.
 UNSCALED = 10.0
 
+# Rows on which a fit is judged first: if they look well, nothing is said, and a pass over all rows is saved.
+SAMPLE = 2048
+
 
 def conclude(
     network: Network,
@@ -31,15 +34,24 @@ def conclude(
     rows are only a part of the data: their own class frequencies then mean nothing, and they may well begin badly.
     """
     chance = network.loss_of_chance()
-    loss = network.loss() if not incremental or monitor.losses[-1] > chance else 0.0
+    slack = max(monitor.tol, 0.01 * chance)
+    sample = network.sample(SAMPLE)
+
+    def loss_if_bad() -> float:
+        well = monitor.losses[-1] <= chance if incremental else sample.loss() <= sample.loss_of_frequencies() + slack
+        return 0.0 if well else network.loss()
+
+    loss = loss_if_bad()
     if monitor.scores or monitor.diverged or (limit is None and not incremental):
         keep_best(network, monitor)
-        loss = max(loss, network.loss(), key=_or_infinite)  # the weights returned count as much as the last
+        loss = max(loss, loss_if_bad(), key=_or_infinite)  # the weights returned count as much as the last
     if incremental:
         bound, of_what = 2 * chance, "twice that of giving every class the same probability"
     else:
-        bound = network.loss_of_frequencies() + max(monitor.tol, 0.01 * chance)
-        of_what = "hardly above that of always predicting the class frequencies"
+        bound, of_what = (
+            network.loss_of_frequencies() + slack,
+            "hardly above that of always predicting the class frequencies",
+        )
     finite = not monitor.diverged and bool(np.isfinite(loss))
     falling = finite and loss > bound and loss < _value_at(monitor.first_theta, network, network.loss)
     if not finite or (loss > bound and not (incremental and falling)):

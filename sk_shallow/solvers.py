@@ -8,12 +8,11 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
-from sklearn.utils import gen_batches
 
+from sk_shallow._batches import batches
 from sk_shallow._compat import Interval
 from sk_shallow._component import Component
 from sk_shallow._monitor import Monitor
@@ -44,20 +43,19 @@ class TrainingState:
     seed: int  # where all randomness comes from
     clock: Clock = field(default_factory=Clock)
     rule: str = ""  # the update rule whose memory the moments are
-    moments: dict[str, Any] = field(default_factory=dict)
+    moments: dict[str, np.ndarray] = field(default_factory=dict)
+    steps: int = 0  # that the rule has taken
     best: float = np.inf  # of the monitor, like stale
     stale: int = 0
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng([self.seed, 1])
 
-    def take_up(self, rule: str, start: Callable[[np.ndarray], dict[str, Any]], theta: np.ndarray) -> None:
+    def take_up(self, rule: str, start: Callable[[np.ndarray], dict[str, np.ndarray]], theta: np.ndarray) -> None:
         """Begin a rule's memory, or go on with it, in the dtype of the parameters."""
         if self.rule != rule or not self.moments:
-            self.rule, self.moments = rule, start(theta)
-        for name, moment in self.moments.items():
-            if isinstance(moment, np.ndarray):
-                self.moments[name] = moment.astype(theta.dtype, copy=False)
+            self.rule, self.moments, self.steps = rule, start(theta), 0
+        self.moments = {name: moment.astype(theta.dtype, copy=False) for name, moment in self.moments.items()}
 
     def initial_rng(self) -> np.random.Generator:
         """Return the generator of the initial weights."""
@@ -73,8 +71,6 @@ class Solver(Component):
         Whether every step needs all rows; `partial_fit` is then not there.
     learning_rate : float
         Initial learning rate where the user gives none.
-    dtype : dtype or None
-        What it must work in; None takes that of the data.
     line_search : bool
         Whether it finds the length of its steps, and its end, by itself: a learning rate and a plateau of the training
         loss then mean nothing to it, and the objective must be the same at every evaluation (no dropout).
@@ -82,7 +78,6 @@ class Solver(Component):
 
     full_batch: bool = False
     learning_rate: float = 1.0
-    dtype: Any = None
     line_search: bool = False
 
     @abstractmethod
@@ -97,27 +92,38 @@ class Solver(Component):
 
 
 class FirstOrderSolver(Solver):
-    """Steps along the gradient: a subclass gives the rule of one step, `update`."""
+    """Steps along the gradient: a subclass gives the rule of one step, `update`, elementwise."""
 
     @abstractmethod
-    def start(self, theta: np.ndarray) -> dict[str, Any]:
-        """Return the memory of the rule before the first step: arrays like `theta`, and scalars."""
+    def start(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the memory of the rule before the first step: arrays like `theta`."""
 
     @abstractmethod
-    def update(self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, Any], learning_rate: float) -> None:
-        """Take one step: change `theta` and `moments` in place."""
+    def update(
+        self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, np.ndarray], learning_rate: float, t: int
+    ) -> None:
+        """Take step number t = 1, 2, ... : change `theta` and `moments` in place; may overwrite `grad`.
+
+        They are one block of the parameters after another, each of which stays in the cache.
+        """
 
     def minimize(self, network: Network, monitor: Monitor, plan: Plan, state: TrainingState) -> str | None:
         m, clock = network.n_samples, state.clock
         theta, grad = network.parameters.theta, network.gradient.theta
         clock.progress = 0.0
         state.take_up(f"{type(self).__module__}.{type(self).__qualname__}", self.start, theta)
+        blocks = [
+            (theta[block], grad[block], {name: moment[block] for name, moment in state.moments.items()})
+            for block in batches(theta.size)
+        ]
         for _ in range(plan.max_iter):
             total = 0.0
             for rows, size in self._batches(m, plan, state.rng):
                 total += size * network.value_and_gradient(rows, state.rng)
-                rate = plan.schedule.rate(plan.learning_rate_init, clock)
-                self.update(theta, grad, state.moments, rate)
+                rate = float(plan.schedule.rate(plan.learning_rate_init, clock))
+                state.steps += 1
+                for block in blocks:
+                    self.update(*block, rate, state.steps)
                 clock.progress += size / (m * plan.max_iter)
             clock.samples += m
             if monitor.epoch_end(total / m):
@@ -132,7 +138,7 @@ class FirstOrderSolver(Solver):
             yield slice(None), m
             return
         order = rng.permutation(m) if plan.shuffle else None
-        for batch in gen_batches(m, plan.batch_size):
+        for batch in batches(m, plan.batch_size):
             yield (batch if order is None else order[batch]), batch.stop - batch.start
 
 
@@ -147,11 +153,14 @@ class GradientDescent(FirstOrderSolver):
     full_batch = True
     learning_rate = 0.1
 
-    def start(self, theta: np.ndarray) -> dict[str, Any]:
+    def start(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         return {}
 
-    def update(self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, Any], learning_rate: float) -> None:
-        theta -= learning_rate * grad
+    def update(
+        self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, np.ndarray], learning_rate: float, t: int
+    ) -> None:
+        grad *= learning_rate
+        theta -= grad
 
 
 class SGD(FirstOrderSolver):
@@ -177,17 +186,19 @@ class SGD(FirstOrderSolver):
         self.momentum = momentum
         self.nesterov = nesterov
 
-    def start(self, theta: np.ndarray) -> dict[str, Any]:
+    def start(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         return {"v": np.zeros_like(theta)}
 
-    def update(self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, Any], learning_rate: float) -> None:
+    def update(
+        self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, np.ndarray], learning_rate: float, t: int
+    ) -> None:
         v, momentum = moments["v"], float(self.momentum)
-        step = learning_rate * grad
+        grad *= learning_rate
         v *= momentum
-        v -= step
+        v -= grad
         if self.nesterov:
-            theta += momentum * v
-            theta -= step
+            theta -= grad
+            theta += np.multiply(v, momentum, out=grad)
         else:
             theta += v
 
@@ -197,6 +208,8 @@ class Adam(FirstOrderSolver):
 
     ``m := beta_1 m + (1 - beta_1) g``, ``v := beta_2 v + (1 - beta_2) g^2``,
     ``theta := theta - learning_rate (m / (1 - beta_1^t)) / (sqrt(v / (1 - beta_2^t)) + epsilon)``.
+
+    In memory `m` and `v` lack their factors ``1 - beta``, which the step makes up for: two passes of twelve less.
 
     Parameters
     ----------
@@ -223,24 +236,28 @@ class Adam(FirstOrderSolver):
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    def start(self, theta: np.ndarray) -> dict[str, Any]:
-        return {"t": 0, "m": np.zeros_like(theta), "v": np.zeros_like(theta)}
+    def start(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+        return {"m": np.zeros_like(theta), "v": np.zeros_like(theta)}
 
-    def update(self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, Any], learning_rate: float) -> None:
+    def update(
+        self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, np.ndarray], learning_rate: float, t: int
+    ) -> None:
         m, v, beta_1, beta_2 = moments["m"], moments["v"], float(self.beta_1), float(self.beta_2)
-        moments["t"] += 1
-        m += (1 - beta_1) * (grad - m)
-        v += (1 - beta_2) * (grad * grad - v)
-        step = v / (1 - beta_2 ** moments["t"])
-        np.sqrt(step, out=step)
-        step += float(self.epsilon)
+        m_scale, v_scale = (1 - beta_1) / (1 - beta_1**t), (1 - beta_2) / (1 - beta_2**t)
+        m *= beta_1
+        m += grad
+        grad *= grad
+        v *= beta_2
+        v += grad
+        step = np.sqrt(v, out=grad)
+        step += float(self.epsilon) / v_scale**0.5
         np.divide(m, step, out=step)
-        step *= learning_rate / (1 - beta_1 ** moments["t"])
+        step *= learning_rate * m_scale / v_scale**0.5
         theta -= step
 
 
 class LBFGS(Solver):
-    """Limited-memory BFGS, SciPy's, in float64 whatever the dtype of the data.
+    """Limited-memory BFGS, SciPy's: in float64, with an objective and a gradient in the dtype of the data.
 
     It stops when the largest element of the gradient is below `tol`. `learning_rate`, `learning_rate_init`,
     `batch_size` and `shuffle` mean nothing to it, so that one grid can mix solvers.
@@ -258,7 +275,6 @@ class LBFGS(Solver):
     """
 
     full_batch = True
-    dtype = np.float64
     line_search = True
 
     _parameter_constraints = {
@@ -275,7 +291,7 @@ class LBFGS(Solver):
 
         def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
             theta[:] = x  # SciPy owns x and what it is given: copy in, copy out
-            return network.value_and_gradient(), network.gradient.theta.copy()
+            return network.value_and_gradient(), network.gradient.theta.astype(np.float64)
 
         def report(intermediate_result: OptimizeResult) -> None:
             theta[:] = intermediate_result.x
@@ -283,8 +299,9 @@ class LBFGS(Solver):
                 raise StopIteration  # SciPy's way to say so
 
         options = {"maxiter": plan.max_iter, "maxfun": self.max_fun, "maxcor": self.history, "gtol": plan.tol}
-        options["ftol"] = 64 * np.finfo(np.float64).eps
-        result = minimize(objective, theta.copy(), jac=True, method="L-BFGS-B", callback=report, options=options)
+        options["ftol"] = max(64 * np.finfo(np.float64).eps, np.finfo(theta.dtype).eps)  # the rounding of the objective
+        start = theta.astype(np.float64)
+        result = minimize(objective, start, jac=True, method="L-BFGS-B", callback=report, options=options)
         theta[:] = result.x
         if not monitor.losses:  # converged where it started
             monitor.epoch_end(float(result.fun))

@@ -143,7 +143,7 @@ def test_parts_of_the_data(iris):
 def test_state_is_kept_only_where_it_is_of_use(iris):
     net = net_of(max_iter=2).fit(*iris)
     assert not hasattr(net, "_state")
-    assert set(net.partial_fit(*iris)._state.moments) == {"t", "m", "v"}
+    assert set(net.partial_fit(*iris)._state.moments) == {"m", "v"}
     assert not hasattr(net.fit(*iris), "_state")
     assert hasattr(net.set_params(warm_start=True).fit(*iris), "_state")
 
@@ -347,7 +347,7 @@ class Remembering(SGD):
     def start(self, theta):
         return {"v": np.ones_like(theta)}
 
-    def update(self, theta, grad, moments, learning_rate):
+    def update(self, theta, grad, moments, learning_rate, t):
         assert (moments["v"] > 0).all()
         theta -= learning_rate * grad
 
@@ -361,7 +361,7 @@ def test_another_dtype_keeps_the_memory(iris):
     X, y = iris
     net = net_of(max_iter=3, warm_start=True).fit(X.astype(np.float32), y).fit(X, y)
     assert net.coefs_[0].dtype == net._state.moments["m"].dtype == np.float64
-    assert net._state.moments["t"] == 2 * 3 * 5
+    assert net._state.steps == 2 * 3 * 5
 
 
 def test_patience_of_a_score_is_not_that_of_the_loss(iris):
