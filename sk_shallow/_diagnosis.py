@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
+from sk_shallow._batches import batches
 from sk_shallow._monitor import Monitor
 from sk_shallow._network import Network
 from sk_shallow.solvers import Plan, Solver
@@ -75,8 +76,11 @@ def keep_best(network: Network, monitor: Monitor) -> None:
 
 def unscaled_features(X: Any, names: np.ndarray | None) -> str:
     """Return the names of the features whose root mean square is above `UNSCALED`, the largest first, as a phrase."""
-    X = X.astype(np.float64)  # whose squares do not overflow
-    mean_square = np.asarray((X.multiply(X) if issparse(X) else np.square(X)).mean(axis=0)).ravel()
+    mean_square = np.zeros(X.shape[1])
+    for rows in batches(X.shape[0], 512):
+        block = X[rows].astype(np.float64)  # whose squares do not overflow
+        mean_square += np.asarray((block.multiply(block) if issparse(block) else block**2).sum(axis=0)).ravel()
+    mean_square /= X.shape[0]
     largest = np.argsort(-mean_square, kind="stable")[: np.count_nonzero(mean_square > UNSCALED**2)]
     if not largest.size:
         return ""

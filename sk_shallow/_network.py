@@ -25,7 +25,7 @@ from sk_shallow.activations import Activation
 Rows = slice | np.ndarray
 
 # Pre-activations in a block of rows outside mini-batches, where they stay in the cache.
-BLOCK_SIZE = 2**18
+BLOCK_SIZE = 2**17
 
 
 def rows_in_block(n_columns: int) -> int:

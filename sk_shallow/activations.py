@@ -100,9 +100,14 @@ def _sigmoid(Z: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     return A
 
 
+def _zeros(Z: np.ndarray) -> np.ndarray:
+    # A row of them: np.maximum then takes half the time that it takes with the number 0.
+    return np.zeros_like(Z[0])
+
+
 def _softplus(Z: np.ndarray) -> np.ndarray:
     # A fraction of the time of numpy.logaddexp(0, Z).
-    return np.maximum(Z, 0) + np.log1p(np.exp(-np.abs(Z)))
+    return np.maximum(Z, _zeros(Z)) + np.log1p(np.exp(-np.abs(Z)))
 
 
 # Highest power first.
@@ -194,7 +199,7 @@ class ReLU(ElementwiseActivation):
     reference = 'Nair, Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML, 2010'
 
     def value(self, Z: np.ndarray) -> np.ndarray:
-        return np.maximum(Z, np.zeros_like(Z[0]), out=Z)  # a row of zeros: half the time of the number 0
+        return np.maximum(Z, _zeros(Z), out=Z)
 
     def slope(self, A: np.ndarray) -> np.ndarray:
         return A > 0
@@ -246,7 +251,7 @@ class ELU(ElementwiseActivation):
         self.alpha = alpha
 
     def value(self, Z: np.ndarray) -> np.ndarray:
-        return np.maximum(Z, 0) + float(self.alpha) * np.expm1(np.minimum(Z, 0))
+        return np.maximum(Z, _zeros(Z)) + float(self.alpha) * np.expm1(np.minimum(Z, _zeros(Z)))
 
     def slope(self, A: np.ndarray) -> np.ndarray:
         return np.where(A > 0, A.dtype.type(1), A + float(self.alpha))
@@ -263,7 +268,7 @@ class SELU(ElementwiseActivation):
     reference = 'Klambauer, Unterthiner, Mayr, Hochreiter, "Self-normalizing neural networks", NeurIPS, 2017'
 
     def value(self, Z: np.ndarray) -> np.ndarray:
-        return self.scale * (np.maximum(Z, 0) + self.alpha * np.expm1(np.minimum(Z, 0)))
+        return self.scale * (np.maximum(Z, _zeros(Z)) + self.alpha * np.expm1(np.minimum(Z, _zeros(Z))))
 
     def slope(self, A: np.ndarray) -> np.ndarray:
         return np.where(A > 0, A.dtype.type(self.scale), A + self.scale * self.alpha)

@@ -1,6 +1,7 @@
 """Labels, weights, dtypes, containers and predictions."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -384,3 +385,22 @@ def test_an_estimator_for_scorers_looks_like_one(iris, quiet):
 def test_patience_without_end(iris, quiet):
     net = quick(n_iter_no_change=np.inf, max_iter=400, tol=1).fit(*iris)
     assert net.n_iter_ == 400
+
+
+OTHERS = [{"solver": "gd"}, {"solver": "sgd"}, {"activation": "gelu"}, {"activation": "maxout", "hidden_size": 50}]
+
+
+@parametrize("dtype", [np.float32, np.float64])
+@parametrize("parameters", [{}, {"solver": "lbfgs"}, *(pytest.param(p, marks=pytest.mark.slow) for p in OTHERS)], ids=str)
+def test_memory(dtype, parameters, quiet):
+    """Neither a copy of X is made nor an array of (rows, hidden units)."""
+    rng = np.random.default_rng(0)
+    X, y = rng.random((60_000, 784), dtype=dtype), rng.integers(10, size=60_000)
+    net = ShallowNetClassifier(**{"hidden_size": 100, "max_iter": 1, "random_state": 0, **parameters})
+    net.fit(X[:100], y[:100])  # imports
+    for method, arguments in ((net.fit, (X, y)), (net.predict_proba, (X,))):
+        tracemalloc.start()
+        method(*arguments)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 0.15 * X.nbytes

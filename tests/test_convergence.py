@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
@@ -13,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._diagnosis import unscaled_features
 from sk_shallow._monitor import Monitor
+from sk_shallow._network import Network
 from sk_shallow._parameters import Parameters
 from sk_shallow.solvers import SGD, SOLVERS
 
@@ -106,6 +108,13 @@ def test_names_of_unscaled_features():
     assert unscaled_features(X.astype(np.float32) * 1e30, None).startswith("column 2")
 
 
+def test_features_that_are_unscaled_late_in_the_rows():
+    X = np.ones((2000, 2), dtype=np.float32)
+    X[1500:, 1] = 3e30
+    assert unscaled_features(X, None).startswith("column 1 (")
+    assert unscaled_features(sparse.csr_array(X), None) == unscaled_features(X, None)
+
+
 def test_worse_than_the_frequencies_but_still_falling(iris):
     text = warning_of(net_of(max_iter=2, learning_rate_init=1e-5, init_scale=3), *iris)
     assert "still worse than a constant" in text
@@ -149,6 +158,29 @@ def test_noise_does_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         net_of(activation="tanh", learning_rate="one_cycle", max_iter=100).fit(X, y)
+
+
+@parametrize("weighted", [False, True])
+def test_noise_of_many_rows_does_not_warn(weighted):
+    """Rare classes make a sample of the rows a poor measure: it is held against its own frequencies."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((20_000, 3)), (rng.random(20_000) < 0.01).astype(int)
+    w = rng.exponential(size=len(y)) if weighted else None
+    net_of(max_iter=100, tol=1e-3, solver="sgd").fit(X, y, sample_weight=w)
+
+
+def test_divergence_on_many_rows_is_found_in_a_sample(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((5000, 3))
+    y = (X[:, 0] > 0).astype(int)
+    sizes, original = [], Network.loss
+    monkeypatch.setattr(Network, "loss", lambda self: sizes.append(self.n_samples) or original(self))
+    with pytest.warns(ConvergenceWarning, match="has diverged: its loss has ended at"):
+        net_of(max_iter=3, solver=SGD(momentum=0), learning_rate_init=1e4).fit(X, y)
+    assert max(sizes) == 5000
+    sizes.clear()
+    net_of(max_iter=50, tol=10, n_iter_no_change=50).fit(X, y)
+    assert set(sizes) == {2048}
 
 
 def test_the_best_weights_come_back_from_a_plateau(digits):

@@ -6,6 +6,7 @@ from helpers import NAMES, random_network
 from scipy import sparse
 
 from sk_shallow import _network
+from sk_shallow._parameters import Parameters
 from sk_shallow.activations import ACTIVATIONS
 
 parametrize = pytest.mark.parametrize
@@ -100,6 +101,80 @@ def test_logits_in_blocks(monkeypatch):
     whole = network.logits(network.X)
     monkeypatch.setattr(_network, "BLOCK_SIZE", 70)  # seven rows of ten pieces
     np.testing.assert_allclose(network.logits(network.X), whole, rtol=1e-13)
+
+
+@parametrize("name", NAMES)
+@parametrize("penalties", [{}, {"alpha": 0.3, "dropout": 0.4}], ids=str)
+@parametrize("n2", [1, 3])
+def test_all_rows_in_blocks(name, penalties, n2, monkeypatch):
+    """A pass over all rows is the sum of its blocks, dropout mask and penalty included."""
+
+    def value_and_gradient():
+        network = random_network(ACTIVATIONS[name](), m=53, n2=n2, weighted=True, **penalties)
+        J = network.value_and_gradient(rng=np.random.default_rng(0))
+        return network, J, network.gradient.theta
+
+    _, J, gradient = value_and_gradient()
+    monkeypatch.setattr(_network, "BLOCK_SIZE", 70)
+    network, J_in_blocks, gradient_in_blocks = value_and_gradient()
+    assert len(network._row_blocks) > 1
+    assert J_in_blocks == pytest.approx(J, rel=1e-13)
+    np.testing.assert_allclose(gradient_in_blocks, gradient, rtol=1e-10, atol=1e-13)
+
+
+@parametrize("name", NAMES)
+def test_batches_of_any_size_in_any_order(name):
+    """Memory that a batch leaves behind does not show in the next one."""
+    network, rng = random_network(ACTIVATIONS[name](), weighted=True, alpha=0.1), np.random.default_rng(0)
+    for size in (7, 30, 1, 7, 12):
+        rows = rng.permutation(30)[:size]
+        fresh = random_network(ACTIVATIONS[name](), weighted=True, alpha=0.1)
+        assert network.value_and_gradient(rows) == fresh.value_and_gradient(rows)
+        np.testing.assert_array_equal(network.gradient.theta, fresh.gradient.theta)
+        for buffer in network._buffers.values():
+            buffer.fill(np.nan)
+
+
+@parametrize("arrange", [np.asfortranarray, lambda X: np.repeat(X, 2, axis=1)[:, ::2]], ids=["F", "strided"])
+def test_layout_of_the_data_does_not_matter(arrange):
+    network, other = random_network(ACTIVATIONS["relu"]()), random_network(ACTIVATIONS["relu"]())
+    other.X = arrange(other.X)
+    for rows in (slice(None), slice(3, 9), np.array([3, 1, 20])):
+        assert other.value_and_gradient(rows) == pytest.approx(network.value_and_gradient(rows), rel=1e-13)
+        np.testing.assert_allclose(other.gradient.theta, network.gradient.theta, atol=1e-14)
+
+
+@parametrize(("n0", "n1"), [(4, 9), (9, 4)])
+def test_parameters_are_views_whatever_their_layout(n0, n1):
+    parameters = Parameters(n0, n1, 3)
+    parameters.theta[:] = np.arange(parameters.theta.size)
+    assert sum(getattr(parameters, block).size for block in Parameters.BLOCKS) == parameters.theta.size
+    for block in Parameters.BLOCKS:
+        assert np.shares_memory(getattr(parameters, block), parameters.theta)
+        getattr(parameters, block)[...] = -1
+    np.testing.assert_array_equal(parameters.theta, -1)
+
+
+def test_networks_share_nothing_but_the_parameters():
+    network = random_network(ACTIVATIONS["relu"](), weighted=True)
+    sample = network.sample(10)
+    rows = np.arange(5)
+    network.value_and_gradient(rows)
+    sample.value_and_gradient(rows)
+    assert sample.parameters is network.parameters
+    mine = [network.gradient.theta, network._scratch.theta, *network._buffers.values()]
+    other = [sample.gradient.theta, sample._scratch.theta, *sample._buffers.values()]
+    assert not any(np.shares_memory(one, two) for one in mine for two in other)
+
+
+def test_sample():
+    network = random_network(ACTIVATIONS["relu"](), m=2000, weighted=True)
+    assert network.sample(2000) is network
+    sample = network.sample(1000)
+    assert sample.n_samples == 1000
+    assert sample.w.mean() == pytest.approx(1)
+    assert sample.loss() == pytest.approx(network.loss(), rel=0.1)
+    assert sample.loss_of_frequencies() == pytest.approx(network.loss_of_frequencies(), rel=0.05)
 
 
 def test_dropout_keeps_the_expected_activation():

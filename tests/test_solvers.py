@@ -6,7 +6,8 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.neural_network import MLPClassifier
 
-from sk_shallow import ShallowNetClassifier, solvers
+from sk_shallow import ShallowNetClassifier, _batches, solvers
+from sk_shallow._network import Network
 from sk_shallow.initializers import Initializer
 from sk_shallow.schedules import SCHEDULES, Adaptive, Clock, Constant, OneCycle
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, FirstOrderSolver, GradientDescent
@@ -43,6 +44,31 @@ def test_keeps_dtype(name, dtype):
     assert theta is before
     assert theta.dtype == dtype
     assert all(moment.dtype == dtype for moment in moments.values())
+
+
+@parametrize("name", FIRST_ORDER)
+def test_rules_are_elementwise(name, digits, quiet, monkeypatch):
+    """Parameters in blocks of 100 come to the same as all at once."""
+    net = ShallowNetClassifier(20, solver=name, max_iter=3, random_state=0)
+    whole = net.fit(*digits).coefs_
+    monkeypatch.setattr(_batches.batches, "__defaults__", (100,))
+    for one, other in zip(whole, net.fit(*digits).coefs_, strict=True):
+        assert_allclose(one, other, rtol=1e-12, atol=1e-14)
+
+
+@parametrize("solver", SOLVERS)
+@parametrize("dtype", [np.float32, np.float64])
+def test_works_in_the_dtype_of_the_data(solver, dtype, iris, quiet, monkeypatch):
+    X, y = iris[0].astype(dtype), iris[1]
+    seen, original = [], Network.value_and_gradient
+
+    def spy(self, *args, **kwargs):
+        seen.append(self.X)
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(Network, "value_and_gradient", spy)
+    ShallowNetClassifier(5, solver=solver, max_iter=2).fit(X, y)
+    assert all(data is X for data in seen)  # not even a copy
 
 
 @parametrize("solver", SOLVERS)
@@ -168,8 +194,6 @@ def test_gradient_descent_step():
 
 def seen_rows(monkeypatch, net, X, y):
     """Return the rows of every call of value_and_gradient."""
-    from sk_shallow._network import Network
-
     seen, original = [], Network.value_and_gradient
 
     def spy(self, rows=slice(None), rng=None):

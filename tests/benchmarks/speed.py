@@ -1,0 +1,342 @@
+"""Times of fits and predictions, as ratios within one run: sk_shallow, MLPClassifier, a PyTorch loop and the floor.
+
+    python tests/benchmarks/speed.py            # prints the tables, in about six minutes
+    python tests/benchmarks/speed.py --write    # and puts them into docs/benchmarks.rst
+
+Contenders do equal work (epochs, batches, hidden units, penalty, initial scheme) and take turns; each has the smallest
+of its times. The log loss on the training rows stands beside them, so that a speed-up that loses accuracy shows.
+PyTorch is timed where it is installed. The floor is the five matrix products of every step and nothing else.
+"""
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.datasets import load_breast_cancer, load_iris, make_classification
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import scale
+
+from sk_shallow import ShallowNetClassifier
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.rst"
+BATCH, ALPHA = 200, 1e-4
+PAUSE = 0.2  # seconds, until no thread of the contender before is waiting for work in a loop
+RATES = {"adam": 1e-3, "sgd": 1e-2, "lbfgs": 1e-3}  # the last is not used
+EQUAL = {"tol": 0, "n_iter_no_change": 10**6, "random_state": 0}
+
+# What a contender does and is timed for; it returns a function that gives its log loss, or None.
+Contender = Callable[[], Callable[[], float] | None]
+
+
+class Problem(NamedTuple):
+    """Data of one shape, and how to fit them."""
+
+    X: np.ndarray | sparse.csr_array
+    y: np.ndarray
+    hidden_size: int
+    epochs: int
+
+    @property
+    def batch_size(self) -> int:
+        return min(BATCH, self.X.shape[0])
+
+    @property
+    def n_outputs(self) -> int:
+        n_classes = len(np.unique(self.y))
+        return 1 if n_classes == 2 else n_classes
+
+
+class Timing(NamedTuple):
+    seconds: float
+    loss: float
+
+
+# The problems
+
+
+def problem(name: str, dtype: type, smoke: bool) -> Problem:
+    """Return one of `PROBLEMS`; with `smoke` 300 rows at most, a few units and one epoch."""
+    make, hidden_size, epochs = PROBLEMS[name]
+    X, y = make(300 if smoke else None)
+    return Problem(np.ascontiguousarray(X, dtype=dtype), y, 5 if smoke else hidden_size, 1 if smoke else epochs)
+
+
+@cache
+def generated(n_features: int, n_classes: int, n_samples: int, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
+    kwargs = {"n_informative": 30, "n_classes": n_classes, "class_sep": 2.0, "random_state": 0}
+    return make_classification(limit or n_samples, n_features, **kwargs)
+
+
+def scaled(load: Callable, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
+    X, y = load(return_X_y=True)
+    return scale(X)[:limit], y[:limit]
+
+
+# Rows x features, hidden units -> data, hidden units, epochs.
+PROBLEMS = {
+    "150x4, 10 units": (partial(scaled, load_iris), 10, 200),
+    "569x30, 100 units": (partial(scaled, load_breast_cancer), 100, 100),
+    "20,000x54, 100 units": (partial(generated, 54, 7, 20_000), 100, 10),
+    "60,000x784, 100 units": (partial(generated, 784, 10, 60_000), 100, 5),
+    "10,000x784, 1000 units": (partial(generated, 784, 10, 10_000), 1000, 5),
+}
+SMALL, MEDIUM, LARGE = list(PROBLEMS)[1:4]
+
+
+# The contenders
+
+
+def loss_of(fitted: ShallowNetClassifier | MLPClassifier, p: Problem) -> float:
+    return log_loss(p.y, fitted.predict_proba(p.X))
+
+
+def ours(p: Problem, solver: str = "adam", activation: str = "relu") -> Contender:
+    net = ShallowNetClassifier(
+        p.hidden_size,
+        activation,
+        init="glorot_uniform",
+        solver=solver,
+        learning_rate_init=RATES[solver],
+        max_iter=p.epochs,
+        alpha=ALPHA / (p.X.shape[0] if solver == "lbfgs" else p.batch_size),  # MLPClassifier divides by it
+        **EQUAL,
+    )
+    return lambda: partial(loss_of, net.fit(p.X, p.y), p)
+
+
+def mlp(p: Problem, solver: str = "adam") -> Contender:
+    rate = RATES[solver]
+    net = MLPClassifier(
+        (p.hidden_size,), solver=solver, learning_rate_init=rate, max_iter=p.epochs, alpha=ALPHA, **EQUAL
+    )
+    return lambda: partial(loss_of, net.fit(p.X, p.y), p)
+
+
+def pytorch(p: Problem, solver: str = "adam") -> Contender:
+    """Return the loop that one would write by hand, with the fused optimizers."""
+
+    def fit():
+        torch.manual_seed(0)
+        X, dtype = torch.from_numpy(p.X), torch.from_numpy(p.X).dtype
+        y = torch.from_numpy(p.y) if p.n_outputs > 1 else torch.from_numpy(p.y).to(dtype)[:, None]
+        loss = torch.nn.CrossEntropyLoss() if p.n_outputs > 1 else torch.nn.BCEWithLogitsLoss()
+        hidden = torch.nn.Linear(X.shape[1], p.hidden_size, dtype=dtype)
+        output = torch.nn.Linear(p.hidden_size, p.n_outputs, dtype=dtype)
+        for layer in (hidden, output):
+            torch.nn.init.xavier_uniform_(layer.weight)
+            torch.nn.init.zeros_(layer.bias)
+        net = torch.nn.Sequential(hidden, torch.nn.ReLU(), output)
+        weights = {"params": [hidden.weight, output.weight], "weight_decay": ALPHA / p.batch_size}
+        groups = [weights, {"params": [hidden.bias, output.bias]}]
+        if solver == "adam":
+            optimizer = torch.optim.Adam(groups, lr=RATES[solver], fused=True)
+        else:
+            optimizer = torch.optim.SGD(groups, lr=RATES[solver], momentum=0.9, nesterov=True, fused=True)
+        for _ in range(p.epochs):
+            for rows in torch.randperm(len(X)).split(p.batch_size):
+                optimizer.zero_grad()
+                loss(net(X[rows]), y[rows]).backward()
+                optimizer.step()
+        return lambda: loss(net(X), y).item()
+
+    return fit
+
+
+def floor(p: Problem) -> Contender:
+    """Return the five matrix products of every step, on batches that need not be gathered."""
+    rng, dtype = np.random.default_rng(0), p.X.dtype
+    n0, n1, n2, B = p.X.shape[1], p.hidden_size, p.n_outputs, p.batch_size
+    W1, W2, A1, dZ2 = (rng.standard_normal(shape).astype(dtype) for shape in ((n0, n1), (n1, n2), (B, n1), (B, n2)))
+    Z1, Z2, dW1, dW2 = np.empty_like(A1), np.empty_like(dZ2), np.empty_like(W1), np.empty_like(W2)
+
+    def products():
+        for _ in range(p.epochs):
+            for start in range(0, len(p.X), B):
+                X = p.X[start : start + B]
+                size = len(X)
+                np.matmul(X, W1, out=Z1[:size])
+                np.matmul(A1[:size], W2, out=Z2[:size])
+                np.matmul(A1[:size].T, dZ2[:size], out=dW2)
+                np.matmul(dZ2[:size], W2.T, out=Z1[:size])
+                np.matmul(X.T, A1[:size], out=dW1)
+
+    return products
+
+
+# Timing
+
+
+def timings(contenders: dict[str, Contender], rounds: int) -> dict[str, Timing]:
+    """Let the contenders take turns; return the smallest time of each, after a round that does not count."""
+    seconds, losses = {name: [] for name in contenders}, {}
+    for _ in range(rounds + 1):
+        for name, contender in contenders.items():
+            time.sleep(PAUSE)
+            start = time.perf_counter()
+            losses[name] = contender()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: Timing(min(seconds[name][1:]), loss() if loss else np.nan) for name, loss in losses.items()}
+
+
+# The tables: each gives its header and, one after the other, its rows
+
+
+def table_of_solvers(rounds: int, smoke: bool):
+    yield "problem", "dtype", "solver", "floor, ms", "ours", "MLP", "PyTorch", "MLP/ours", "PyTorch/ours", "log losses"
+    for name in PROBLEMS:
+        for dtype in (np.float64, np.float32):
+            for solver in ("adam", "sgd") if name in (SMALL, MEDIUM, LARGE) else ("adam",):
+                p = problem(name, dtype, smoke)
+                contenders = {"floor": floor(p), "ours": ours(p, solver), "MLP": mlp(p, solver)}
+                if torch is not None:
+                    contenders["PyTorch"] = pytorch(p, solver)
+                t = timings(contenders, rounds)
+                ratios = [ratio(t, who, "floor") for who in ("ours", "MLP", "PyTorch")]
+                gains = [ratio(t, who, "ours") for who in ("MLP", "PyTorch")]
+                losses = " ".join(f"{t[who].loss:.3f}" for who in ("ours", "MLP", "PyTorch") if who in t)
+                yield name, dtype.__name__, solver, f"{1e3 * t['floor'].seconds:.4g}", *ratios, *gains, losses
+
+
+def table_of_activations(rounds: int, smoke: bool):
+    names = ["relu", "sigmoid", "tanh", "gelu", "maxout"]
+    yield "problem", "dtype", *(f"{name}/relu" for name in names[1:]), "log losses"
+    for name in PROBLEMS:
+        for dtype in (np.float64, np.float32):
+            p = problem(name, dtype, smoke)
+            t = timings({name: ours(p, activation=name) for name in names}, rounds)
+            losses = " ".join(f"{t[name].loss:.3f}" for name in names)
+            yield name, dtype.__name__, *(ratio(t, name, "relu") for name in names[1:]), losses
+
+
+def table_of_the_rest(rounds: int, smoke: bool):
+    yield "task", "other", "other/ours", "log losses"
+    for dtype in (np.float64, np.float32):
+        for name in (SMALL, MEDIUM, LARGE):
+            p = problem(name, dtype, smoke)._replace(epochs=1 if smoke else 10)
+            contenders = {"ours": ours(p, "lbfgs"), "MLP": mlp(p, "lbfgs")}
+            yield compared(f"L-BFGS, 10 iterations, {name}, {dtype.__name__}", contenders, rounds)
+        p = sparse_problem(dtype, smoke)
+        yield compared(f"CSR, 60,000 columns, {dtype.__name__}", {"ours": ours(p), "MLP": mlp(p)}, rounds)
+        yield compared(f"predict_proba, {LARGE}, {dtype.__name__}", prediction(dtype, smoke), rounds)
+    p = problem(MEDIUM, np.float64, smoke)._replace(epochs=1 if smoke else 20)
+    yield compared(
+        f"GridSearchCV, 4 activations, n_jobs=2, {MEDIUM}", {"ours": grid(ours, p), "MLP": grid(mlp, p)}, rounds
+    )
+    p = problem(LARGE, np.float32, smoke)._replace(epochs=1)
+    yield compared(f"two fits in two threads, {LARGE}, float32", concurrency(p), rounds)
+
+
+def compared(task: str, contenders: dict[str, Contender], rounds: int) -> tuple[str, ...]:
+    t = timings(contenders, rounds)
+    us, other = contenders
+    losses = " ".join(f"{timing.loss:.3f}" for timing in t.values() if np.isfinite(timing.loss))
+    return task, other, f"{t[other].seconds / t[us].seconds:.2f}", losses
+
+
+def sparse_problem(dtype: type, smoke: bool) -> Problem:
+    shape = (300, 600) if smoke else (2000, 60_000)
+    X = sparse.random_array(shape, density=0.001, format="csr", rng=0, dtype=dtype)
+    y = (X @ np.random.default_rng(0).standard_normal(shape[1]) > 0).astype(int)
+    return Problem(X, y, 5 if smoke else 100, 1 if smoke else 3)
+
+
+def prediction(dtype: type, smoke: bool) -> dict[str, Contender]:
+    p = problem(LARGE, dtype, smoke)
+    few = p._replace(X=p.X[:1000], y=p.y[:1000], epochs=1)
+    net = ours(few)().args[0]
+    W1, W2 = (np.ascontiguousarray(W) for W in net.coefs_)
+    Z1, Z2 = np.empty((len(p.X), W1.shape[1]), dtype), np.empty((len(p.X), W2.shape[1]), dtype)
+
+    def products():
+        np.matmul(p.X, W1, out=Z1)
+        np.matmul(Z1, W2, out=Z2)
+
+    def predict():
+        net.predict_proba(p.X)
+
+    return {"ours": predict, "its two products": products}
+
+
+def grid(contender: Callable[..., Contender], p: Problem) -> Contender:
+    net = contender(p._replace(X=p.X[:400], y=p.y[:400], epochs=1))().args[0].set_params(max_iter=p.epochs)
+    search = GridSearchCV(net, {"activation": ["identity", "logistic", "tanh", "relu"]}, cv=3, n_jobs=2)
+    return lambda: partial(loss_of, search.fit(p.X, p.y), p)
+
+
+def concurrency(p: Problem) -> dict[str, Contender]:
+    def at_once():
+        with ThreadPoolExecutor(2) as pool:
+            fits = [pool.submit(ours(p)) for _ in range(2)]
+        return fits[0].result()
+
+    def one_after_the_other():
+        ours(p)()
+        return ours(p)()
+
+    return {"at once": at_once, "one after the other": one_after_the_other}
+
+
+def ratio(t: dict[str, Timing], one: str, other: str) -> str:
+    return f"{t[one].seconds / t[other].seconds:.2f}" if one in t else "-"
+
+
+TABLES = {
+    "Fits, as multiples of the floor": table_of_solvers,
+    "Activations, as multiples of relu": table_of_activations,
+    "Other tasks": table_of_the_rest,
+}
+
+
+def simple_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return the rows, the first being the header, as a simple table of reStructuredText."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    rule = "  ".join("=" * width for width in widths)
+    return "\n".join([rule, lines[0], rule, *lines[1:], rule])
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ...]]]:
+    """Time everything, print the tables and return them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="turns that count")
+    parser.add_argument("--smoke", action="store_true", help="a few rows and one round, to see that it runs")
+    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")
+    options = parser.parse_args(arguments)
+    tables = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the epochs are few on purpose
+        for title, table in TABLES.items():
+            tables[title] = list(table(1 if options.smoke else options.rounds, options.smoke))
+            print(f"\n{title}\n\n{simple_table(tables[title])}", flush=True)
+    if options.write:
+        write(tables)
+    return tables
+
+
+def write(tables: dict[str, list[tuple[str, ...]]]) -> None:
+    """Replace the tables in the page, each of which follows a comment with its title."""
+    page = PAGE.read_text()
+    for title, rows in tables.items():
+        before, rest = page.split(f".. {title}\n", 1)
+        _, after = rest.split(".. end\n", 1)
+        page = f"{before}.. {title}\n\n{simple_table(rows)}\n\n.. end\n{after}"
+    PAGE.write_text(page)
+
+
+if __name__ == "__main__":
+    main()
