@@ -21,7 +21,7 @@ from sklearn.utils import estimator_html_repr
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow.activations import LeakyReLU, Maxout
-from sk_shallow.solvers import SGD, SOLVERS
+from sk_shallow.solvers import LBFGS, SGD, SOLVERS
 
 parametrize = pytest.mark.parametrize
 KINDS = ["binary", "multiclass", "multilabel"]
@@ -387,13 +387,18 @@ def test_patience_without_end(iris, quiet):
     assert net.n_iter_ == 400
 
 
+USUAL = [{}, {"solver": LBFGS(history=5)}]
 OTHERS = [{"solver": "gd"}, {"solver": "sgd"}, {"activation": "gelu"}, {"activation": "maxout", "hidden_size": 50}]
 
 
 @parametrize("dtype", [np.float32, np.float64])
-@parametrize("parameters", [{}, {"solver": "lbfgs"}, *(pytest.param(p, marks=pytest.mark.slow) for p in OTHERS)], ids=str)
+@parametrize(
+    "parameters",
+    [{}, {"solver": LBFGS(history=5)}, *(pytest.param(p, marks=pytest.mark.slow) for p in OTHERS)],
+    ids=str,
+)
 def test_memory(dtype, parameters, quiet):
-    """Neither a copy of X is made nor an array of (rows, hidden units)."""
+    """Neither a copy of X is made nor an array of (rows, hidden units); 20 steps of L-BFGS would take 25 MB."""
     rng = np.random.default_rng(0)
     X, y = rng.random((60_000, 784), dtype=dtype), rng.integers(10, size=60_000)
     net = ShallowNetClassifier(**{"hidden_size": 100, "max_iter": 1, "random_state": 0, **parameters})

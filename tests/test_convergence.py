@@ -176,7 +176,7 @@ def test_divergence_on_many_rows_is_found_in_a_sample(monkeypatch):
     sizes, original = [], Network.loss
     monkeypatch.setattr(Network, "loss", lambda self: sizes.append(self.n_samples) or original(self))
     with pytest.warns(ConvergenceWarning, match="has diverged: its loss has ended at"):
-        net_of(max_iter=3, solver=SGD(momentum=0), learning_rate_init=1e4).fit(X, y)
+        net_of(max_iter=3, activation="tanh", solver=SGD(momentum=0), learning_rate_init=1e3).fit(X, y)
     assert max(sizes) == 5000
     sizes.clear()
     net_of(max_iter=50, tol=10, n_iter_no_change=50).fit(X, y)
