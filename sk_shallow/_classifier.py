@@ -21,7 +21,7 @@ from sk_shallow._monitor import Monitor
 from sk_shallow._network import logits
 from sk_shallow._parameters import Parameters
 from sk_shallow._targets import LogitsMixin, MultilabelTargets, as_labels, targets_of, targets_with_classes
-from sk_shallow._threads import shared_threads
+from sk_shallow._threads import fits_share_threads
 from sk_shallow.activations import ACTIVATIONS, as_activation, check_derivative
 from sk_shallow.activations import CONSTRAINT as ACTIVATION_CONSTRAINT
 from sk_shallow.initializers import INITIALIZERS, Initializer, initialize
@@ -521,7 +521,7 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         monitor = self._monitor(parameters, solver, score, state)
         names = getattr(self, "feature_names_in_", None)
         # What is not finite does not pass in silence: the monitor looks for it.
-        with shared_threads(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        with fits_share_threads(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             try:
                 limit = solver.minimize(network, monitor, plan, state)
                 problem = conclude(network, monitor, solver, plan, limit, incremental, names)
@@ -568,5 +568,5 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
             state.best, state.stale = monitor.best, monitor.stale
         if incremental or self.warm_start:
             if monitor.diverged:
-                state.moments = {}  # not finite either
+                state.rule, state.moments = "", {}  # not finite either
             self._state = state

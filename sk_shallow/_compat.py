@@ -27,7 +27,10 @@ def blas_libraries() -> list[Any]:
 
 
 def set_blas_threads(library: Any, n_threads: int) -> None:
-    """Let one of the `blas_libraries` use so many threads from now on, in all threads of Python."""
+    """Let one of the `blas_libraries` use so many threads from now on.
+
+    From threadpoolctl 3.8 on, only the first thread that does so has a say until it gives that up, as it does here.
+    """
     library.set_num_threads(n_threads)
-    if hasattr(library, "clear_controlling_thread"):  # threadpoolctl 3.8 and later: let other threads set it next
+    if hasattr(library, "clear_controlling_thread"):
         library.clear_controlling_thread()

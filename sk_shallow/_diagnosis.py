@@ -13,7 +13,7 @@ from sk_shallow.solvers import Plan, Solver
 # Root mean square from which a feature counts as unscaled: ten times that of a standardized one.
 UNSCALED = 10.0
 
-# Rows on which a fit is judged first: if they look well, nothing is said, and a pass over all rows is saved.
+# Rows on which a fit is judged first; a pass over all of them is saved where they and the last epoch look well.
 SAMPLE = 2048
 
 
@@ -36,23 +36,24 @@ def conclude(
     """
     chance = network.loss_of_chance()
     slack = max(monitor.tol, 0.01 * chance)
-    sample = network.sample(SAMPLE)
+    if incremental:
+        bound, of_what = 2 * chance, "twice that of giving every class the same probability"
+    else:
+        bound = network.loss_of_frequencies() + slack
+        of_what = "hardly above that of always predicting the class frequencies"
 
     def loss_if_bad() -> float:
-        well = monitor.losses[-1] <= chance if incremental else sample.loss() <= sample.loss_of_frequencies() + slack
+        """Return the loss, or 0 where the last epoch and, after the whole of a fit, a sample of its rows look well."""
+        if incremental:
+            return 0.0 if monitor.losses[-1] <= chance else network.loss()
+        sample = network.sample(SAMPLE)
+        well = monitor.losses[-1] <= bound and sample.loss() <= sample.loss_of_frequencies() + slack
         return 0.0 if well else network.loss()
 
     loss = loss_if_bad()
     if monitor.scores or monitor.diverged or (limit is None and not incremental):
         keep_best(network, monitor)
         loss = max(loss, loss_if_bad(), key=_or_infinite)  # the weights returned count as much as the last
-    if incremental:
-        bound, of_what = 2 * chance, "twice that of giving every class the same probability"
-    else:
-        bound, of_what = (
-            network.loss_of_frequencies() + slack,
-            "hardly above that of always predicting the class frequencies",
-        )
     finite = not monitor.diverged and bool(np.isfinite(loss))
     falling = finite and loss > bound and loss < _value_at(monitor.first_theta, network, network.loss)
     if not finite or (loss > bound and not (incremental and falling)):

@@ -28,9 +28,9 @@ Rows = slice | np.ndarray
 BLOCK_SIZE = 2**17
 
 
-def rows_in_block(n_columns: int) -> int:
-    """Return how many rows of a hidden layer of `n_columns` pre-activations are taken together."""
-    return max(1, BLOCK_SIZE // n_columns)
+def rows_in_block(W1: np.ndarray) -> int:
+    """Return how many rows are taken together: not fewer than features, lest adding up gradients take longest."""
+    return max(BLOCK_SIZE // W1.shape[1], W1.shape[0])
 
 
 def logits(
@@ -38,7 +38,7 @@ def logits(
 ) -> np.ndarray:
     """Return `Z2` of shape (m, n2), in blocks of rows, so that no (m, n1) array of a large m is held."""
     Z2 = np.empty((X.shape[0], len(b2)), dtype=W1.dtype)
-    size = rows_in_block(len(b1))
+    size = rows_in_block(W1)
     buffer = np.empty((min(X.shape[0], size), len(b1)), dtype=W1.dtype)
     for rows in batches(X.shape[0], size):
         Z1 = buffer[: rows.stop - rows.start]
@@ -81,8 +81,8 @@ class Network:
         self.alpha = float(alpha)
         self.dropout = float(dropout)
         self.n_samples = X.shape[0]
-        self._row_blocks = list(batches(self.n_samples, rows_in_block(len(parameters.b1))))
-        self._scratch = parameters.twin()
+        self._row_blocks = list(batches(self.n_samples, rows_in_block(parameters.W1)))
+        self._scratch = parameters.twin() if len(self._row_blocks) > 1 else self.gradient
         self._penalized = self._weights_and_gradients() if alpha else []
         self._buffers: dict[tuple[Any, ...], np.ndarray] = {}
 
@@ -118,8 +118,15 @@ class Network:
             return self
         rows = np.random.default_rng(0).choice(self.n_samples, size, replace=False)
         w = None if self.w is None else self.w[rows] / self.w[rows].mean()
-        penalties = {"alpha": self.alpha, "dropout": self.dropout}
-        return Network(self.parameters, self.activation, self.head, self.X[rows], self.Y[rows], w, **penalties)
+        return Network(self.parameters, self.activation, self.head, self.X[rows], self.Y[rows], w, alpha=self.alpha)
+
+    def as_float64(self) -> "Network":
+        """Return the network of the same rows in float64, with parameters of its own."""
+        parameters = Parameters(*self.parameters.sizes)
+        parameters.theta[:] = self.parameters.theta
+        X, Y = self.X.astype(np.float64), self.Y.astype(np.float64)
+        w = None if self.w is None else self.w.astype(np.float64)
+        return Network(parameters, self.activation, self.head, X, Y, w, alpha=self.alpha, dropout=self.dropout)
 
     def logits(self, X: np.ndarray | spmatrix) -> np.ndarray:
         """Return `Z2` of any rows, nothing dropped."""

@@ -1,46 +1,67 @@
-"""BLAS threads: what keeps fits that run at the same time from fighting over the cores."""
+"""BLAS threads: what keeps fits, and NumPy and SciPy, from fighting over the cores.
 
+A limit that another thread has set by threadpoolctl, and still holds, stays as it is.
+"""
+
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sk_shallow._compat import blas_libraries, set_blas_threads
 
-_lock = threading.Lock()
-_threads_before: dict[str, int] = {}  # of each library, before the first of the fits that are under way
-_n_fits = 0
 
+class Limit:
+    """The number of threads that some of the BLAS libraries have while so many want it limited.
 
-@contextmanager
-def shared_threads() -> Iterator[None]:
-    """Give a fit its share of the BLAS threads of this process, and give them back.
-
-    The library that NumPy calls has its threads divided by the number of fits under way: two fits in two threads
-    otherwise take 1.6 times as long as one after the other. A library of SciPy's own has one: its threads would wait
-    for cores on which NumPy's still spin, and L-BFGS on (569, 30) take 17 times as long. Fits in several processes
-    have their shares from joblib.
+    `concerns(library)` says which libraries, `share(before, n_users)` how many threads, given those they had before.
     """
-    _change_number_of_fits(+1)
-    try:
-        yield
-    finally:
-        _change_number_of_fits(-1)
+
+    def __init__(self, concerns: Callable[[Any], bool], share: Callable[[int, int], int]) -> None:
+        self.concerns = concerns
+        self.share = share
+        self.forget()
+        if hasattr(os, "register_at_fork"):  # not on Windows
+            os.register_at_fork(after_in_child=self.forget)
+
+    def forget(self) -> None:
+        """Begin without users."""
+        self.n_users = 0
+        self.before: dict[str, int] = {}
+        self.lock = threading.Lock()
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Be one of the users."""
+        self.change(+1)
+        try:
+            yield
+        finally:
+            self.change(-1)
+
+    def change(self, n_users: int) -> None:
+        """Let so many users come, or go if it is negative."""
+        with self.lock:
+            self.n_users += n_users
+            for library in filter(self.concerns, blas_libraries()):
+                before = self.before.setdefault(library.filepath, library.num_threads)
+                share = self.share(before, self.n_users)
+                if library.num_threads != share:
+                    set_blas_threads(library, share)
+            if not self.n_users:
+                self.before.clear()
 
 
-def _change_number_of_fits(change: int) -> None:
-    global _n_fits
-    with _lock:
-        libraries = blas_libraries()
-        if _n_fits == 0:
-            _threads_before.update({library.filepath: library.num_threads for library in libraries})
-        _n_fits += change
-        for library in libraries:
-            before = _threads_before.get(library.filepath, library.num_threads)
-            share = 1 if _is_of_scipy(library.filepath) else max(1, before // max(1, _n_fits))
-            set_blas_threads(library, share if _n_fits else before)
+def is_of_scipy(library: Any) -> bool:
+    """Say whether a library came with SciPy's wheel, and is not the one that NumPy calls."""
+    folder = Path(library.filepath).parent  # on Linux and Windows, or on macOS
+    return folder.name == "scipy.libs" or (folder.name, folder.parent.name) == (".dylibs", "scipy")
 
 
-def _is_of_scipy(filepath: str) -> bool:
-    folder = Path(filepath).parent  # of the wheels for Linux and Windows, or for macOS
-    return folder.name == "scipy.libs" or folder.parent.name == "scipy"
+# Two fits in two threads otherwise take 1.6 times as long as one after the other. Processes have theirs from joblib.
+fits_share_threads = Limit(lambda library: not is_of_scipy(library), lambda before, n: max(1, before // max(1, n)))
+
+# Threads of SciPy's would wait for cores on which NumPy's still spin: L-BFGS on (569, 30) takes 17 times as long.
+scipy_has_one_thread = Limit(is_of_scipy, lambda before, n: 1 if n else before)

@@ -102,7 +102,7 @@ def _sigmoid(Z: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
 
 def _zeros(Z: np.ndarray) -> np.ndarray:
     # A row of them: np.maximum then takes half the time that it takes with the number 0.
-    return np.zeros_like(Z[0])
+    return np.zeros(Z.shape[-1:], dtype=Z.dtype)
 
 
 def _softplus(Z: np.ndarray) -> np.ndarray:
@@ -128,7 +128,7 @@ def _normal_distribution(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     approximations", 1968. Within 3e-16 of scipy.special.ndtr, in half its time (a fifth in float32).
     """
     t = np.abs(Z)
-    np.minimum(t, np.full_like(Z[0], 40), out=t)  # beyond, phi is 0 and the polynomials might overflow
+    np.minimum(t, _zeros(Z) + 40, out=t)  # beyond, phi is 0 and the polynomials might overflow
     phi = t * t
     phi *= -0.5
     np.exp(phi, out=phi)

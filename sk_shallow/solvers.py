@@ -17,6 +17,7 @@ from sk_shallow._compat import Interval
 from sk_shallow._component import Component
 from sk_shallow._monitor import Monitor
 from sk_shallow._network import Network, Rows
+from sk_shallow._threads import scipy_has_one_thread
 from sk_shallow.schedules import Clock, Schedule
 
 
@@ -53,7 +54,7 @@ class TrainingState:
 
     def take_up(self, rule: str, start: Callable[[np.ndarray], dict[str, np.ndarray]], theta: np.ndarray) -> None:
         """Begin a rule's memory, or go on with it, in the dtype of the parameters."""
-        if self.rule != rule or not self.moments:
+        if self.rule != rule:
             self.rule, self.moments, self.steps = rule, start(theta), 0
         self.moments = {name: moment.astype(theta.dtype, copy=False) for name, moment in self.moments.items()}
 
@@ -209,8 +210,6 @@ class Adam(FirstOrderSolver):
     ``m := beta_1 m + (1 - beta_1) g``, ``v := beta_2 v + (1 - beta_2) g^2``,
     ``theta := theta - learning_rate (m / (1 - beta_1^t)) / (sqrt(v / (1 - beta_2^t)) + epsilon)``.
 
-    In memory `m` and `v` lack their factors ``1 - beta``, which the step makes up for: two passes of twelve less.
-
     Parameters
     ----------
     beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
@@ -243,21 +242,25 @@ class Adam(FirstOrderSolver):
         self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, np.ndarray], learning_rate: float, t: int
     ) -> None:
         m, v, beta_1, beta_2 = moments["m"], moments["v"], float(self.beta_1), float(self.beta_2)
-        m_scale, v_scale = (1 - beta_1) / (1 - beta_1**t), (1 - beta_2) / (1 - beta_2**t)
         m *= beta_1
+        grad *= 1 - beta_1
         m += grad
         grad *= grad
+        grad *= (1 - beta_2) / (1 - beta_1) ** 2  # (1 - beta_2) g^2
         v *= beta_2
         v += grad
+        v_scale = (1 - beta_2**t) ** 0.5
         step = np.sqrt(v, out=grad)
-        step += float(self.epsilon) / v_scale**0.5
+        step += float(self.epsilon) * v_scale
         np.divide(m, step, out=step)
-        step *= learning_rate * m_scale / v_scale**0.5
+        step *= learning_rate * v_scale / (1 - beta_1**t)
         theta -= step
 
 
 class LBFGS(Solver):
-    """Limited-memory BFGS, SciPy's: in float64, with an objective and a gradient in the dtype of the data.
+    """Limited-memory BFGS, SciPy's, with an objective and a gradient in the dtype of the data.
+
+    Where the rounding of float32 ends it before the gradient is small, it goes on in float64, on a copy of the data.
 
     It stops when the largest element of the gradient is below `tol`. `learning_rate`, `learning_rate_init`,
     `batch_size` and `shuffle` mean nothing to it, so that one grid can mix solvers.
@@ -288,32 +291,38 @@ class LBFGS(Solver):
 
     def minimize(self, network: Network, monitor: Monitor, plan: Plan, state: TrainingState) -> str | None:
         theta = network.parameters.theta
-
-        def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
-            theta[:] = x  # SciPy owns x and what it is given: copy in, copy out
-            return network.value_and_gradient(), network.gradient.theta.astype(np.float64)
-
-        def report(intermediate_result: OptimizeResult) -> None:
-            theta[:] = intermediate_result.x
-            if monitor.epoch_end(float(intermediate_result.fun)):
-                raise StopIteration  # SciPy's way to say so
-
-        options = {"maxiter": plan.max_iter, "maxfun": self.max_fun, "maxcor": self.history, "gtol": plan.tol}
-        options["ftol"] = max(64 * np.finfo(np.float64).eps, np.finfo(theta.dtype).eps)  # the rounding of the objective
-        start = theta.astype(np.float64)
-        result = minimize(objective, start, jac=True, method="L-BFGS-B", callback=report, options=options)
+        result = self._run(network, theta.astype(np.float64), monitor, plan.max_iter, self.max_fun, plan.tol)
+        left = plan.max_iter - result.nit, self.max_fun - result.nfev
+        if theta.dtype != np.float64 and min(left) > 0 and not monitor.stopped and np.abs(result.jac).max() > plan.tol:
+            result = self._run(network.as_float64(), result.x, monitor, *left, plan.tol)
+            left = left[0] - result.nit, left[1] - result.nfev
         theta[:] = result.x
         if not monitor.losses:  # converged where it started
             monitor.epoch_end(float(result.fun))
-        return None if result.success or monitor.stopped else _reason(result, plan, self.max_fun)
+        if result.success or monitor.stopped:
+            return None
+        if left[0] <= 0:
+            return f"max_iter={plan.max_iter} iterations"
+        return f"max_fun={self.max_fun} evaluations" if left[1] <= 0 else f"SciPy ({result.message})"
 
+    def _run(
+        self, network: Network, start: np.ndarray, monitor: Monitor, max_iter: int, max_fun: int, tol: float
+    ) -> OptimizeResult:
+        """Minimize in the dtype of a network, as far as that goes."""
 
-def _reason(result: OptimizeResult, plan: Plan, max_fun: int) -> str:
-    if result.nit >= plan.max_iter:
-        return f"max_iter={plan.max_iter} iterations"
-    if result.nfev >= max_fun:
-        return f"max_fun={max_fun} evaluations"
-    return f"SciPy ({result.message})"
+        def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
+            network.parameters.theta[:] = x  # SciPy owns x and what it is given: copy in, copy out
+            return network.value_and_gradient(), network.gradient.theta.astype(np.float64)
+
+        def report(intermediate_result: OptimizeResult) -> None:
+            monitor.theta[:] = intermediate_result.x
+            if monitor.epoch_end(float(intermediate_result.fun)):
+                raise StopIteration  # SciPy's way to say so
+
+        options = {"maxiter": max_iter, "maxfun": max_fun, "maxcor": self.history, "gtol": tol}
+        options["ftol"] = max(64 * np.finfo(np.float64).eps, np.finfo(network.gradient.theta.dtype).eps)
+        with scipy_has_one_thread():
+            return minimize(objective, start, jac=True, method="L-BFGS-B", callback=report, options=options)
 
 
 SOLVERS: dict[str, type[Solver]] = {

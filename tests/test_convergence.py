@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import make_classification
+from sklearn.datasets import load_wine, make_classification
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_shallow import ShallowNetClassifier
@@ -181,6 +181,29 @@ def test_divergence_on_many_rows_is_found_in_a_sample(monkeypatch):
     sizes.clear()
     net_of(max_iter=50, tol=10, n_iter_no_change=50).fit(X, y)
     assert set(sizes) == {2048}
+
+
+@parametrize("by_weight", [False, True])
+def test_a_few_rows_that_spoil_the_loss_are_not_overlooked(by_weight):
+    """They are hardly ever in a sample, but in the loss of the epoch."""
+    rng = np.random.default_rng(0)
+    X, w = rng.standard_normal((20_000, 3)), np.ones(20_000)
+    y = (X[:, 0] > 0).astype(int)
+    X[:4] *= 1e4 if by_weight else 1e6
+    w[:4] = 100 if by_weight else 1
+    y[:4] = [0, 1, 0, 1]
+    text = warning_of(net_of(max_iter=2), X, y, sample_weight=w)
+    assert "its loss has ended" in text
+
+
+def test_float32_does_not_end_lbfgs_early(quiet):
+    """On raw features the loss is all rounding in float32 long before the gradient is small."""
+    X, y = load_wine(return_X_y=True)
+    for seed in range(3):
+        net = net_of(hidden_size=20, activation="tanh", solver="lbfgs", max_iter=1000, alpha=0.01, random_state=seed)
+        double = net.fit(X, y).loss_
+        assert net.fit(X.astype(np.float32), y).loss_ < 1.5 * double
+        assert net.coefs_[0].dtype == np.float32
 
 
 def test_the_best_weights_come_back_from_a_plateau(digits):

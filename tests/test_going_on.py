@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._network import Network
-from sk_shallow.solvers import SGD, SOLVERS
+from sk_shallow.solvers import SGD, SOLVERS, Adam, GradientDescent
 
 parametrize = pytest.mark.parametrize
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -350,6 +350,32 @@ class Remembering(SGD):
     def update(self, theta, grad, moments, learning_rate, t):
         assert (moments["v"] > 0).all()
         theta -= learning_rate * grad
+
+
+class Slowing(GradientDescent):
+    """A rule that remembers nothing but the number of its steps."""
+
+    full_batch = False
+
+    def update(self, theta, grad, moments, learning_rate, t):
+        theta -= learning_rate / t * grad
+
+
+def test_a_rule_without_memory_goes_on_counting(iris, quiet):
+    parts, whole = net_of(solver=Slowing()), net_of(solver=Slowing(), max_iter=3).fit(*iris)
+    for _ in range(3):
+        parts.partial_fit(*iris, classes=[0, 1, 2])
+    assert values_equal(parts.coefs_, whole.coefs_)
+
+
+def test_changed_betas_do_not_rescale_what_is_remembered():
+    """With the same gradient again and again, every step of Adam is as long as the rate."""
+    theta, moments = np.zeros(1), Adam().start(np.zeros(1))
+    solvers = [Adam()] * 2000 + [Adam(beta_1=0.5), Adam(beta_2=0.9), Adam(), Adam(beta_1=0)]
+    for t, solver in enumerate(solvers, start=1):
+        before = theta[0]
+        solver.update(theta, np.array([0.3]), moments, 1.0, t)
+        assert before - theta[0] == pytest.approx(1, rel=0.2)
 
 
 def test_another_rule_begins_with_a_memory_of_its_own(iris):

@@ -1,7 +1,10 @@
 """Fits at the same time: their share of the BLAS threads, and that they leave each other's numbers alone."""
 
+import os
+import warnings
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -10,69 +13,119 @@ import threadpoolctl
 from helpers import values_equal
 from sklearn.model_selection import GridSearchCV
 
-from sk_shallow import ShallowNetClassifier, _threads
-from sk_shallow._compat import blas_libraries
+from sk_shallow import ShallowNetClassifier
+from sk_shallow._compat import blas_libraries, set_blas_threads
 from sk_shallow._network import Network
-from sk_shallow._threads import shared_threads
+from sk_shallow._threads import fits_share_threads, is_of_scipy, scipy_has_one_thread
 from sk_shallow.activations import Tanh
 
 parametrize = pytest.mark.parametrize
 
 
+NUMPYS = [library for library in blas_libraries() if not is_of_scipy(library)]
+SCIPYS = [library for library in blas_libraries() if is_of_scipy(library)]
+
+
+def threads_of(libraries):
+    return {library.num_threads for library in libraries}
+
+
 @pytest.fixture
 def four_threads():
     """Let every BLAS library of this process have four threads, whatever the number of cores."""
-    with threadpoolctl.threadpool_limits(4, user_api="blas"):
-        if any(library.num_threads != 4 for library in blas_libraries()):
-            pytest.skip("a BLAS library here has a fixed number of threads")
-        yield
-
-
-def threads_of_numpy():
-    return {library.num_threads for library in blas_libraries() if not _threads._is_of_scipy(library.filepath)}
-
-
-def threads_of_scipy():
-    return {library.num_threads for library in blas_libraries() if _threads._is_of_scipy(library.filepath)}
+    before = [(library, library.num_threads) for library in NUMPYS + SCIPYS]
+    for library, _ in before:
+        set_blas_threads(library, 4)
+    yield
+    came_back = threads_of(NUMPYS + SCIPYS)
+    for library, n_threads in before:
+        set_blas_threads(library, n_threads)
+    assert came_back == {4}
 
 
 @pytest.mark.usefixtures("four_threads")
-def test_fits_at_the_same_time_divide_the_threads():
-    for n_fits, share in [(1, 4), (2, 2), (3, 1), (6, 1)]:
-        for _ in range(n_fits):
-            _threads._change_number_of_fits(+1)
-        assert threads_of_numpy() == {share}
-        assert threads_of_scipy() <= {1}
-        for _ in range(n_fits):
-            _threads._change_number_of_fits(-1)
-        assert threads_of_numpy() | threads_of_scipy() == {4}
+@parametrize(("n_fits", "share"), [(1, 4), (2, 2), (3, 1), (6, 1)])
+def test_fits_at_the_same_time_divide_the_threads(n_fits, share):
+    fits_share_threads.change(n_fits)
+    assert threads_of(NUMPYS) == {share}
+    assert threads_of(SCIPYS) <= {4}
+    fits_share_threads.change(-n_fits)
 
 
 @pytest.mark.usefixtures("four_threads")
-def test_threads_come_back_after_an_error():
-    with pytest.raises(KeyboardInterrupt), shared_threads():
+def test_scipy_has_one_thread():
+    with scipy_has_one_thread(), scipy_has_one_thread():
+        assert threads_of(NUMPYS) == {4}
+        assert threads_of(SCIPYS) <= {1}
+
+
+@pytest.mark.usefixtures("four_threads")
+@parametrize("limit", [fits_share_threads, scipy_has_one_thread])
+def test_threads_come_back_after_an_error(limit):
+    with pytest.raises(KeyboardInterrupt), limit(), limit():
         raise KeyboardInterrupt
-    assert threads_of_numpy() == {4}
 
 
-@pytest.mark.usefixtures("quiet")
-def test_two_fits_in_two_threads_share_the_cores(iris, monkeypatch):
-    """Also where the second of them is not the thread that has set the limits first."""
+@pytest.mark.usefixtures("four_threads")
+def test_threads_come_back_in_whatever_order_fits_end():
+    """Also where fits begin and end in threads of their own."""
+    first_may_end, second_may_end = Event(), Event()
+
+    def fit(may_end):
+        with fits_share_threads(), scipy_has_one_thread():
+            may_end.wait(30)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.submit(fit, first_may_end), pool.submit(fit, second_may_end)
+        first_may_end.set()
+        first.result()
+        second_may_end.set()
+        second.result()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+def test_a_child_begins_without_users():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork where there are threads
+        with fits_share_threads():
+            child = os.fork()
+            if not child:
+                os._exit(fits_share_threads.n_users)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@parametrize(
+    ("path", "expected"),
+    [
+        ("/x/site-packages/scipy.libs/libscipy_openblas-6cdc3b4a.so", True),
+        ("/x/site-packages/scipy/.dylibs/libscipy_openblas.dylib", True),
+        ("/x/site-packages/numpy.libs/libscipy_openblas64_-32a4b2a6.so", False),
+        ("/envs/scipy/lib/libopenblas.so", False),
+    ],
+)
+def test_whose_library_it_is(path, expected):
+    assert is_of_scipy(SimpleNamespace(filepath=path)) is expected
+
+
+@pytest.mark.usefixtures("quiet", "four_threads")
+@parametrize("solver", ["adam", "lbfgs"])
+def test_two_fits_in_two_threads_share_the_cores(solver, iris, monkeypatch):
     barrier, seen, original = Barrier(2, timeout=30), [], Network.value_and_gradient
 
     def watch(self, *args, **kwargs):
-        barrier.wait()  # until both are under way
-        seen.append(threads_of_numpy())
-        barrier.wait()
+        if len(seen) < 2:
+            barrier.wait()  # until both are under way
+            seen.append((threads_of(NUMPYS), threads_of(SCIPYS)))
+            barrier.wait()
         return original(self, *args, **kwargs)
 
     monkeypatch.setattr(Network, "value_and_gradient", watch)
-    before = threads_of_numpy()
     with ThreadPoolExecutor(2) as pool:
-        fits = [pool.submit(ShallowNetClassifier(5, max_iter=2).fit, *iris) for _ in range(2)]
+        fits = [pool.submit(ShallowNetClassifier(5, solver=solver, max_iter=2).fit, *iris) for _ in range(2)]
         assert all(fit.result() for fit in fits)
-    assert all(threads == {max(1, max(before) // 2)} for threads in seen)
-    assert threads_of_numpy() == before
+    for numpys, scipys in seen:
+        assert numpys == {2}
+        assert scipys <= ({1} if solver == "lbfgs" else {4})
 
 
 @parametrize("solver", ["adam", "sgd", "lbfgs"])

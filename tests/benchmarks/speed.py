@@ -1,6 +1,6 @@
 """Times of fits and predictions, as ratios within one run: sk_shallow, MLPClassifier, a PyTorch loop and the floor.
 
-    python tests/benchmarks/speed.py            # prints the tables, in about six minutes
+    python tests/benchmarks/speed.py            # prints the tables, in a quarter of an hour
     python tests/benchmarks/speed.py --write    # and puts them into docs/benchmarks.rst
 
 Contenders do equal work (epochs, batches, hidden units, penalty, initial scheme) and take turns; each has the smallest
@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import BaseEstimator
 from sklearn.datasets import load_breast_cancer, load_iris, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
@@ -101,12 +102,12 @@ SMALL, MEDIUM, LARGE = list(PROBLEMS)[1:4]
 # The contenders
 
 
-def loss_of(fitted: ShallowNetClassifier | MLPClassifier, p: Problem) -> float:
+def loss_of(fitted: BaseEstimator, p: Problem) -> float:
     return log_loss(p.y, fitted.predict_proba(p.X))
 
 
-def ours(p: Problem, solver: str = "adam", activation: str = "relu") -> Contender:
-    net = ShallowNetClassifier(
+def our_net(p: Problem, solver: str = "adam", activation: str = "relu") -> ShallowNetClassifier:
+    return ShallowNetClassifier(
         p.hidden_size,
         activation,
         init="glorot_uniform",
@@ -116,21 +117,31 @@ def ours(p: Problem, solver: str = "adam", activation: str = "relu") -> Contende
         alpha=ALPHA / (p.X.shape[0] if solver == "lbfgs" else p.batch_size),  # MLPClassifier divides by it
         **EQUAL,
     )
-    return lambda: partial(loss_of, net.fit(p.X, p.y), p)
 
 
-def mlp(p: Problem, solver: str = "adam") -> Contender:
+def its_net(p: Problem, solver: str = "adam") -> MLPClassifier:
     rate = RATES[solver]
-    net = MLPClassifier(
+    return MLPClassifier(
         (p.hidden_size,), solver=solver, learning_rate_init=rate, max_iter=p.epochs, alpha=ALPHA, **EQUAL
     )
-    return lambda: partial(loss_of, net.fit(p.X, p.y), p)
+
+
+def fit(estimator: BaseEstimator, p: Problem) -> Contender:
+    return lambda: partial(loss_of, estimator.fit(p.X, p.y), p)
+
+
+def ours(p: Problem, *args: str, **kwargs: str) -> Contender:
+    return fit(our_net(p, *args, **kwargs), p)
+
+
+def mlp(p: Problem, *args: str) -> Contender:
+    return fit(its_net(p, *args), p)
 
 
 def pytorch(p: Problem, solver: str = "adam") -> Contender:
     """Return the loop that one would write by hand, with the fused optimizers."""
 
-    def fit():
+    def train():
         torch.manual_seed(0)
         X, dtype = torch.from_numpy(p.X), torch.from_numpy(p.X).dtype
         y = torch.from_numpy(p.y) if p.n_outputs > 1 else torch.from_numpy(p.y).to(dtype)[:, None]
@@ -154,7 +165,7 @@ def pytorch(p: Problem, solver: str = "adam") -> Contender:
                 optimizer.step()
         return lambda: loss(net(X), y).item()
 
-    return fit
+    return train
 
 
 def floor(p: Problem) -> Contender:
@@ -235,7 +246,9 @@ def table_of_the_rest(rounds: int, smoke: bool):
         yield compared(f"predict_proba, {LARGE}, {dtype.__name__}", prediction(dtype, smoke), rounds)
     p = problem(MEDIUM, np.float64, smoke)._replace(epochs=1 if smoke else 20)
     yield compared(
-        f"GridSearchCV, 4 activations, n_jobs=2, {MEDIUM}", {"ours": grid(ours, p), "MLP": grid(mlp, p)}, rounds
+        f"GridSearchCV, 4 activations, n_jobs=2, {MEDIUM}",
+        {"ours": grid(our_net(p), p), "MLP": grid(its_net(p), p)},
+        rounds,
     )
     p = problem(LARGE, np.float32, smoke)._replace(epochs=1)
     yield compared(f"two fits in two threads, {LARGE}, float32", concurrency(p), rounds)
@@ -257,8 +270,7 @@ def sparse_problem(dtype: type, smoke: bool) -> Problem:
 
 def prediction(dtype: type, smoke: bool) -> dict[str, Contender]:
     p = problem(LARGE, dtype, smoke)
-    few = p._replace(X=p.X[:1000], y=p.y[:1000], epochs=1)
-    net = ours(few)().args[0]
+    net = our_net(p._replace(epochs=1)).fit(p.X[:1000], p.y[:1000])
     W1, W2 = (np.ascontiguousarray(W) for W in net.coefs_)
     Z1, Z2 = np.empty((len(p.X), W1.shape[1]), dtype), np.empty((len(p.X), W2.shape[1]), dtype)
 
@@ -272,10 +284,9 @@ def prediction(dtype: type, smoke: bool) -> dict[str, Contender]:
     return {"ours": predict, "its two products": products}
 
 
-def grid(contender: Callable[..., Contender], p: Problem) -> Contender:
-    net = contender(p._replace(X=p.X[:400], y=p.y[:400], epochs=1))().args[0].set_params(max_iter=p.epochs)
-    search = GridSearchCV(net, {"activation": ["identity", "logistic", "tanh", "relu"]}, cv=3, n_jobs=2)
-    return lambda: partial(loss_of, search.fit(p.X, p.y), p)
+def grid(net: BaseEstimator, p: Problem) -> Contender:
+    activations = ["identity", "logistic", "tanh", "relu"]
+    return fit(GridSearchCV(net, {"activation": activations}, cv=3, n_jobs=2), p)
 
 
 def concurrency(p: Problem) -> dict[str, Contender]:

@@ -30,11 +30,16 @@ def test_page_has_the_same_rows(tables, title):
     assert shown == [row[0] for row in tables[title]]
 
 
+def test_page_does_not_show_the_smoke_test():
+    large = [line.split() for line in speed.PAGE.read_text().splitlines() if line.startswith(speed.LARGE)]
+    assert max(float(line[5]) for line in large if line[5].replace(".", "").isdigit()) > 10  # ms of the floor
+
+
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_contenders_do_equal_work(solver, quiet):
     """At the same batches, rates and penalty, ours and MLPClassifier come to about the same loss."""
     p = speed.problem(speed.SMALL, np.float64, smoke=False)._replace(epochs=20)
-    losses = [contender(p, solver=solver)()() for contender in (speed.ours, speed.mlp)]
+    losses = [contender(p, solver)()() for contender in (speed.ours, speed.mlp)]
     assert losses[0] == pytest.approx(losses[1], rel=0.15)
 
 
