@@ -262,9 +262,12 @@ def compared(task: str, contenders: dict[str, Contender], rounds: int) -> tuple[
 
 
 def sparse_problem(dtype: type, smoke: bool) -> Problem:
-    shape = (300, 600) if smoke else (2000, 60_000)
-    X = sparse.random_array(shape, density=0.001, format="csr", rng=0, dtype=dtype)
-    y = (X @ np.random.default_rng(0).standard_normal(shape[1]) > 0).astype(int)
+    rng, (m, n) = np.random.default_rng(0), (300, 3000) if smoke else (2000, 60_000)
+    per_row = n // 1000
+    indices, indptr = rng.integers(n, size=m * per_row), np.arange(0, m * per_row + 1, per_row)
+    X = sparse.csr_array((rng.random(m * per_row).astype(dtype), indices, indptr), shape=(m, n))
+    X.sum_duplicates()
+    y = (X @ rng.standard_normal(n) > 0).astype(int)
     return Problem(X, y, 5 if smoke else 100, 1 if smoke else 3)
 
 
