@@ -14,8 +14,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_shallow._compat import Interval, Options, StrOptions, check_classes_on_first_call, check_sample_weight
-from sk_shallow._component import from_name, name_or_instance
+from sk_shallow._component import from_name
 from sk_shallow._data import Data, hold_out, validation_score
+from sk_shallow._defaults import settle
 from sk_shallow._diagnosis import conclude, keep_best
 from sk_shallow._monitor import Monitor
 from sk_shallow._network import logits
@@ -26,7 +27,7 @@ from sk_shallow.activations import ACTIVATIONS, as_activation, check_derivative
 from sk_shallow.activations import CONSTRAINT as ACTIVATION_CONSTRAINT
 from sk_shallow.initializers import INITIALIZERS, Initializer, initialize
 from sk_shallow.schedules import SCHEDULES, Schedule
-from sk_shallow.solvers import SOLVERS, Plan, Solver, TrainingState
+from sk_shallow.solvers import SOLVERS, Solver, TrainingState
 
 DTYPES = (np.float64, np.float32)
 TABLES = {"activation": ACTIVATIONS, "init": INITIALIZERS, "solver": SOLVERS, "learning_rate": SCHEDULES}
@@ -46,7 +47,7 @@ def _unchanged_on_error(estimator):
 
 def _has_partial_fit(estimator):
     solver = estimator.solver
-    if getattr(SOLVERS.get(solver) if isinstance(solver, str) else solver, "full_batch", False):
+    if getattr(SOLVERS.get(solver) if isinstance(solver, str) else solver, "full_batch", False):  # not "auto"
         raise AttributeError(f"partial_fit needs a solver that works in mini-batches. Got solver={solver!r}.")
     return True
 
@@ -178,15 +179,15 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         "activation": ACTIVATION_CONSTRAINT,
         "init": [StrOptions({"auto", *INITIALIZERS}), Initializer],
         "init_scale": [Interval(Real, 0, None, closed="left")],
-        "solver": name_or_instance(SOLVERS, Solver),
-        "learning_rate": name_or_instance(SCHEDULES, Schedule),
+        "solver": [StrOptions({"auto", *SOLVERS}), Solver],
+        "learning_rate": [StrOptions({"auto", *SCHEDULES}), Schedule],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither"), None],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left"), None],
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
         "shuffle": ["boolean"],
-        "alpha": [Interval(Real, 0, None, closed="left")],
+        "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -204,15 +205,15 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         *,
         init="auto",
         init_scale=1.0,
-        solver="adam",
-        learning_rate="constant",
+        solver="auto",
+        learning_rate="auto",
         learning_rate_init=None,
         batch_size="auto",
-        max_iter=200,
+        max_iter=None,
         tol=1e-4,
         n_iter_no_change=10,
         shuffle=True,
-        alpha=1e-4,
+        alpha="auto",
         dropout=0.0,
         early_stopping=False,
         validation_fraction=0.1,
@@ -255,10 +256,17 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         Returns
         -------
         self : ShallowNetClassifier
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, as there is none of ``solver="auto"``.
         """
         for name, table in TABLES.items():
             value = params.get(name, getattr(self, name))
-            if isinstance(value, str) and value in table and any(key.startswith(f"{name}__") for key in params):
+            if isinstance(value, str) and any(key.startswith(f"{name}__") for key in params):
+                if value not in table:
+                    raise ValueError(f"{name}={value!r} has no parameters. Set {name} to one of {sorted(table)} first.")
                 params[name] = table[value]()
         return super().set_params(**params)
 
@@ -398,7 +406,7 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
             raise ValueError("sample_weight_val is provided, but X_val was not provided.")
         if X_val is not None and not self.early_stopping:
             raise ValueError("X_val and y_val are provided, but early_stopping=False. Set early_stopping=True.")
-        if self.dropout and from_name(SOLVERS, self.solver).line_search:
+        if self.dropout and self.solver != "auto" and from_name(SOLVERS, self.solver).line_search:
             raise ValueError(
                 f"dropout={self.dropout} changes the objective at every evaluation, which the line search of "
                 f"solver={self.solver!r} can't follow. Set dropout=0, or take another solver."
@@ -412,7 +420,7 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
                 "partial_fit does not support class_weight='balanced': it sees a part of the data at a time. Give a "
                 "dict, such as sklearn.utils.class_weight.compute_class_weight finds on a large sample."
             )
-        if from_name(SCHEDULES, self.learning_rate).needs_length:
+        if self.learning_rate != "auto" and from_name(SCHEDULES, self.learning_rate).needs_length:
             raise ValueError(
                 f"learning_rate={self.learning_rate!r} needs to know the number of epochs in advance, and partial_fit "
                 "does not. Take 'constant', 'invscaling' or 'adaptive', or call fit."
@@ -487,24 +495,19 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         initialize(parameters, from_name(INITIALIZERS, init), gain * self.init_scale, state.initial_rng())
         return parameters
 
-    def _plan(self, solver, m, incremental):
+    def _solver_and_plan(self, activation, data, incremental):
+        solver, plan = settle(self, activation, data, incremental)
+        m = len(data.y)
         if self.batch_size != "auto" and self.batch_size > m and not (solver.full_batch or incremental):
             warnings.warn(f"batch_size={self.batch_size} is larger than the {m} rows: {m} is used.", stacklevel=4)
-        return Plan(
-            max_iter=1 if incremental else int(self.max_iter),
-            tol=float(self.tol),
-            schedule=from_name(SCHEDULES, self.learning_rate),
-            learning_rate_init=float(self.learning_rate_init or solver.learning_rate),
-            batch_size=min(200 if self.batch_size == "auto" else int(self.batch_size), m),
-            shuffle=self.shuffle,
-        )
+        return solver, plan
 
-    def _monitor(self, parameters, solver, score, state):
+    def _monitor(self, parameters, solver, plan, score, state):
         return Monitor(
             parameters,
             tol=float(self.tol),
             n_iter_no_change=self.n_iter_no_change,
-            stops=score is not None or not solver.line_search,
+            stops=score is not None or not (solver.line_search or plan.schedule.needs_length),
             score=score,
             verbose=bool(self.verbose),
             best=state.best,
@@ -513,12 +516,12 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
 
     def _train(self, data, validation, targets, state, *, goes_on, incremental=False):
         """Minimize the objective of `data`, keep the outcome, and return the text of a warning or None."""
-        activation, solver = self._checked_activation(), from_name(SOLVERS, self.solver)
+        activation = self._checked_activation()
+        solver, plan = self._solver_and_plan(activation, data, incremental)
         parameters = self._parameters(activation, data.X.shape[1], targets, data.X.dtype, state, goes_on)
-        network = data.network(parameters, activation, targets, alpha=self.alpha, dropout=self.dropout)
+        network = data.network(parameters, activation, targets, alpha=plan.alpha, dropout=self.dropout)
         score = self._score_of(validation, parameters, activation, targets)
-        plan = self._plan(solver, network.n_samples, incremental)
-        monitor = self._monitor(parameters, solver, score, state)
+        monitor = self._monitor(parameters, solver, plan, score, state)
         names = getattr(self, "feature_names_in_", None)
         # What is not finite does not pass in silence: the monitor looks for it.
         with fits_share_threads(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -527,10 +530,10 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
                 problem = conclude(network, monitor, solver, plan, limit, incremental, names)
             except KeyboardInterrupt:
                 keep_best(network, monitor)
-                self._store(network, monitor, targets, state, goes_on, incremental)
+                self._store(network, monitor, targets, solver, plan, state, goes_on, incremental)
                 self._interrupted = True
                 raise
-        self._store(network, monitor, targets, state, goes_on, incremental)
+        self._store(network, monitor, targets, solver, plan, state, goes_on, incremental)
         return problem
 
     def _network_at_start(self, X, y, sample_weight):
@@ -542,7 +545,8 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         data = data.times(self._class_weights(data, targets)(y)).normalized()
         state = self._training_state(goes_on=False)
         parameters = self._parameters(activation, X.shape[1], targets, np.float64, state, goes_on=False)
-        return data.network(parameters, activation, targets, alpha=self.alpha, dropout=self.dropout)
+        _, plan = settle(self, activation, data, incremental=False)
+        return data.network(parameters, activation, targets, alpha=plan.alpha, dropout=self.dropout)
 
     def _score_of(self, validation, parameters, activation, targets):
         if validation is None:
@@ -550,7 +554,7 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         scorer = None if self.scoring == "loss" else check_scoring(self, scoring=self.scoring)
         return validation_score(validation.network(parameters, activation, targets), targets, validation, scorer)
 
-    def _store(self, network, monitor, targets, state, goes_on, incremental):
+    def _store(self, network, monitor, targets, solver, plan, state, goes_on, incremental):
         p = network.parameters
         losses = monitor.losses or [network.objective()]  # none yet: interrupted in the first epoch
         self.coefs_ = [p.W1.copy(), p.W2.copy()]
@@ -560,6 +564,8 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         self.loss_, self.best_loss_ = losses[-1], min(self.loss_curve_)
         self.validation_scores_ = monitor.scores or None
         self.best_validation_score_ = max(monitor.scores, default=None)
+        self.alpha_, self.batch_size_, self.learning_rate_init_ = plan.alpha, plan.batch_size, plan.learning_rate_init
+        self.solver_ = next((name for name, kind in SOLVERS.items() if type(solver) is kind), repr(solver))
         self.classes_, self._targets = targets.classes, targets
         self.n_outputs_, self.out_activation_ = targets.n_outputs, targets.head.name
         self._activation = network.activation

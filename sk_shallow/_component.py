@@ -6,8 +6,6 @@ from typing import Any, TypeVar
 
 from sklearn.base import BaseEstimator, clone
 
-from sk_shallow._compat import StrOptions
-
 
 class Component(BaseEstimator, metaclass=ABCMeta):
     """Base of activations, initializers, solvers and schedules.
@@ -31,8 +29,3 @@ def from_name(table: Mapping[str, Callable[[], C]], value: str | C) -> C:
     component = table[value]() if isinstance(value, str) else clone(value)
     component._validate_params()
     return component
-
-
-def name_or_instance(table: Mapping[str, Any], base: type) -> list[Any]:
-    """Return the constraint of a parameter that takes a name of `table` or an instance of `base`."""
-    return [StrOptions(set(table)), base]

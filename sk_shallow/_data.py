@@ -7,6 +7,7 @@ import numpy as np
 from scipy.sparse import spmatrix
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import train_test_split
+from sklearn.utils.extmath import row_norms
 
 from sk_shallow._network import Network
 from sk_shallow._parameters import Parameters
@@ -52,6 +53,21 @@ class Data(NamedTuple):
             )
         w = self.w / largest
         return self._replace(w=w / w.mean())
+
+    def n_units(self) -> float:
+        """Return how many rows there are, counted in units of the smallest positive weight.
+
+        Rows that are repeated, or have integer weights, then mean the same, and only ratios of weights matter.
+        """
+        if self.w is None:
+            return float(len(self.y))
+        with np.errstate(over="ignore"):
+            return float((self.w / self.w[self.w > 0].min()).sum())
+
+    def mean_squared_length(self) -> float:
+        """Return the weighted mean of ``|x|^2``: the number of features, where they are standardized."""
+        with np.errstate(over="ignore"):
+            return float(np.average(row_norms(self.X, squared=True).astype(np.float64), weights=self.w))
 
     def network(self, parameters: Parameters, activation: Activation, targets: Targets, **penalties: float) -> Network:
         """Return the network of these rows, in the dtype of the parameters."""

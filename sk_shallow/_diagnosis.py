@@ -28,8 +28,8 @@ def conclude(
 ) -> str | None:
     """Settle which weights a fit returns, and return the text of the warning that it deserves, or None.
 
-    The last weights are returned if `limit` has ended the fit, they are finite and there are no validation scores (so
-    that k epochs are k epochs); otherwise the best ones.
+    The last weights are returned if the fit has come to its planned end, they are finite and there are no validation
+    scores (so that k epochs are k epochs); otherwise the best ones.
 
     `limit` says what has ended the fit before it converged, `names` are those of the features. With `incremental` the
     rows are only a part of the data: their own class frequencies then mean nothing, and they may well begin badly.
@@ -51,7 +51,8 @@ def conclude(
         return 0.0 if well else network.loss()
 
     loss = loss_if_bad()
-    if monitor.scores or monitor.diverged or (limit is None and not incremental):
+    worse_than_before = monitor.stopped or monitor.losses[-1] > min(monitor.losses)
+    if monitor.scores or monitor.diverged or (limit is None and not incremental and worse_than_before):
         keep_best(network, monitor)
         loss = max(loss, loss_if_bad(), key=_or_infinite)  # the weights returned count as much as the last
     finite = not monitor.diverged and bool(np.isfinite(loss))

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from sk_shallow._compat import Interval
-from sk_shallow._component import Component, from_name, name_or_instance
+from sk_shallow._compat import Interval, StrOptions
+from sk_shallow._component import Component, from_name
 
 
 class Activation(Component):
@@ -28,8 +28,12 @@ class Activation(Component):
         Pre-activations per hidden unit, p.
     initializer : str, default="glorot_normal"
         The scheme that ``init="auto"`` takes for it.
-    gain : float, default=1.0
+    gain : float, default=0.5
         What ``init="auto"`` multiplies the draw by.
+    rate : float, default=1.0
+        What ``learning_rate_init=None`` multiplies the rate by, on a schedule that ends near zero.
+    penalty : float, default=1.0
+        What ``alpha="auto"`` multiplies the penalty by.
     range : tuple of (float, float)
         Bounds of the values with the default parameters, infinite where there are none.
     formula, reference : str
@@ -52,7 +56,9 @@ class Activation(Component):
 
     n_pieces: int = 1
     initializer: str = "glorot_normal"
-    gain: float = 1.0
+    gain: float = 0.5
+    rate: float = 1.0
+    penalty: float = 1.0
     range: tuple[float, float] = (-np.inf, np.inf)
     formula: str = ""
     reference: str = ""
@@ -151,7 +157,6 @@ def _polynomial(coefficients: Sequence[float], t: np.ndarray) -> np.ndarray:
 class Identity(ElementwiseActivation):
     """No activation: the whole net is linear, ``W' = W1 W2``, no better than logistic regression."""
 
-    gain = 0.5
     formula = "z"
 
     def value(self, Z: np.ndarray) -> np.ndarray:
@@ -164,6 +169,10 @@ class Identity(ElementwiseActivation):
 class Sigmoid(ElementwiseActivation):
     """Logistic sigmoid: not zero-centred, slope 1/4 at 0, saturated where ``abs(z) > 5``."""
 
+    # It is (1 + tanh(z / 2)) / 2: for the same net, weights are twice as large, and their squares four times.
+    gain = 1.0
+    rate = 4.0
+    penalty = 0.25
     range = (0.0, 1.0)
     formula = "1 / (1 + exp(-z))"
     reference = 'Rumelhart, Hinton, Williams, "Learning representations by back-propagating errors", Nature, 1986'
@@ -178,7 +187,7 @@ class Sigmoid(ElementwiseActivation):
 class Tanh(ElementwiseActivation):
     """Hyperbolic tangent: zero-centred, slope 1 at 0."""
 
-    gain = 0.5  # units saturate less where features are not scaled
+    rate = 4.0
     range = (-1.0, 1.0)
     formula = "(exp(z) - exp(-z)) / (exp(z) + exp(-z))"
     reference = 'LeCun, Bottou, Orr, Mueller, "Efficient BackProp", Neural Networks: Tricks of the Trade, 1998'
@@ -241,6 +250,7 @@ class ELU(ElementwiseActivation):
     """
 
     initializer = "he_normal"
+    rate = 2.0
     range = (-1.0, np.inf)
     formula = "z if z > 0 else alpha (exp(z) - 1)"
     reference = 'Clevert, Unterthiner, Hochreiter, "Fast and accurate deep network learning by ELUs", ICLR, 2016'
@@ -260,6 +270,8 @@ class ELU(ElementwiseActivation):
 class SELU(ElementwiseActivation):
     """Scaled exponential linear unit, ``lambda elu(z; alpha)``: keeps mean 0 and variance 1 with `lecun_normal`."""
 
+    gain = 1.0
+    rate = 2.0
     initializer = "lecun_normal"
     alpha = 1.6732632423543772
     scale = 1.0507009873554805
@@ -277,6 +289,7 @@ class SELU(ElementwiseActivation):
 class Softplus(ElementwiseActivation):
     """Smooth relu."""
 
+    rate = 4.0
     initializer = "he_normal"
     range = (0.0, np.inf)
     formula = "log(1 + exp(z))"
@@ -293,6 +306,7 @@ class GELU(Activation):
     """Gaussian error linear unit, in its exact form, with the normal distribution function Phi and density phi."""
 
     initializer = "he_normal"
+    rate = 2.0
     range = (-0.17, np.inf)
     formula = "z Phi(z)"
     reference = 'Hendrycks, Gimpel, "Gaussian error linear units", arXiv:1606.08415, 2016'
@@ -313,6 +327,7 @@ class SiLU(Activation):
     """Sigmoid linear unit, also called swish."""
 
     initializer = "he_normal"
+    rate = 2.0
     range = (-0.2785, np.inf)
     formula = "z sigmoid(z)"
     reference = 'Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units", arXiv:1702.03118, 2017'
@@ -331,6 +346,7 @@ class Mish(Activation):
     """Self-regularized non-monotonic activation."""
 
     initializer = "he_normal"
+    rate = 2.0
     range = (-0.309, np.inf)
     formula = "z tanh(log(1 + exp(z)))"
     reference = 'Misra, "Mish: a self regularized non-monotonic activation function", BMVC, 2020'
@@ -358,7 +374,6 @@ class Maxout(Activation):
         Linear pieces per hidden unit, p. One piece is the identity.
     """
 
-    gain = 0.5
     formula = "max_j z_j over the p pieces of a unit"
     reference = 'Goodfellow, Warde-Farley, Mirza, Courville, Bengio, "Maxout networks", ICML, 2013'
 
@@ -443,7 +458,7 @@ ACTIVATIONS: dict[str, type[Activation]] = {
 }
 
 # What the estimator's parameter takes.
-CONSTRAINT = [*name_or_instance(ACTIVATIONS, Activation), tuple]
+CONSTRAINT = [StrOptions(set(ACTIVATIONS)), Activation, tuple]
 
 
 def as_activation(value: Any) -> Activation:

@@ -23,14 +23,16 @@ from sk_shallow.schedules import Clock, Schedule
 
 @dataclass(frozen=True)
 class Plan:
-    """What the user wants of a fit, as far as a solver is concerned."""
+    """What the user wants of a fit, in numbers."""
 
     max_iter: int  # epochs at most; for L-BFGS, iterations
+    planned: bool  # whether that is ours to say, not a limit of the user's
     tol: float  # of the gradient, for a solver with a stopping rule of its own
     schedule: Schedule
     learning_rate_init: float
     batch_size: int  # at most the number of rows there are
     shuffle: bool  # whether each epoch takes the rows in a new order
+    alpha: float  # strength of the penalty, for the network
 
 
 @dataclass
@@ -71,7 +73,9 @@ class Solver(Component):
     full_batch : bool
         Whether every step needs all rows; `partial_fit` is then not there.
     learning_rate : float
-        Initial learning rate where the user gives none.
+        Initial learning rate where the user gives none, on a schedule that may go on for ever.
+    max_iter : int
+        Epochs at most where the user gives no number, on such a schedule.
     line_search : bool
         Whether it finds the length of its steps, and its end, by itself: a learning rate and a plateau of the training
         loss then mean nothing to it, and the objective must be the same at every evaluation (no dropout).
@@ -79,7 +83,15 @@ class Solver(Component):
 
     full_batch: bool = False
     learning_rate: float = 1.0
+    max_iter: int = 200
     line_search: bool = False
+
+    def peak_rate(self, q: float) -> float:
+        """Return the largest learning rate where the user gives none, on a schedule that ends near zero.
+
+        `q` is the mean squared length of a row.
+        """
+        return self.learning_rate
 
     @abstractmethod
     def minimize(self, network: Network, monitor: Monitor, plan: Plan, state: TrainingState) -> str | None:
@@ -187,6 +199,10 @@ class SGD(FirstOrderSolver):
         self.momentum = momentum
         self.nesterov = nesterov
 
+    def peak_rate(self, q: float) -> float:
+        """Return 3 / q, from 0.01 to 1: the curvature of the loss grows with q."""
+        return min(1.0, max(0.01, 3 / max(q, 1e-9)))
+
     def start(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         return {"v": np.zeros_like(theta)}
 
@@ -235,6 +251,10 @@ class Adam(FirstOrderSolver):
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
+    def peak_rate(self, q: float) -> float:
+        """Return 0.1 / sqrt(q), from 0.001 to 0.03: a step moves pre-activations alike, whatever q is."""
+        return min(0.03, max(0.001, 0.1 / max(q, 1e-9) ** 0.5))
+
     def start(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         return {"m": np.zeros_like(theta), "v": np.zeros_like(theta)}
 
@@ -279,6 +299,7 @@ class LBFGS(Solver):
 
     full_batch = True
     line_search = True
+    max_iter = 60  # iterations
 
     _parameter_constraints = {
         "history": [Interval(Integral, 1, None, closed="left")],
@@ -299,7 +320,7 @@ class LBFGS(Solver):
         theta[:] = result.x
         if not monitor.losses:  # converged where it started
             monitor.epoch_end(float(result.fun))
-        if result.success or monitor.stopped:
+        if result.success or monitor.stopped or (plan.planned and left[0] <= 0):
             return None
         if left[0] <= 0:
             return f"max_iter={plan.max_iter} iterations"

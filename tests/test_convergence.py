@@ -208,7 +208,7 @@ def test_float32_does_not_end_lbfgs_early(monkeypatch):
 
     monkeypatch.setattr(Network, "value_and_gradient", spy)
     X, y = load_wine(return_X_y=True)
-    net = net_of(hidden_size=20, solver="lbfgs", max_iter=1000).fit(X.astype(np.float32), y)
+    net = net_of(hidden_size=20, solver="lbfgs", max_iter=1000, alpha=1e-4).fit(X.astype(np.float32), y)
     single = [(J, gradient) for dtype, J, gradient in seen if dtype == np.float32]
     assert min(gradient for _, gradient in single) > net.tol
     assert seen[-1][0] == np.float64
@@ -300,7 +300,7 @@ def test_a_plateau_is_not_blamed_on_max_iter():
 def test_lbfgs_warns_of_slow_progress():
     """Every iteration gains less than tol, ten of them more."""
     X, y = make_classification(200, 10, n_informative=5, flip_y=0.3, random_state=2)
-    net = net_of(activation="tanh", solver="lbfgs", max_iter=100, tol=1e-3, random_state=2)
+    net = net_of(activation="tanh", solver="lbfgs", max_iter=100, tol=1e-3, alpha=1e-4, random_state=2)
     assert "max_iter=100 iterations ended the fit while it was still improving" in warning_of(net, X, y)
 
 
