@@ -17,9 +17,8 @@ from sk_shallow.activations import ACTIVATIONS
 
 def main():
     X, y = load_digits(return_X_y=True)
-    net = ShallowNetClassifier(learning_rate="one_cycle", learning_rate_init=0.003, max_iter=50, random_state=0)
     search = GridSearchCV(
-        make_pipeline(StandardScaler(), net),
+        make_pipeline(StandardScaler(), ShallowNetClassifier(random_state=0)),
         {"shallownetclassifier__activation": sorted(set(ACTIVATIONS) - {"logistic", "swish"})},
         scoring=["accuracy", "neg_log_loss"],
         refit="accuracy",

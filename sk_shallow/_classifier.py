@@ -65,6 +65,10 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
     `alpha`: the penalty belongs to the mean loss here, and `MLPClassifier` divides its own by the number of rows of a
     batch.
 
+    Without `max_iter`, the length of a fit is planned, by the rules given below, so that it ends well and without a
+    warning. With `max_iter`, or with `warm_start`, a fit runs at a constant learning rate until it has converged, as
+    `MLPClassifier`'s do.
+
     Parameters
     ----------
     hidden_size : int in [1, inf), default=100
@@ -75,31 +79,43 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         function of z and its derivative. A derivative from outside the package is held against finite differences.
     init : str or Initializer, default="auto"
         Scheme of the initial weights: "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform",
-        "lecun_normal", "normal", "orthogonal" or an object. "auto" takes what goes with the activation: He for the relu
-        family, LeCun for selu, Glorot for sigmoid, and half of it for tanh, identity and maxout. Biases start at zero.
+        "lecun_normal", "normal", "orthogonal" or an object. "auto" takes what goes with the activation: LeCun for
+        selu, Glorot for sigmoid, half of it for tanh, identity and maxout, and half of He for the relu family. Biases
+        start at zero.
     init_scale : float in [0, inf), default=1.0
         What the draw is multiplied by. 0 leaves all hidden units equal for ever (without
         dropout).
-    solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
+    solver : {"auto", "adam", "sgd", "gd", "lbfgs"} or Solver, default="auto"
         "gd" is full-batch gradient descent; "sgd" has momentum. ``SGD(momentum=0.8)`` and its like set the rest.
-    learning_rate : {"constant", "invscaling", "adaptive", "cosine", "one_cycle"} or Schedule, default="constant"
-        Schedule of the learning rate. Unused by "lbfgs".
+        "auto" is "lbfgs" for up to 5,000 rows of up to 100 features, and "adam" for more, in `partial_fit`, and where
+        `learning_rate`, `learning_rate_init`, `batch_size`, `max_iter`, `dropout` or `warm_start` is set.
+    learning_rate : {"auto", "constant", "invscaling", "adaptive", "cosine", "one_cycle"} or Schedule, default="auto"
+        Schedule of the learning rate. "auto" is "one_cycle" where the length of the fit is planned, and otherwise
+        "constant", as in `partial_fit` and with "gd". Unused by "lbfgs".
     learning_rate_init : float in (0, inf) or None, default=None
-        Initial learning rate (of "one_cycle", the largest); None takes the solver's own: 0.001 for "adam", 0.01 for
-        "sgd", 0.1 for "gd". Unused by "lbfgs".
+        Initial learning rate; of "one_cycle", the largest. None is, with "one_cycle" and "cosine", ``0.1 / sqrt(q)``,
+        from 0.001 to 0.03, for "adam" and ``3 / q``, from 0.01 to 0.5, for "sgd", q being the mean squared length of a
+        row of `X` (the number of features, where they are standardized), twice that for elu, selu, gelu, silu and mish,
+        and four times for sigmoid, tanh and softplus. With other schedules it is 0.001 for "adam" and 0.01 for "sgd",
+        and 0.1 for "gd" with all of them. Unused by "lbfgs".
     batch_size : int in [1, inf) or "auto", default="auto"
-        Rows of a mini-batch; "auto" is 200, or all where there are fewer. Unused by "gd" and "lbfgs".
-    max_iter : int in [1, inf), default=200
-        Epochs at most; for "lbfgs", iterations.
+        Rows of a mini-batch. "auto" is a fiftieth of the rows, from 32 to 512, where the length of the fit is planned,
+        and 200 otherwise; or all rows, where there are fewer. Unused by "gd" and "lbfgs".
+    max_iter : int in [1, inf) or None, default=None
+        Epochs at most; for "lbfgs", iterations. None is 30 epochs with "one_cycle" and "cosine" (more of few rows: 120
+        steps), 60 iterations for "lbfgs", and otherwise 200 epochs.
     tol : float in [0, inf), default=1e-4
         Least improvement of an epoch, in nats per sample or in units of the validation score; for "lbfgs" also the
         largest element of the gradient at which it stops.
     n_iter_no_change : int in [1, inf) or inf, default=10
-        Epochs without such an improvement that are tolerated. "lbfgs" uses it with `early_stopping` only.
+        Epochs without such an improvement that are tolerated. "lbfgs", "one_cycle" and "cosine", which end by
+        themselves, use it with `early_stopping` only.
     shuffle : bool, default=True
         Whether each epoch takes the rows in a new order. Unused by "gd" and "lbfgs".
-    alpha : float in [0, inf), default=1e-4
-        Strength of the penalty.
+    alpha : float in [0, inf) or "auto", default="auto"
+        Strength of the penalty. "auto" is ``min(q, 100) / (10 (m + 100))``, a quarter of that for sigmoid, with q as
+        above and m the number of rows of the call, counted in units of the smallest positive weight. Of many rows, the
+        weights that minimize J are then the most probable ones, if a priori they are normal with variance 10 / q.
     dropout : float in [0, 1), default=0.0
         Probability with which a hidden activation is dropped in training. Not with "lbfgs".
     early_stopping : bool, default=False
@@ -146,6 +162,12 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         The greatest of them, that of the weights returned.
     n_outputs_ : int
         1 for two classes; otherwise the number of classes or labels.
+    solver_ : str
+        Name of the solver of the last call; of one's own, its representation.
+    alpha_, learning_rate_init_ : float
+        Penalty, and initial (or largest) learning rate, of the last call.
+    batch_size_ : int
+        Rows of a mini-batch of the last call.
     out_activation_ : {"logistic", "softmax"}
         The function o.
 
@@ -166,7 +188,7 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
     >>> from sklearn.preprocessing import StandardScaler
     >>> from sk_shallow import ShallowNetClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> net = make_pipeline(StandardScaler(), ShallowNetClassifier(solver="lbfgs", alpha=0.01, random_state=0))
+    >>> net = make_pipeline(StandardScaler(), ShallowNetClassifier(random_state=0))
     >>> net.fit(X, y).score(X, y)
     0.98...
     >>> search = GridSearchCV(net, {"shallownetclassifier__activation": ["tanh", "relu", "maxout"]}).fit(X, y)
@@ -304,7 +326,7 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            If the fit has diverged, or `max_iter` has ended it while it was still improving.
+            If the fit has diverged, or the `max_iter` given has ended it while it was still improving.
         UserWarning
             If `batch_size` is larger than the number of rows, or `init_scale` is 0.
         """

@@ -55,10 +55,12 @@ def settle(estimator: Any, activation: Activation, data: Data, incremental: bool
         rates = "one_cycle" if planned and not chosen.full_batch else "constant"
     schedule = from_name(SCHEDULES, rates)
     needs_length = schedule.needs_length and not chosen.line_search
-    if rate is None:
-        rate = activation.rate * chosen.peak_rate(q) if needs_length else chosen.learning_rate
-    if rows == "auto":
+    if chosen.full_batch:
+        rows = m
+    elif rows == "auto":
         rows = batch_size(m, planned and needs_length)
+    if rate is None:
+        rate = chosen.peak_rate(q, activation.rate) if needs_length else chosen.learning_rate
     if epochs is None:
         epochs = max_iter(-(-m // rows)) if needs_length else chosen.max_iter
     if penalty == "auto":

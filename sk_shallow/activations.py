@@ -31,7 +31,7 @@ class Activation(Component):
     gain : float, default=0.5
         What ``init="auto"`` multiplies the draw by.
     rate : float, default=1.0
-        What ``learning_rate_init=None`` multiplies the rate by, on a schedule that ends near zero.
+        What ``learning_rate_init=None`` multiplies the rate by, in mini-batches on a schedule that ends near zero.
     penalty : float, default=1.0
         What ``alpha="auto"`` multiplies the penalty by.
     range : tuple of (float, float)

@@ -86,10 +86,10 @@ class Solver(Component):
     max_iter: int = 200
     line_search: bool = False
 
-    def peak_rate(self, q: float) -> float:
+    def peak_rate(self, q: float, factor: float) -> float:
         """Return the largest learning rate where the user gives none, on a schedule that ends near zero.
 
-        `q` is the mean squared length of a row.
+        `q` is the mean squared length of a row, `factor` what the activation asks for.
         """
         return self.learning_rate
 
@@ -199,9 +199,9 @@ class SGD(FirstOrderSolver):
         self.momentum = momentum
         self.nesterov = nesterov
 
-    def peak_rate(self, q: float) -> float:
-        """Return 3 / q, from 0.01 to 1: the curvature of the loss grows with q."""
-        return min(1.0, max(0.01, 3 / max(q, 1e-9)))
+    def peak_rate(self, q: float, factor: float) -> float:
+        """Return 3 factor / q, from 0.01 to 0.5: the curvature of the loss grows with q."""
+        return min(0.5, max(0.01, 3 * factor / max(q, 1e-9)))
 
     def start(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         return {"v": np.zeros_like(theta)}
@@ -251,9 +251,9 @@ class Adam(FirstOrderSolver):
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    def peak_rate(self, q: float) -> float:
-        """Return 0.1 / sqrt(q), from 0.001 to 0.03: a step moves pre-activations alike, whatever q is."""
-        return min(0.03, max(0.001, 0.1 / max(q, 1e-9) ** 0.5))
+    def peak_rate(self, q: float, factor: float) -> float:
+        """Return 0.1 / sqrt(q), from 0.001 to 0.03, times factor: steps move pre-activations alike whatever q is."""
+        return factor * min(0.03, max(0.001, 0.1 / max(q, 1e-9) ** 0.5))
 
     def start(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         return {"m": np.zeros_like(theta), "v": np.zeros_like(theta)}

@@ -208,7 +208,7 @@ def test_float32_does_not_end_lbfgs_early(monkeypatch):
 
     monkeypatch.setattr(Network, "value_and_gradient", spy)
     X, y = load_wine(return_X_y=True)
-    net = net_of(hidden_size=20, solver="lbfgs", max_iter=1000, alpha=1e-4).fit(X.astype(np.float32), y)
+    net = net_of(hidden_size=20, solver="lbfgs", max_iter=1000, alpha=1e-4, init_scale=2).fit(X.astype(np.float32), y)
     single = [(J, gradient) for dtype, J, gradient in seen if dtype == np.float32]
     assert min(gradient for _, gradient in single) > net.tol
     assert seen[-1][0] == np.float64

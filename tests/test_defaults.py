@@ -1,0 +1,196 @@
+"""What "auto" and None stand for: the rules, what they see, and that they show."""
+
+import warnings
+
+import numpy as np
+import pytest
+from helpers import NAMES, values_equal
+from numpy.testing import assert_allclose
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+from sklearn.preprocessing import scale
+
+from sk_shallow import ShallowNetClassifier
+from sk_shallow import _defaults as rules
+from sk_shallow.activations import ACTIVATIONS, Activation
+from sk_shallow.solvers import LBFGS, SGD, Adam
+
+parametrize = pytest.mark.parametrize
+OF_MINI_BATCHES = [
+    {"learning_rate": "cosine"},
+    {"learning_rate_init": 0.01},
+    {"batch_size": 50},
+    {"max_iter": 5},
+    {"dropout": 0.1},
+    {"warm_start": True},
+]
+
+
+def net_of(**kwargs):
+    return ShallowNetClassifier(**{"hidden_size": 5, "random_state": 0, **kwargs})
+
+
+def generated(m, n_features, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((m, n_features)).astype(np.float32)
+    return X, (X[:, 0] > 0).astype(int)
+
+
+@parametrize("activation", NAMES)
+@parametrize("kwargs", [{}, {"solver": "adam"}, {"solver": "sgd"}, {"solver": "lbfgs"}, {"early_stopping": True}])
+def test_a_planned_fit_does_not_warn(activation, kwargs, problems):
+    for X, y in problems.values():
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            net = ShallowNetClassifier(activation=activation, random_state=0, **kwargs).fit(X, y)
+        assert net.loss_ < 2  # of 3 labels, or 3 classes
+
+
+@parametrize("kwargs", OF_MINI_BATCHES, ids=str)
+def test_what_only_mini_batches_know_takes_adam(kwargs, iris, quiet):
+    assert net_of().fit(*iris).solver_ == "lbfgs"
+    assert net_of(**kwargs).fit(*iris).solver_ == "adam"
+
+
+def test_partial_fit_takes_adam(iris):
+    net = net_of().partial_fit(*iris, classes=[0, 1, 2])
+    assert (net.solver_, net.learning_rate_init_, net.batch_size_) == ("adam", 0.001, 150)
+
+
+@parametrize(("m", "n", "solver"), [(5000, 100, "lbfgs"), (5001, 2, "adam"), (200, 101, "adam")])
+def test_size_decides_on_the_solver(m, n, solver):
+    assert rules.solver(m, n) == solver
+    assert net_of().fit(*generated(m, n)).solver_ == solver
+
+
+@parametrize(("m", "rows"), [(20, 20), (1000, 32), (10_000, 200), (60_000, 512)])
+def test_batches_are_a_fiftieth(m, rows):
+    assert min(m, rules.batch_size(m, planned=True)) == rows
+    assert rules.batch_size(m, planned=False) == 200
+
+
+def test_few_rows_get_120_steps():
+    X, y = generated(40, 3)
+    assert net_of(solver="adam").fit(X, y).n_iter_ == 60  # two batches each
+    assert net_of(solver="adam").fit(X[:20], y[:20]).n_iter_ == 120
+    assert net_of(solver="adam").fit(*generated(200, 3)).n_iter_ == 30
+
+
+@parametrize("schedule", ["one_cycle", "cosine"])
+def test_a_plateau_does_not_end_a_schedule_of_known_length(schedule, iris):
+    net = net_of(learning_rate=schedule, tol=1e9, n_iter_no_change=1, max_iter=12).fit(*iris)
+    assert net.n_iter_ == 12
+
+
+def test_a_limit_is_a_limit(iris):
+    """With max_iter, solver, schedule, rate and batches are those of MLPClassifier."""
+    explicit = {"solver": "adam", "learning_rate": "constant", "learning_rate_init": 0.001, "batch_size": 150}
+    one, other = net_of(max_iter=7), net_of(max_iter=7, **explicit)
+    for net in (one, other):
+        with pytest.warns(match="max_iter=7 epochs"):
+            net.fit(*iris)
+    assert values_equal(one.coefs_, other.coefs_)
+    for solver, limit in (("adam", 3), ("lbfgs", 3), (LBFGS(), 3), ("gd", 3)):
+        with pytest.warns(match="max_iter=3"):
+            net_of(solver=solver, max_iter=limit).fit(*iris)
+
+
+@parametrize(("kind", "expected"), [(Adam, [0.06, 0.2 / 8, 0.002]), (SGD, [0.5, 6 / 64, 0.01])])
+def test_rates_fall_with_the_length_of_rows(kind, expected):
+    assert_allclose([kind().peak_rate(q, 2.0) for q in (0.0, 64.0, 1e9)], expected)
+
+
+@parametrize("scaled", [1.0, 100.0])
+def test_what_was_used_shows(scaled, iris, quiet):
+    X, y = iris[0] * scaled, iris[1]
+    net = net_of(solver="adam").fit(X, y)
+    q = 4 * scaled**2
+    assert_allclose(net.alpha_, min(q, 100) / 2500)
+    assert_allclose(net.learning_rate_init_, max(0.001, min(0.03, 0.1 / q**0.5)))
+    assert (net.solver_, net.batch_size_) == ("adam", 32)
+    explicit = net_of(solver="adam", alpha=0.125, batch_size=7, learning_rate_init=0.25).fit(X, y)
+    assert (explicit.alpha_, explicit.batch_size_, explicit.learning_rate_init_) == (0.125, 7, 0.25)
+    assert net_of(solver=Adam(beta_1=0.8)).fit(X, y).solver_ == "adam"
+
+
+def test_early_stopping_counts_the_rows_that_are_left(iris):
+    assert_allclose(net_of(early_stopping=True).fit(*iris).alpha_, 0.4 / 235, rtol=0.05)
+
+
+@parametrize("solver", ["lbfgs", "adam"])
+def test_rules_see_a_repeated_row_as_one_of_weight_2(solver):
+    X, y = generated(12, 3)
+    w = np.array([1, 2, 3] * 4)
+    repeated = net_of(solver=solver).fit(X.repeat(w, axis=0), y.repeat(w))
+    for weights in (w, 0.1 * w, 1e-30 * w, w.astype(np.float32) * 1e30):
+        weighted = net_of(solver=solver).fit(X, y, sample_weight=weights)
+        assert_allclose(weighted.alpha_, repeated.alpha_, rtol=1e-5)
+        assert_allclose(weighted.learning_rate_init_, repeated.learning_rate_init_, rtol=1e-5)
+        assert_allclose(weighted.coefs_[0], repeated.coefs_[0], atol=1e-3)
+    removed = net_of(solver=solver).fit(X[:8], y[:8]), np.repeat([1.0, 0.0], [8, 4])
+    assert_allclose(net_of(solver=solver).fit(X, y, sample_weight=removed[1]).alpha_, removed[0].alpha_)
+
+
+def test_rules_see_sparse_rows_as_dense_ones():
+    X, y = generated(50, 6)
+    dense, csr = (net_of(solver="sgd").fit(rows, y) for rows in (X, sparse.csr_array(X)))
+    assert_allclose([csr.alpha_, csr.learning_rate_init_], [dense.alpha_, dense.learning_rate_init_], rtol=1e-6)
+
+
+@parametrize("X", [np.zeros((30, 2)), np.full((30, 2), 1e30, dtype=np.float32)], ids=["zeros", "1e30"])
+def test_extreme_rows(X):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net = net_of().fit(X, np.arange(30) % 2)
+    assert np.isfinite([net.alpha_, net.learning_rate_init_]).all()
+    assert np.isfinite(net.predict_proba(X)).all()
+
+
+@parametrize("activation", NAMES)
+def test_an_activation_scales_rate_and_penalty(activation, iris):
+    g = ACTIVATIONS[activation]
+    net = net_of(activation=activation, solver="adam").fit(*iris)
+    assert_allclose([net.alpha_, net.learning_rate_init_], [g.penalty * 0.4 / 250, g.rate * 0.03])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        limited = clone(net).set_params(max_iter=2).fit(*iris)
+    assert_allclose([limited.alpha_, limited.learning_rate_init_], [g.penalty * 0.4 / 250, 0.001])
+
+
+def test_sigmoid_and_tanh_are_one_net():
+    """With weights twice as large, a quarter of the penalty leaves the objective as it is, but for a constant."""
+    tanh, sigmoid = ACTIVATIONS["tanh"], ACTIVATIONS["sigmoid"]
+    assert sigmoid.gain == 2 * tanh.gain
+    assert sigmoid.penalty == tanh.penalty / 2**2
+    assert (Activation.gain, Activation.rate, Activation.penalty) == (0.5, 1.0, 1.0)
+
+
+@parametrize("activation", sorted(set(NAMES) - {"identity"}))
+@parametrize("solver", ["auto", "adam", "lbfgs"])
+@parametrize("low", [0, -1])
+def test_four_rows_are_enough_for_xor(activation, solver, low):
+    """The penalty of a handful of rows must not make a constant the best there is."""
+    X = np.array([[low, low], [low, 1], [1, low], [1, 1]], dtype=float)
+    net = ShallowNetClassifier(activation=activation, solver=solver, random_state=0).fit(X, [0, 1, 1, 0])
+    assert net.predict(X).tolist() == [0, 1, 1, 0]
+
+
+def test_parameters_of_what_is_not_chosen_yet(iris):
+    with pytest.raises(ValueError, match=r"solver='auto' has no parameters. Set solver to one of \['adam'"):
+        net_of().set_params(solver__beta_1=0.8)
+    assert net_of().set_params(solver="adam", solver__beta_1=0.8).solver.beta_1 == 0.8
+
+
+def test_a_fit_that_ends_worse_than_it_was_returns_the_best_weights():
+    """Raw pixel-like features and a rate too high: the end of the cycle is not its best epoch."""
+    X, y = make_classification(300, 20, n_informative=10, random_state=0)
+    X = scale(X) * 30
+    net = net_of(solver="sgd", learning_rate_init=0.3, random_state=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net.fit(X, y)
+    if net.loss_ > net.best_loss_:
+        network = net._network_at_start(X, y, None)
+        network.parameters.filled(net.coefs_, net.intercepts_)
+        assert network.objective() <= net.loss_
