@@ -47,7 +47,7 @@ def _unchanged_on_error(estimator):
 
 def _has_partial_fit(estimator):
     solver = estimator.solver
-    if getattr(SOLVERS.get(solver) if isinstance(solver, str) else solver, "full_batch", False):  # not "auto"
+    if getattr(SOLVERS.get(solver) if isinstance(solver, str) else solver, "full_batch", False):
         raise AttributeError(f"partial_fit needs a solver that works in mini-batches. Got solver={solver!r}.")
     return True
 
@@ -65,9 +65,9 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
     `alpha`: the penalty belongs to the mean loss here, and `MLPClassifier` divides its own by the number of rows of a
     batch.
 
-    Without `max_iter`, the length of a fit is planned, by the rules given below, so that it ends well and without a
-    warning. With `max_iter`, or with `warm_start`, a fit runs at a constant learning rate until it has converged, as
-    `MLPClassifier`'s do.
+    By default the length of a fit is planned: it ends after a number of epochs that the rules below choose, near the
+    best weights, and needs no warning that it has not converged. Where `max_iter` or `warm_start` is set, a fit runs at
+    a constant learning rate until it has converged, as `MLPClassifier`'s do, unless `learning_rate` says otherwise.
 
     Parameters
     ----------
@@ -90,20 +90,20 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         "auto" is "lbfgs" for up to 5,000 rows of up to 100 features, and "adam" for more, in `partial_fit`, and where
         `learning_rate`, `learning_rate_init`, `batch_size`, `max_iter`, `dropout` or `warm_start` is set.
     learning_rate : {"auto", "constant", "invscaling", "adaptive", "cosine", "one_cycle"} or Schedule, default="auto"
-        Schedule of the learning rate. "auto" is "one_cycle" where the length of the fit is planned, and otherwise
-        "constant", as in `partial_fit` and with "gd". Unused by "lbfgs".
+        Schedule of the learning rate. "auto" is "one_cycle", and "constant" where `max_iter` or `warm_start` is set, in
+        `partial_fit` and with "gd". Unused by "lbfgs".
     learning_rate_init : float in (0, inf) or None, default=None
-        Initial learning rate; of "one_cycle", the largest. None is, with "one_cycle" and "cosine", ``0.1 / sqrt(q)``,
-        from 0.001 to 0.03, for "adam" and ``3 / q``, from 0.01 to 0.5, for "sgd", q being the mean squared length of a
-        row of `X` (the number of features, where they are standardized), twice that for elu, selu, gelu, silu and mish,
-        and four times for sigmoid, tanh and softplus. With other schedules it is 0.001 for "adam" and 0.01 for "sgd",
-        and 0.1 for "gd" with all of them. Unused by "lbfgs".
+        Initial learning rate; of "one_cycle", the largest. None is, on "one_cycle" and "cosine", f times 0.1 / sqrt(q),
+        this from 0.001 to 0.03, for "adam", and 3 f / q, from 0.01 to 0.5, for "sgd"; q is the mean squared length of a
+        row of `X` (the number of features, where they are standardized), and f is 2 for elu, selu, gelu, silu and mish,
+        4 for sigmoid, tanh and softplus, and otherwise 1. On other schedules it is 0.001 for "adam" and 0.01 for "sgd";
+        it is 0.1 for "gd". Unused by "lbfgs".
     batch_size : int in [1, inf) or "auto", default="auto"
-        Rows of a mini-batch. "auto" is a fiftieth of the rows, from 32 to 512, where the length of the fit is planned,
-        and 200 otherwise; or all rows, where there are fewer. Unused by "gd" and "lbfgs".
+        Rows of a mini-batch. "auto" is a fiftieth of the rows, from 32 to 512, on "one_cycle" and "cosine", and 200 on
+        other schedules; or all rows, where there are fewer. Unused by "gd" and "lbfgs".
     max_iter : int in [1, inf) or None, default=None
-        Epochs at most; for "lbfgs", iterations. None is 30 epochs with "one_cycle" and "cosine" (more of few rows: 120
-        steps), 60 iterations for "lbfgs", and otherwise 200 epochs.
+        Epochs at most; for "lbfgs", iterations. None is 30 epochs of mini-batches on "one_cycle" and "cosine" (more of
+        few rows: 120 steps), 60 iterations of "lbfgs", and otherwise 200 epochs.
     tol : float in [0, inf), default=1e-4
         Least improvement of an epoch, in nats per sample or in units of the validation score; for "lbfgs" also the
         largest element of the gradient at which it stops.
@@ -114,8 +114,9 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         Whether each epoch takes the rows in a new order. Unused by "gd" and "lbfgs".
     alpha : float in [0, inf) or "auto", default="auto"
         Strength of the penalty. "auto" is ``min(q, 100) / (10 (m + 100))``, a quarter of that for sigmoid, with q as
-        above and m the number of rows of the call, counted in units of the smallest positive weight. Of many rows, the
-        weights that minimize J are then the most probable ones, if a priori they are normal with variance 10 / q.
+        above and m the number of rows of the call (of integer weights, their sum: they stand for repeated rows). Of
+        many rows, the weights that minimize J are then the most probable ones, if a priori they are normal with
+        variance 10 / q.
     dropout : float in [0, 1), default=0.0
         Probability with which a hidden activation is dropped in training. Not with "lbfgs".
     early_stopping : bool, default=False
@@ -164,10 +165,12 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         1 for two classes; otherwise the number of classes or labels.
     solver_ : str
         Name of the solver of the last call; of one's own, its representation.
-    alpha_, learning_rate_init_ : float
-        Penalty, and initial (or largest) learning rate, of the last call.
+    alpha_ : float
+        Penalty of the last call.
+    learning_rate_init_ : float or None
+        Initial (of "one_cycle", largest) learning rate of the last call; None with "lbfgs".
     batch_size_ : int
-        Rows of a mini-batch of the last call.
+        Rows of a step of the last call.
     out_activation_ : {"logistic", "softmax"}
         The function o.
 
@@ -288,7 +291,9 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
             value = params.get(name, getattr(self, name))
             if isinstance(value, str) and any(key.startswith(f"{name}__") for key in params):
                 if value not in table:
-                    raise ValueError(f"{name}={value!r} has no parameters. Set {name} to one of {sorted(table)} first.")
+                    raise ValueError(
+                        f"{name}={value!r} has no parameters to set: set {name} to one of {sorted(table)}."
+                    )
                 params[name] = table[value]()
         return super().set_params(**params)
 
@@ -326,7 +331,8 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            If the fit has diverged, or the `max_iter` given has ended it while it was still improving.
+            If the fit has diverged, if `max_iter` has ended it while it was still improving (where that is not
+            planned), or if features are not scaled and a planned fit has come to little.
         UserWarning
             If `batch_size` is larger than the number of rows, or `init_scale` is 0.
         """
@@ -586,7 +592,8 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         self.loss_, self.best_loss_ = losses[-1], min(self.loss_curve_)
         self.validation_scores_ = monitor.scores or None
         self.best_validation_score_ = max(monitor.scores, default=None)
-        self.alpha_, self.batch_size_, self.learning_rate_init_ = plan.alpha, plan.batch_size, plan.learning_rate_init
+        self.alpha_, self.batch_size_ = plan.alpha, plan.batch_size
+        self.learning_rate_init_ = None if solver.line_search else plan.learning_rate_init
         self.solver_ = next((name for name, kind in SOLVERS.items() if type(solver) is kind), repr(solver))
         self.classes_, self._targets = targets.classes, targets
         self.n_outputs_, self.out_activation_ = targets.n_outputs, targets.head.name

@@ -54,20 +54,28 @@ class Data(NamedTuple):
         w = self.w / largest
         return self._replace(w=w / w.mean())
 
-    def n_units(self) -> float:
-        """Return how many rows there are, counted in units of the smallest positive weight.
+    def n_units(self) -> int:
+        """Return how many rows of positive weight there are, one that has k times the smallest weight being k rows.
 
-        Rows that are repeated, or have integer weights, then mean the same, and only ratios of weights matter.
+        That holds where all weights are such multiples, up to 1,000 times: they then stand for repeated rows. Other
+        weights do not count, so that only their ratios matter, and a very small one does not count for much.
         """
-        if self.w is None:
-            return float(len(self.y))
-        with np.errstate(over="ignore"):
-            return float((self.w / self.w[self.w > 0].min()).sum())
+        if self.w is None or not self.w.any():
+            return len(self.y)
+        w = self.w[self.w > 0]
+        if w.max() / 1001 > w.min():
+            return len(w)
+        times = w / w.min()
+        return int(np.rint(times).sum()) if np.allclose(times, np.rint(times), rtol=1e-6, atol=0) else len(w)
 
     def mean_squared_length(self) -> float:
         """Return the weighted mean of ``|x|^2``: the number of features, where they are standardized."""
         with np.errstate(over="ignore"):
-            return float(np.average(row_norms(self.X, squared=True).astype(np.float64), weights=self.w))
+            lengths = row_norms(self.X, squared=True).astype(np.float64)
+        if self.w is None or not self.w.any():
+            return float(lengths.mean())
+        kept = self.w > 0
+        return float(np.average(lengths[kept], weights=self.w[kept] / self.w.max()))
 
     def network(self, parameters: Parameters, activation: Activation, targets: Targets, **penalties: float) -> Network:
         """Return the network of these rows, in the dtype of the parameters."""

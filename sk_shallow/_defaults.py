@@ -27,9 +27,9 @@ def alpha(m: float, q: float) -> float:
     return min(q, 100.0) / (10 * (m + 100))
 
 
-def batch_size(m: int, planned: bool) -> int:
-    """Return a fiftieth of the rows, from 32 to 512, where the length of the fit is planned, otherwise 200."""
-    return max(32, min(512, m // 50)) if planned else 200
+def batch_size(m: int) -> int:
+    """Return a fiftieth of the rows, from 32 to 512."""
+    return max(32, min(512, m // 50))
 
 
 def max_iter(steps: int) -> int:
@@ -40,31 +40,34 @@ def max_iter(steps: int) -> int:
 def settle(estimator: Any, activation: Activation, data: Data, incremental: bool) -> tuple[Solver, Plan]:
     """Return the solver and what it is to do, "auto" and None settled. An `incremental` fit is a single epoch.
 
-    The length of a fit is planned where `max_iter` is None; a limit, or calls that may follow, make it open.
+    The rules apply to a fit whose schedule ends near zero. Where the user sets a limit, or calls may follow, "auto" is
+    a constant rate, and the rest what goes with it.
     """
     m, n_features = data.X.shape
     q = data.mean_squared_length()
-    name, rates, rate = estimator.solver, estimator.learning_rate, estimator.learning_rate_init
-    rows, epochs, penalty = estimator.batch_size, estimator.max_iter, estimator.alpha
+    solver_name, schedule_name = estimator.solver, estimator.learning_rate
+    rate, rows, epochs, penalty = (
+        getattr(estimator, name) for name in ("learning_rate_init", "batch_size", "max_iter", "alpha")
+    )
     planned = epochs is None and not (incremental or estimator.warm_start)
-    if name == "auto":
-        of_mini_batches = estimator.dropout or rates != "auto" or rate is not None or rows != "auto"
-        name = solver(m, n_features) if planned and not of_mini_batches else "adam"
-    chosen = from_name(SOLVERS, name)
-    if rates == "auto":
-        rates = "one_cycle" if planned and not chosen.full_batch else "constant"
-    schedule = from_name(SCHEDULES, rates)
-    needs_length = schedule.needs_length and not chosen.line_search
+    if solver_name == "auto":
+        of_mini_batches = estimator.dropout or schedule_name != "auto" or rate is not None or rows != "auto"
+        solver_name = solver(m, n_features) if planned and not of_mini_batches else "adam"
+    chosen = from_name(SOLVERS, solver_name)
+    if schedule_name == "auto":
+        schedule_name = "one_cycle" if planned and not chosen.full_batch else "constant"
+    schedule = from_name(SCHEDULES, schedule_name)
+    ends = schedule.needs_length and not chosen.full_batch
     if chosen.full_batch:
         rows = m
     elif rows == "auto":
-        rows = batch_size(m, planned and needs_length)
+        rows = batch_size(m) if ends else 200
     if rate is None:
-        rate = chosen.peak_rate(q, activation.rate) if needs_length else chosen.learning_rate
+        rate = chosen.peak_rate(q, activation.rate_factor) if ends else chosen.learning_rate
     if epochs is None:
-        epochs = max_iter(-(-m // rows)) if needs_length else chosen.max_iter
+        epochs = max_iter(-(-m // rows)) if ends else chosen.max_iter
     if penalty == "auto":
-        penalty = activation.penalty * alpha(data.n_units(), q)
+        penalty = activation.alpha_factor * alpha(data.n_units(), q)
     return chosen, Plan(
         max_iter=1 if incremental else int(epochs),
         planned=planned,

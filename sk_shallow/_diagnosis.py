@@ -28,8 +28,8 @@ def conclude(
 ) -> str | None:
     """Settle which weights a fit returns, and return the text of the warning that it deserves, or None.
 
-    The last weights are returned if the fit has come to its planned end, they are finite and there are no validation
-    scores (so that k epochs are k epochs); otherwise the best ones.
+    The last weights are returned if a `limit` has ended the fit (so that k epochs are k epochs) or its last epoch was
+    the best, provided that they are finite and there are no validation scores; otherwise the best ones.
 
     `limit` says what has ended the fit before it converged, `names` are those of the features. With `incremental` the
     rows are only a part of the data: their own class frequencies then mean nothing, and they may well begin badly.
@@ -66,6 +66,9 @@ def conclude(
         )
     if limit and not incremental and monitor.still_improves():
         return _unfinished(monitor, plan, limit, solver)
+    learned = monitor.losses[-1] <= bound - 2 * slack and not (solver.line_search and monitor.still_improves())
+    if plan.planned and not limit and not monitor.stopped and not learned:
+        return _of_little(network, monitor, names)
     return None
 
 
@@ -113,6 +116,17 @@ def _causes(
     elif not solver.line_search:
         causes.append(f"learning_rate_init={plan.learning_rate_init:g} is too high")
     return "; ".join(causes) or "init_scale is too high"
+
+
+def _of_little(network: Network, monitor: Monitor, names: np.ndarray | None) -> str | None:
+    """Return the text on a planned fit that has come to little, if that may be for features that are not scaled."""
+    unscaled = unscaled_features(network.X, names)
+    if not unscaled:
+        return None
+    return (
+        f"The fit has ended as planned, at a training loss of {monitor.losses[-1]:.6g}, though it has hardly begun. "
+        f"Likely cause: unscaled features, {unscaled}: put a StandardScaler in front, or set max_iter to go on."
+    )
 
 
 def _unfinished(monitor: Monitor, plan: Plan, limit: str, solver: Solver) -> str:

@@ -30,9 +30,9 @@ class Activation(Component):
         The scheme that ``init="auto"`` takes for it.
     gain : float, default=0.5
         What ``init="auto"`` multiplies the draw by.
-    rate : float, default=1.0
+    rate_factor : float, default=1.0
         What ``learning_rate_init=None`` multiplies the rate by, in mini-batches on a schedule that ends near zero.
-    penalty : float, default=1.0
+    alpha_factor : float, default=1.0
         What ``alpha="auto"`` multiplies the penalty by.
     range : tuple of (float, float)
         Bounds of the values with the default parameters, infinite where there are none.
@@ -57,8 +57,8 @@ class Activation(Component):
     n_pieces: int = 1
     initializer: str = "glorot_normal"
     gain: float = 0.5
-    rate: float = 1.0
-    penalty: float = 1.0
+    rate_factor: float = 1.0
+    alpha_factor: float = 1.0
     range: tuple[float, float] = (-np.inf, np.inf)
     formula: str = ""
     reference: str = ""
@@ -171,8 +171,8 @@ class Sigmoid(ElementwiseActivation):
 
     # It is (1 + tanh(z / 2)) / 2: for the same net, weights are twice as large, and their squares four times.
     gain = 1.0
-    rate = 4.0
-    penalty = 0.25
+    rate_factor = 4.0
+    alpha_factor = 0.25
     range = (0.0, 1.0)
     formula = "1 / (1 + exp(-z))"
     reference = 'Rumelhart, Hinton, Williams, "Learning representations by back-propagating errors", Nature, 1986'
@@ -187,7 +187,7 @@ class Sigmoid(ElementwiseActivation):
 class Tanh(ElementwiseActivation):
     """Hyperbolic tangent: zero-centred, slope 1 at 0."""
 
-    rate = 4.0
+    rate_factor = 4.0
     range = (-1.0, 1.0)
     formula = "(exp(z) - exp(-z)) / (exp(z) + exp(-z))"
     reference = 'LeCun, Bottou, Orr, Mueller, "Efficient BackProp", Neural Networks: Tricks of the Trade, 1998'
@@ -250,7 +250,7 @@ class ELU(ElementwiseActivation):
     """
 
     initializer = "he_normal"
-    rate = 2.0
+    rate_factor = 2.0
     range = (-1.0, np.inf)
     formula = "z if z > 0 else alpha (exp(z) - 1)"
     reference = 'Clevert, Unterthiner, Hochreiter, "Fast and accurate deep network learning by ELUs", ICLR, 2016'
@@ -271,7 +271,7 @@ class SELU(ElementwiseActivation):
     """Scaled exponential linear unit, ``lambda elu(z; alpha)``: keeps mean 0 and variance 1 with `lecun_normal`."""
 
     gain = 1.0
-    rate = 2.0
+    rate_factor = 2.0
     initializer = "lecun_normal"
     alpha = 1.6732632423543772
     scale = 1.0507009873554805
@@ -289,7 +289,7 @@ class SELU(ElementwiseActivation):
 class Softplus(ElementwiseActivation):
     """Smooth relu."""
 
-    rate = 4.0
+    rate_factor = 4.0
     initializer = "he_normal"
     range = (0.0, np.inf)
     formula = "log(1 + exp(z))"
@@ -306,7 +306,7 @@ class GELU(Activation):
     """Gaussian error linear unit, in its exact form, with the normal distribution function Phi and density phi."""
 
     initializer = "he_normal"
-    rate = 2.0
+    rate_factor = 2.0
     range = (-0.17, np.inf)
     formula = "z Phi(z)"
     reference = 'Hendrycks, Gimpel, "Gaussian error linear units", arXiv:1606.08415, 2016'
@@ -327,7 +327,7 @@ class SiLU(Activation):
     """Sigmoid linear unit, also called swish."""
 
     initializer = "he_normal"
-    rate = 2.0
+    rate_factor = 2.0
     range = (-0.2785, np.inf)
     formula = "z sigmoid(z)"
     reference = 'Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units", arXiv:1702.03118, 2017'
@@ -346,7 +346,7 @@ class Mish(Activation):
     """Self-regularized non-monotonic activation."""
 
     initializer = "he_normal"
-    rate = 2.0
+    rate_factor = 2.0
     range = (-0.309, np.inf)
     formula = "z tanh(log(1 + exp(z)))"
     reference = 'Misra, "Mish: a self regularized non-monotonic activation function", BMVC, 2020'

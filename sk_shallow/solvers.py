@@ -26,7 +26,7 @@ class Plan:
     """What the user wants of a fit, in numbers."""
 
     max_iter: int  # epochs at most; for L-BFGS, iterations
-    planned: bool  # whether that is ours to say, not a limit of the user's
+    planned: bool  # whether "auto" has chosen that; a limit is the user's
     tol: float  # of the gradient, for a solver with a stopping rule of its own
     schedule: Schedule
     learning_rate_init: float

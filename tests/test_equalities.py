@@ -40,15 +40,16 @@ def overlapping():
     [
         ("lbfgs", {"max_iter": 2000, "tol": 1e-9}),
         ("gd", {"max_iter": 5000, "tol": 0, "learning_rate_init": 0.5}),
-        ("sgd", {"max_iter": 3000, "tol": 0, "learning_rate_init": 0.1, "learning_rate": "cosine"}),
-        ("adam", {"max_iter": 2000, "tol": 0, "learning_rate_init": 0.03, "learning_rate": "cosine"}),
+        ("sgd", {"max_iter": 3000, "learning_rate_init": 0.1, "learning_rate": "cosine"}),
+        ("adam", {"max_iter": 2000, "learning_rate_init": 0.03, "learning_rate": "cosine"}),
     ],
 )
 @parametrize("n_classes", [2, 3])
 def test_identity_is_logistic_regression(solver, kwargs, n_classes, overlapping, quiet):
     X, y = overlapping
     X, y = X[y < n_classes], y[y < n_classes]
-    net = ShallowNetClassifier(5, "identity", solver=solver, alpha=0, n_iter_no_change=5000, random_state=0, **kwargs)
+    kwargs = {"alpha": 0, "batch_size": len(y), "n_iter_no_change": 5000, "random_state": 0, **kwargs}
+    net = ShallowNetClassifier(5, "identity", solver=solver, **kwargs)
     expected = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(X, y).predict_proba(X)
     assert_allclose(net.fit(X, y).predict_proba(X), expected, atol=1e-4)
 

@@ -19,10 +19,10 @@ ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SK_SHALLOW_DATA", ROOT.parent / "shared" / "data"))
 
 
-def test_grid_over_all_activations_on_digits(quiet):
+def test_grid_over_all_activations_on_digits():
     """Shuffled folds: the rows come writer by writer, and writers not seen in training are a harder problem."""
     search = GridSearchCV(
-        make_pipeline(StandardScaler(), ShallowNetClassifier(max_iter=50, random_state=0)),
+        make_pipeline(StandardScaler(), ShallowNetClassifier(random_state=0)),
         {"shallownetclassifier__activation": NAMES},
         cv=StratifiedKFold(5, shuffle=True, random_state=0),
         error_score="raise",
@@ -38,10 +38,8 @@ def test_grid_over_all_activations_on_digits(quiet):
 def test_fashion_mnist():
     data = np.load(DATA / "fashion_mnist.npz")
     X, y, train, test = (data["X"] / 255).astype(np.float32), data["y"], data["train_idx"], data["test_idx"]
-    net = ShallowNetClassifier(
-        100, "relu", learning_rate="one_cycle", learning_rate_init=0.003, max_iter=20, random_state=0
-    )
-    assert net.fit(X[train], y[train]).score(X[test], y[test]) >= 0.885
+    net = ShallowNetClassifier(random_state=0)
+    assert net.fit(X[train], y[train]).score(X[test], y[test]) >= 0.885  # 0.890 but for the seed
     assert net.coefs_[0].dtype == np.float32
 
 

@@ -97,17 +97,18 @@ def fitted(make: Make, seed: int, X, y, X_test, y_test) -> dict[str, float]:
 
 
 def compared(contenders: dict[str, Make], sets: Iterable[str], at_most: int = 15) -> pd.DataFrame:
-    """Return the mean figures of every contender on every set, a row each."""
+    """Return the mean figures of every contender on every set, a row each, with the size of the set."""
     rows = []
     for name in sets:
         X, y = load(name)
+        size = {"set": name, "rows": X.shape[0], "features": X.shape[1], "classes": len(np.unique(y))}
         for seed, (train, test) in enumerate(folds(name, at_most)):
             scaler = make_pipeline(StandardScaler()).fit(X[train])
             data = scaler.transform(X[train]), y[train], scaler.transform(X[test]), y[test]
             for contender, make in contenders.items():
-                rows.append({"set": name, "contender": contender, **fitted(make, seed, *data)})
+                rows.append({**size, "contender": contender, **fitted(make, seed, *data)})
         print(".", end="", flush=True)
-    return pd.DataFrame(rows).groupby(["set", "contender"], sort=False).mean().reset_index()
+    return pd.DataFrame(rows).groupby([*size, "contender"], sort=False).mean().reset_index()
 
 
 def against_mlp(frame: pd.DataFrame, contender: str) -> dict[str, float]:
@@ -131,14 +132,13 @@ def summary(frame: pd.DataFrame, contender: str) -> tuple[str, ...]:
 def table_of_sets(frame: pd.DataFrame) -> list[tuple[str, ...]]:
     """Return both contenders' figures on every set, ours first."""
     rows = [("set", "rows", "features", "classes", "log loss", "accuracy", "Brier score", "seconds", "warns")]
-    for name, part in frame.groupby("set", sort=False):
-        X, y = load(name)
+    for size, part in frame.groupby(["set", "rows", "features", "classes"], sort=False):
         part = part.set_index("contender").loc[["sk_shallow", "MLP"], FIGURES]
         pairs = [
             " ".join(f"{value:.{digits}f}" for value in part[figure])
             for figure, digits in zip(FIGURES, (3, 3, 3, 2, 1), strict=True)
         ]
-        rows.append((name, str(X.shape[0]), str(X.shape[1]), str(len(np.unique(y))), *pairs))
+        rows.append((*map(str, size), *pairs))
     return rows
 
 
@@ -154,6 +154,11 @@ def table_of_means(frame: pd.DataFrame) -> list[tuple[str, ...]]:
     return rows
 
 
+def tables_of(frame: pd.DataFrame) -> dict[str, list[tuple[str, ...]]]:
+    """Return the tables that the page makes of defaults.csv."""
+    return {"Defaults, set by set": table_of_sets(frame), "Defaults, all sets": table_of_means(frame)}
+
+
 def table_of_activations(smoke: bool) -> list[tuple[str, ...]]:
     """Return what "auto" gives each activation, and how it then compares with MLPClassifier's relu."""
     kinds = {kind: name for name, kind in reversed(ACTIVATIONS.items())}
@@ -163,7 +168,7 @@ def table_of_activations(smoke: bool) -> list[tuple[str, ...]]:
     rows = [("activation", "scheme", "gain", "rate", "penalty", *SUMMARY[:4])]
     for name in sorted(names, key=lambda name: against_mlp(frame, name)["log_loss"]):
         g = ACTIVATIONS[name]
-        settings = (g.initializer, f"{g.gain:g}", f"{g.rate:g}", f"{g.penalty:g}")
+        settings = (g.initializer, f"{g.gain:g}", f"{g.rate_factor:g}", f"{g.alpha_factor:g}")
         rows.append((name, *settings, *summary(frame, name)[:4]))
     return rows
 
@@ -295,8 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ..
     else:
         frame = compared({"MLP": its(), "sk_shallow": ours()}, available(options.smoke), 1 if options.smoke else 15)
         tables = {
-            "Defaults, set by set": table_of_sets(frame),
-            "Defaults, all sets": table_of_means(frame),
+            **tables_of(frame),
             "Defaults, images": table_of_images(options.smoke),
             "Defaults of the activations": table_of_activations(options.smoke),
         }
@@ -305,7 +309,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ..
     if options.write:
         write(tables)
         if frame is not None:
-            frame.round(6).to_csv(CSV, index=False)
+            frame.to_csv(CSV, index=False, float_format="%.6g")
     return tables
 
 

@@ -1,8 +1,13 @@
 """The benchmarks run, say what the page says, and time what they name. Nothing here fails on time."""
 
+import defaults
 import numpy as np
+import pandas as pd
 import pytest
 import speed
+from sklearn.neural_network import MLPClassifier
+
+from sk_shallow import ShallowNetClassifier
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +59,52 @@ def test_writing_replaces_the_tables_alone(tables, tmp_path, monkeypatch):
     assert once.splitlines()[:5] == before.splitlines()[:5]
     for rows in tables.values():
         assert speed.simple_table(rows) in once
+
+
+@pytest.mark.parametrize("option", ["--smoke", "--alternatives", "--search"])
+def test_defaults_run(option, monkeypatch, tmp_path):
+    monkeypatch.setattr(defaults, "DATA", tmp_path)  # nothing but what scikit-learn brings
+    for title, (header, *rows) in defaults.main(["--smoke", option]).items():
+        assert f".. {title}\n" in speed.PAGE.read_text()
+        assert all(len(row) == len(header) for row in rows)
+        assert rows or "images" in title
+        assert "nan" not in str(rows)
+
+
+def test_defaults_are_compared_with_defaults():
+    """Nothing but the seed is set on either side, and both are judged on rows that they have not seen."""
+    assert repr(defaults.ours()(3)) == repr(ShallowNetClassifier(random_state=3))
+    assert repr(defaults.its()(3)) == repr(MLPClassifier(random_state=3))
+    for train, test in defaults.folds("iris", 15):
+        assert not set(train) & set(test)
+
+
+def test_figures_of_a_fit():
+    class Half:
+        classes_ = np.array(["a", "b"])
+
+        def fit(self, X, y):
+            return self
+
+        def predict_proba(self, X):
+            return np.array([[0.75, 0.25]] * len(X), dtype=np.float32)
+
+    y = np.array(["a", "a", "a", "b"])
+    figures = defaults.fitted(lambda seed: Half(), 0, None, y, y, y)
+    assert figures["accuracy"] == 0.75
+    assert figures["log_loss"] == pytest.approx(-(3 * np.log(0.75) + np.log(0.25)) / 4)
+    assert figures["brier"] == pytest.approx((3 * 2 * 0.25**2 + 2 * 0.75**2) / 4)
+    assert figures["warned"] == 0
+
+
+def test_ratios_are_geometric_means():
+    rows = [("a", "MLP", 1.0, 0.5), ("a", "x", 4.0, 0.6), ("b", "MLP", 2.0, 0.5), ("b", "x", 2.0, 0.4)]
+    frame = pd.DataFrame(rows, columns=["set", "contender", "log_loss", "accuracy"])
+    a = defaults.against_mlp(frame.assign(brier=1.0, seconds=1.0, warned=0.25), "x")
+    assert (a["log_loss"], a["points"], a["worst"], a["warned"]) == pytest.approx((2, 0, -10, 0.25))
+
+
+def test_the_page_shows_what_the_csv_holds():
+    page = speed.PAGE.read_text()
+    for title, rows in defaults.tables_of(pd.read_csv(defaults.CSV)).items():
+        assert f".. {title}\n\n{speed.simple_table(rows)}\n" in page
