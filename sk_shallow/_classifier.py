@@ -87,8 +87,9 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         dropout).
     solver : {"auto", "adam", "sgd", "gd", "lbfgs"} or Solver, default="auto"
         "gd" is full-batch gradient descent; "sgd" has momentum. ``SGD(momentum=0.8)`` and its like set the rest.
-        "auto" is "lbfgs" for up to 5,000 rows of up to 100 features, and "adam" for more, in `partial_fit`, and where
-        `learning_rate`, `learning_rate_init`, `batch_size`, `max_iter`, `dropout` or `warm_start` is set.
+        "auto" is "lbfgs" for 500 to 5,000 rows of up to 100 features and up to 1,000 hidden units; it is "adam" for
+        other data, in `partial_fit`, and where `learning_rate`, `learning_rate_init`, `batch_size`, `max_iter`,
+        `dropout` or `warm_start` is set.
     learning_rate : {"auto", "constant", "invscaling", "adaptive", "cosine", "one_cycle"} or Schedule, default="auto"
         Schedule of the learning rate. "auto" is "one_cycle", and "constant" where `max_iter` or `warm_start` is set, in
         `partial_fit` and with "gd". Unused by "lbfgs".
@@ -103,7 +104,8 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         other schedules; or all rows, where there are fewer. Unused by "gd" and "lbfgs".
     max_iter : int in [1, inf) or None, default=None
         Epochs at most; for "lbfgs", iterations. None is 30 epochs of mini-batches on "one_cycle" and "cosine" (more of
-        few rows: 120 steps), 60 iterations of "lbfgs", and otherwise 200 epochs.
+        few rows: 120 steps), 60 iterations of "lbfgs" (fewer of less than 60 rows: 30 at least), and otherwise 200
+        epochs.
     tol : float in [0, inf), default=1e-4
         Least improvement of an epoch, in nats per sample or in units of the validation score; for "lbfgs" also the
         largest element of the gradient at which it stops.

@@ -13,9 +13,9 @@ from sk_shallow.schedules import SCHEDULES
 from sk_shallow.solvers import SOLVERS, Plan, Solver
 
 
-def solver(m: int, n_features: int) -> str:
-    """Return "lbfgs" for up to 5,000 rows of up to 100 features, otherwise "adam"."""
-    return "lbfgs" if m <= 5000 and n_features <= 100 else "adam"
+def solver(m: int, n_features: int, hidden_size: int) -> str:
+    """Return "lbfgs" for 500 to 5,000 rows of up to 100 features and up to 1,000 hidden units, otherwise "adam"."""
+    return "lbfgs" if 500 <= m <= 5000 and n_features <= 100 and hidden_size <= 1000 else "adam"
 
 
 def alpha(m: float, q: float) -> float:
@@ -37,6 +37,11 @@ def max_iter(steps: int) -> int:
     return max(30, -(-120 // steps))
 
 
+def iterations(m: int) -> int:
+    """Return 60 iterations of a line search, or as many as there are rows if they are fewer, but 30 at least."""
+    return max(30, min(60, m))
+
+
 def settle(estimator: Any, activation: Activation, data: Data, incremental: bool) -> tuple[Solver, Plan]:
     """Return the solver and what it is to do, "auto" and None settled. An `incremental` fit is a single epoch.
 
@@ -52,7 +57,8 @@ def settle(estimator: Any, activation: Activation, data: Data, incremental: bool
     planned = epochs is None and not (incremental or estimator.warm_start)
     if solver_name == "auto":
         of_mini_batches = estimator.dropout or schedule_name != "auto" or rate is not None or rows != "auto"
-        solver_name = solver(m, n_features) if planned and not of_mini_batches else "adam"
+        small = solver(m, n_features, estimator.hidden_size)
+        solver_name = small if planned and not of_mini_batches else "adam"
     chosen = from_name(SOLVERS, solver_name)
     if schedule_name == "auto":
         schedule_name = "one_cycle" if planned and not chosen.full_batch else "constant"
@@ -64,8 +70,10 @@ def settle(estimator: Any, activation: Activation, data: Data, incremental: bool
         rows = batch_size(m) if ends else 200
     if rate is None:
         rate = chosen.peak_rate(q, activation.rate_factor) if ends else chosen.learning_rate
-    if epochs is None:
-        epochs = max_iter(-(-m // rows)) if ends else chosen.max_iter
+    if epochs is None and chosen.line_search:
+        epochs = iterations(m)
+    elif epochs is None:
+        epochs = max_iter(-(-m // rows)) if ends else 200
     if penalty == "auto":
         penalty = activation.alpha_factor * alpha(data.n_units(), q)
     return chosen, Plan(

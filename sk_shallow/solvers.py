@@ -74,8 +74,6 @@ class Solver(Component):
         Whether every step needs all rows; `partial_fit` is then not there.
     learning_rate : float
         Initial learning rate where the user gives none, on a schedule that may go on for ever.
-    max_iter : int
-        Epochs at most where the user gives no number, on such a schedule.
     line_search : bool
         Whether it finds the length of its steps, and its end, by itself: a learning rate and a plateau of the training
         loss then mean nothing to it, and the objective must be the same at every evaluation (no dropout).
@@ -83,7 +81,6 @@ class Solver(Component):
 
     full_batch: bool = False
     learning_rate: float = 1.0
-    max_iter: int = 200
     line_search: bool = False
 
     def peak_rate(self, q: float, factor: float) -> float:
@@ -299,7 +296,6 @@ class LBFGS(Solver):
 
     full_batch = True
     line_search = True
-    max_iter = 60  # iterations
 
     _parameter_constraints = {
         "history": [Interval(Integral, 1, None, closed="left")],

@@ -252,7 +252,7 @@ def with_constants(divisor: float, length: tuple[int, int], rate: float, name: s
     X, y = load(name)
     m, q = int(0.8 * len(y)), X.shape[1]
     alpha = min(q, 100) / (divisor * (m + 100))
-    if m <= 5000 and q <= 100:
+    if 500 <= m <= 5000 and q <= 100:
         return ours(solver="lbfgs", alpha=alpha, max_iter=length[0])
     rates = {"learning_rate": "one_cycle", "learning_rate_init": min(0.03, max(0.001, rate / q**0.5))}
     return ours(solver="adam", alpha=alpha, max_iter=length[1], batch_size=fiftieth(m), **rates)
