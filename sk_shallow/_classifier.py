@@ -104,7 +104,7 @@ class ShallowNetClassifier(LogitsMixin, ClassifierMixin, BaseEstimator):
         other schedules; or all rows, where there are fewer. Unused by "gd" and "lbfgs".
     max_iter : int in [1, inf) or None, default=None
         Epochs at most; for "lbfgs", iterations. None is 30 epochs of mini-batches on "one_cycle" and "cosine" (more of
-        few rows: 120 steps), 60 iterations of "lbfgs" (fewer of less than 60 rows: 30 at least), and otherwise 200
+        few rows: 120 steps), 60 iterations of "lbfgs" (fewer of less than 60 rows: 40 at least), and otherwise 200
         epochs.
     tol : float in [0, inf), default=1e-4
         Least improvement of an epoch, in nats per sample or in units of the validation score; for "lbfgs" also the

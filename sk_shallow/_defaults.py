@@ -38,8 +38,8 @@ def max_iter(steps: int) -> int:
 
 
 def iterations(m: int) -> int:
-    """Return 60 iterations of a line search, or as many as there are rows if they are fewer, but 30 at least."""
-    return max(30, min(60, m))
+    """Return 60 iterations of a line search, or as many as there are rows if they are fewer, but 40 at least."""
+    return max(40, min(60, m))
 
 
 def settle(estimator: Any, activation: Activation, data: Data, incremental: bool) -> tuple[Solver, Plan]:

@@ -89,7 +89,7 @@ def test_batches_go_with_the_schedule(schedule, quiet):
     assert net.batch_size_ == (120 if schedule in ("one_cycle", "cosine") else 200)
 
 
-@parametrize(("m", "iterations"), [(20, 30), (45, 45), (5000, 60)])
+@parametrize(("m", "iterations"), [(20, 40), (45, 45), (5000, 60)])
 def test_few_rows_get_fewer_iterations(m, iterations):
     assert rules.iterations(m) == iterations
     X, y = generated(m, 3)
