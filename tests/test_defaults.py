@@ -279,3 +279,14 @@ def test_going_back_and_forth_between_fit_and_partial_fit(iris):
     assert net.partial_fit(X, y).solver_ == "adam"
     assert net.n_iter_ == 1
     assert_allclose(net.fit(X, y).coefs_[0], first)
+
+
+@parametrize("schedule", ["auto", "constant", "cosine"])
+def test_full_batches_have_200_epochs_at_their_own_rate(schedule, iris, quiet):
+    net = net_of(solver="gd", learning_rate=schedule, activation="tanh", n_iter_no_change=np.inf).fit(*iris)
+    assert (net.n_iter_, net.learning_rate_init_, net.batch_size_) == (200, 0.1, 150)
+
+
+def test_a_line_search_has_no_rate(iris):
+    net = net_of(solver="lbfgs", learning_rate="one_cycle").fit(*iris)
+    assert (net.learning_rate_init_, net.batch_size_) == (None, 150)
