@@ -54,7 +54,7 @@ class Data(NamedTuple):
         w = self.w / largest
         return self._replace(w=w / w.mean())
 
-    def n_units(self) -> int:
+    def n_rows(self) -> int:
         """Return how many rows of positive weight there are, one that has k times the smallest weight being k rows.
 
         That holds where all weights are such multiples, up to 1,000 times: they then stand for repeated rows. Other

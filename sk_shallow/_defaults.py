@@ -75,7 +75,7 @@ def settle(estimator: Any, activation: Activation, data: Data, incremental: bool
     elif epochs is None:
         epochs = max_iter(-(-m // rows)) if ends else 200
     if penalty == "auto":
-        penalty = activation.alpha_factor * alpha(data.n_units(), q)
+        penalty = activation.alpha_factor * alpha(data.n_rows(), q)
     return chosen, Plan(
         max_iter=1 if incremental else int(epochs),
         planned=planned,

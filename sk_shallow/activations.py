@@ -270,9 +270,9 @@ class ELU(ElementwiseActivation):
 class SELU(ElementwiseActivation):
     """Scaled exponential linear unit, ``lambda elu(z; alpha)``: keeps mean 0 and variance 1 with `lecun_normal`."""
 
+    initializer = "lecun_normal"
     gain = 1.0
     rate_factor = 2.0
-    initializer = "lecun_normal"
     alpha = 1.6732632423543772
     scale = 1.0507009873554805
     range = (-scale * alpha, np.inf)
@@ -289,8 +289,8 @@ class SELU(ElementwiseActivation):
 class Softplus(ElementwiseActivation):
     """Smooth relu."""
 
-    rate_factor = 4.0
     initializer = "he_normal"
+    rate_factor = 4.0
     range = (0.0, np.inf)
     formula = "log(1 + exp(z))"
     reference = 'Dugas, Bengio, Belisle, Nadeau, Garcia, "Second-order functional knowledge", NeurIPS, 2001'

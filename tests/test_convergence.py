@@ -216,15 +216,17 @@ def test_float32_does_not_end_lbfgs_early(monkeypatch):
     assert net.coefs_[0].dtype == np.float32
 
 
-def test_the_best_weights_come_back_from_a_plateau(digits):
+@parametrize("kwargs", [{"learning_rate": "constant", "alpha": 1e-4, "init_scale": 2}, {"learning_rate": "one_cycle"}])
+def test_the_best_weights_come_back(kwargs, digits):
     """Raw pixels and a rate too high by far: MLPClassifier returns the last weights, worse than its best."""
     X, y = digits[0] * 16, digits[1]
-    net = net_of(solver="sgd", learning_rate_init=0.1, hidden_size=100)
+    net = net_of(solver="sgd", learning_rate_init=0.1, hidden_size=100, **kwargs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         net.fit(X, y)
     network = net._network_at_start(X, y, None)
     network.parameters.filled(net.coefs_, net.intercepts_)
+    assert net.loss_ > 1.2 * net.best_loss_
     assert network.objective() <= 1.05 * net.best_loss_
 
 

@@ -149,13 +149,13 @@ def test_early_stopping_counts_the_rows_that_are_left(problems):
 @parametrize("solver", ["lbfgs", "adam"])
 def test_rules_see_a_repeated_row_as_one_of_weight_2(solver):
     X, y = generated(12, 3)
-    w = np.array([1, 2, 3] * 4)
+    X, w = X.astype(np.float64), np.array([1, 2, 3] * 4)
     repeated = net_of(solver=solver).fit(X.repeat(w, axis=0), y.repeat(w))
     for weights in (w, 0.1 * w, 1e-30 * w, w.astype(np.float32) * 1e30):
         weighted = net_of(solver=solver).fit(X, y, sample_weight=weights)
         assert_allclose(weighted.alpha_, repeated.alpha_, rtol=1e-5)
         assert_allclose(weighted.learning_rate_init_ or 1, repeated.learning_rate_init_ or 1, rtol=1e-5)
-        assert_allclose(weighted.coefs_[0], repeated.coefs_[0], atol=1e-3)
+        assert_allclose(weighted.coefs_[0], repeated.coefs_[0], atol=1e-6)
     removed = net_of(solver=solver).fit(X[:8], y[:8])
     assert_allclose(net_of(solver=solver).fit(X, y, sample_weight=np.repeat([1.0, 0.0], [8, 4])).alpha_, removed.alpha_)
 
@@ -240,19 +240,6 @@ def test_parameters_of_what_is_not_chosen_yet(iris):
     with pytest.raises(ValueError, match=r"solver='auto' has no parameters to set: set solver to one of \['adam'"):
         net_of().set_params(solver__beta_1=0.8)
     assert net_of().set_params(solver="adam", solver__beta_1=0.8).solver.beta_1 == 0.8
-
-
-def test_a_cycle_that_ends_worse_than_it_was_returns_the_best_weights(digits):
-    """Raw pixels and a rate too high: one epoch of the cycle, not its end, is the best."""
-    X, y = digits[0] * 16, digits[1]
-    net = ShallowNetClassifier(solver="sgd", learning_rate_init=0.1, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        net.fit(X, y)
-    assert net.loss_ > 2 * net.best_loss_
-    network = net._network_at_start(X, y, None)
-    network.parameters.filled(net.coefs_, net.intercepts_)
-    assert network.objective() < 1.1 * net.best_loss_
 
 
 @parametrize("kwargs", [{"solver": "sgd"}, {"solver": "lbfgs"}])

@@ -39,7 +39,7 @@ def test_fashion_mnist():
     data = np.load(DATA / "fashion_mnist.npz")
     X, y, train, test = (data["X"] / 255).astype(np.float32), data["y"], data["train_idx"], data["test_idx"]
     net = ShallowNetClassifier(random_state=0)
-    assert net.fit(X[train], y[train]).score(X[test], y[test]) >= 0.885  # 0.890 but for the seed
+    assert net.fit(X[train], y[train]).score(X[test], y[test]) >= 0.885  # 0.891 +- 0.001 over seeds
     assert net.coefs_[0].dtype == np.float32
 
 

@@ -32,7 +32,9 @@ from sklearn.preprocessing import StandardScaler
 from speed import simple_table, write
 
 from sk_shallow import ShallowNetClassifier
+from sk_shallow import _defaults as rules
 from sk_shallow.activations import ACTIVATIONS
+from sk_shallow.solvers import Adam
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("SK_SHALLOW_DATA", ROOT.parent / "shared" / "data"))
@@ -212,8 +214,8 @@ def table_of_alternatives(smoke: bool) -> list[tuple[str, ...]]:
     }
     of_adam = {
         "constant rate 0.001, 200 epochs": lambda m, q: {"max_iter": 200},
-        "20 epochs": lambda m, q: {"max_iter": 20, "learning_rate": "one_cycle", "batch_size": fiftieth(m)},
-        "40 epochs": lambda m, q: {"max_iter": 40, "learning_rate": "one_cycle", "batch_size": fiftieth(m)},
+        "20 epochs": lambda m, q: {"max_iter": 20, "learning_rate": "one_cycle", "batch_size": rules.batch_size(m)},
+        "40 epochs": lambda m, q: {"max_iter": 40, "learning_rate": "one_cycle", "batch_size": rules.batch_size(m)},
         "cosine": lambda m, q: {"learning_rate": "cosine"},
         "rate 0.003": lambda m, q: {"learning_rate_init": 0.003},
         "rate 0.01": lambda m, q: {"learning_rate_init": 0.01},
@@ -222,23 +224,19 @@ def table_of_alternatives(smoke: bool) -> list[tuple[str, ...]]:
         "dropout=0.1": lambda m, q: {"dropout": 0.1},
         "dropout=0.25": lambda m, q: {"dropout": 0.25},
     }
-    rules = {**always, **{f"adam, {name}": with_adam(rule) for name, rule in of_adam.items()}}
+    changed = {**always, **{f"adam, {name}": with_adam(rule) for name, rule in of_adam.items()}}
     figures = []
     for name in available(smoke):
         X, y = load(name)
         m, q = int(0.8 * len(y)), X.shape[1]
-        contenders = {"MLP": its(), **{label: ours(**rule(m, q)) for label, rule in rules.items()}}
+        contenders = {"MLP": its(), **{label: ours(**rule(m, q)) for label, rule in changed.items()}}
         figures.append(compared(contenders, [name], at_most=1 if smoke else 3))
     frame = pd.concat(figures)
-    return [("", *SUMMARY), *((label, *summary(frame, label)) for label in rules)]
+    return [("", *SUMMARY), *((label, *summary(frame, label)) for label in changed)]
 
 
 def with_adam(rule: Callable[[int, int], dict]) -> Callable[[int, int], dict]:
     return lambda m, q: {"solver": "adam", **rule(m, q)}
-
-
-def fiftieth(m: int) -> int:
-    return max(32, min(512, m // 50))
 
 
 # The constants that the search chooses: what the penalty of a row is divided by, how long a fit is (iterations of
@@ -251,11 +249,11 @@ def with_constants(divisor: float, length: tuple[int, int], rate: float, name: s
     """Return a net with other constants in its defaults for this set, of standardized features."""
     X, y = load(name)
     m, q = int(0.8 * len(y)), X.shape[1]
-    alpha = min(q, 100) / (divisor * (m + 100))
-    if 500 <= m <= 5000 and q <= 100:
+    alpha = 10 / divisor * rules.alpha(m, q)
+    if rules.solver(m, q, hidden_size=100) == "lbfgs":
         return ours(solver="lbfgs", alpha=alpha, max_iter=length[0])
-    rates = {"learning_rate": "one_cycle", "learning_rate_init": min(0.03, max(0.001, rate / q**0.5))}
-    return ours(solver="adam", alpha=alpha, max_iter=length[1], batch_size=fiftieth(m), **rates)
+    rates = {"learning_rate": "one_cycle", "learning_rate_init": Adam().peak_rate(q * (0.1 / rate) ** 2, 1.0)}
+    return ours(solver="adam", alpha=alpha, max_iter=length[1], batch_size=rules.batch_size(m), **rates)
 
 
 def search(smoke: bool) -> list[tuple[str, ...]]:
