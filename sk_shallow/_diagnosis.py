@@ -66,9 +66,10 @@ def conclude(
         )
     if limit and not incremental and monitor.still_improves():
         return _unfinished(monitor, plan, limit, solver)
-    learned = monitor.losses[-1] <= bound - 2 * slack and not (solver.line_search and monitor.still_improves())
-    if plan.planned and not limit and not monitor.stopped and not learned:
-        return _of_little(network, monitor, names)
+    if plan.planned and not limit and not monitor.stopped:
+        going_down = solver.line_search and monitor.still_improves()
+        good = network.loss_of_frequencies() / 2 if going_down else bound - 2 * slack
+        return _of_little(network, monitor, names) if monitor.losses[-1] > good else None
     return None
 
 

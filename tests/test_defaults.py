@@ -8,7 +8,7 @@ from helpers import NAMES, values_equal
 from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import load_wine
+from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_shallow import ShallowNetClassifier
@@ -242,11 +242,27 @@ def test_parameters_of_what_is_not_chosen_yet(iris):
     assert net_of().set_params(solver="adam", solver__beta_1=0.8).solver.beta_1 == 0.8
 
 
-@parametrize("kwargs", [{"solver": "sgd"}, {"solver": "lbfgs"}])
-def test_a_planned_fit_of_unscaled_features_that_comes_to_little_says_so(kwargs):
-    X, y = load_wine(return_X_y=True)
-    with pytest.warns(ConvergenceWarning, match="unscaled features, column 12.*StandardScaler"):
-        ShallowNetClassifier(random_state=0, **kwargs).fit(X, y)
+@parametrize(
+    ("load", "column", "solver"),
+    [
+        (load_wine, 12, "adam"),
+        (load_wine, 12, "sgd"),
+        (load_breast_cancer, 23, "sgd"),
+        (load_breast_cancer, 23, "auto"),
+    ],
+)
+def test_a_planned_fit_of_unscaled_features_that_comes_to_little_says_so(load, column, solver):
+    """The last one has learned something, and would learn far more."""
+    with pytest.warns(ConvergenceWarning, match=f"unscaled features, column {column}.*StandardScaler"):
+        ShallowNetClassifier(solver=solver, random_state=0).fit(*load(return_X_y=True))
+
+
+@parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_a_planned_fit_of_unscaled_features_that_goes_well_is_silent(solver, digits):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net = ShallowNetClassifier(solver=solver, random_state=0).fit(digits[0] * 16, digits[1])
+    assert net.loss_ < 0.2
 
 
 def test_noise_is_no_reason_to_warn():
