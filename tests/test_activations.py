@@ -7,7 +7,6 @@ from helpers import NAMES, random_network
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import erf, expit
-from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
@@ -22,7 +21,6 @@ from sk_shallow.activations import (
     Maxout,
     ReLU,
     Sigmoid,
-    _normal_distribution,
     check_derivative,
 )
 
@@ -187,15 +185,6 @@ def test_maxout_gives_a_tie_of_three_to_the_first():
     Z = np.array([[2.0, 2.0, 2.0], [1.0, 2.0, 2.0]])
     A, cache = Maxout(3).forward(Z.copy())
     np.testing.assert_array_equal(Maxout(3).backward(np.ones((2, 1)), A, cache), [[1, 0, 0], [0, 1, 0]])
-
-
-@parametrize(("dtype", "atol"), [(np.float64, 4e-16), (np.float32, 2e-7)])
-def test_normal_distribution(dtype, atol):
-    z = np.r_[np.linspace(-40, 40, 8001), -1e30, 1e30].astype(dtype)[:, np.newaxis]
-    Phi, phi = _normal_distribution(z)
-    assert Phi.dtype == phi.dtype == dtype
-    np.testing.assert_allclose(Phi, norm.cdf(z.astype(float)), rtol=0, atol=atol)
-    np.testing.assert_allclose(phi, norm.pdf(z.astype(float)), rtol=0, atol=atol)
 
 
 # Custom ones
