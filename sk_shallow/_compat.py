@@ -1,6 +1,7 @@
 """The one file that names private scikit-learn objects.
 
-They have kept these names and meanings in every supported release; a release that moves one is met here.
+They have kept these names and meanings in every supported release; a release that moves one is met here. Only
+`_parameter_constraints`, a table that scikit-learn reads from each class, stands in the classes themselves.
 """
 
 from typing import Any
@@ -18,7 +19,13 @@ __all__ = [
     "check_classes_on_first_call",
     "check_sample_weight",
     "set_blas_threads",
+    "validate_parameters",
 ]
+
+
+def validate_parameters(estimator: Any) -> None:
+    """Raise ValueError where a parameter has a value that `_parameter_constraints` does not allow."""
+    estimator._validate_params()
 
 
 def blas_libraries() -> list[Any]:

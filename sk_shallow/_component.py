@@ -2,9 +2,18 @@
 
 from abc import ABCMeta
 from collections.abc import Callable, Mapping
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from sklearn.base import BaseEstimator, clone
+
+from sk_shallow._compat import Interval, validate_parameters
+
+# Ranges that parameters share.
+COUNT = Interval(Integral, 1, None, closed="left")
+POSITIVE = Interval(Real, 0, None, closed="neither")
+NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+SHARE = Interval(Real, 0, 1, closed="left")
 
 
 class Component(BaseEstimator, metaclass=ABCMeta):
@@ -27,5 +36,10 @@ def from_name(table: Mapping[str, Callable[[], C]], value: str | C) -> C:
     Raises ValueError where a parameter of the object is out of its range.
     """
     component = table[value]() if isinstance(value, str) else clone(value)
-    component._validate_params()
+    validate_parameters(component)
     return component
+
+
+def to_name(table: Mapping[str, Callable[[], C]], component: C) -> str:
+    """Return the first name of a component's class in a table, or its representation if it is not there."""
+    return next((name for name, kind in table.items() if type(component) is kind), repr(component))

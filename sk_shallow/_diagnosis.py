@@ -1,14 +1,17 @@
-"""How a fit is judged at its end: which weights it returns, and what the user is told if it has gone wrong."""
+"""The end of a fit: which weights it returns, how it is judged, and what the user is told of it."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 
 from sk_shallow._batches import batches
-from sk_shallow._monitor import Monitor
+from sk_shallow._monitor import Monitor, Signal
 from sk_shallow._network import Network
-from sk_shallow.solvers import Plan, Solver
+from sk_shallow._plan import Plan
 
 # Root mean square from which a feature counts as unscaled: ten times that of a standardized one.
 UNSCALED = 10.0
@@ -17,60 +20,28 @@ UNSCALED = 10.0
 SAMPLE = 2048
 
 
-def conclude(
-    network: Network,
-    monitor: Monitor,
-    solver: Solver,
-    plan: Plan,
-    limit: str | None,
-    incremental: bool,
-    names: np.ndarray | None,
-) -> str | None:
-    """Settle which weights a fit returns, and return the text of the warning that it deserves, or None.
+class Verdict(Enum):
+    """How a fit has gone."""
 
-    The last weights are returned if a `limit` has ended the fit (so that k epochs are k epochs) or its last epoch was
-    the best, provided that they are finite and there are no validation scores; otherwise the best ones.
+    GOOD = auto()
+    NOT_FINITE = auto()
+    DIVERGED = auto()
+    WORSE_THAN_CONSTANT = auto()  # though better than where it began
+    UNFINISHED = auto()  # a limit has ended it while it was still improving
+    LITTLE_PROGRESS = auto()  # it has come to its planned end
 
-    `limit` says what has ended the fit before it converged, `names` are those of the features. With `incremental` the
-    rows are only a part of the data: their own class frequencies then mean nothing, and they may well begin badly.
+
+def diagnose(network: Network, monitor: Monitor, limit: str | None, names: np.ndarray | None) -> str | None:
+    """Leave in the network the weights that a fit returns, and return the text of a warning, or None.
+
+    `limit` says what has ended the fit before it converged, `names` are those of the features.
     """
-    chance = network.loss_of_chance()
-    slack = max(monitor.tol, 0.01 * chance)
-    if incremental:
-        bound, of_what = 2 * chance, "twice that of giving every class the same probability"
-    else:
-        bound = network.loss_of_frequencies() + slack
-        of_what = "hardly above that of always predicting the class frequencies"
-
-    def loss_if_bad() -> float:
-        """Return the loss, or 0 where the last epoch and, after the whole of a fit, a sample of its rows look well."""
-        if incremental:
-            return 0.0 if monitor.losses[-1] <= chance else network.loss()
-        sample = network.sample(SAMPLE)
-        well = monitor.losses[-1] <= bound and sample.loss() <= sample.loss_of_frequencies() + slack
-        return 0.0 if well else network.loss()
-
-    loss = loss_if_bad()
-    worse_than_before = monitor.stopped or monitor.losses[-1] > min(monitor.losses)
-    if monitor.scores or monitor.diverged or (limit is None and not incremental and worse_than_before):
-        keep_best(network, monitor)
-        loss = max(loss, loss_if_bad(), key=_or_infinite)  # the weights returned count as much as the last
-    finite = not monitor.diverged and bool(np.isfinite(loss))
-    falling = finite and loss > bound and loss < _value_at(monitor.first_theta, network, network.loss)
-    if not finite or (loss > bound and not (incremental and falling)):
-        ending = f"at {loss:.4g} nats per sample" if finite else "not finite"
-        return (
-            f"The fit {'is still worse than a constant' if falling else 'has diverged'}: its loss has ended {ending}, "
-            f"and may be {bound:.4g} at most, {of_what}. Likely causes: "
-            f"{_causes(network, solver, plan, limit, falling, names)}."
-        )
-    if limit and not incremental and monitor.still_improves():
-        return _unfinished(monitor, plan, limit, solver)
-    if plan.planned and not limit and not monitor.stopped:
-        going_down = solver.line_search and monitor.still_improves()
-        good = network.loss_of_frequencies() / 2 if going_down else bound - 2 * slack
-        return _of_little(network, monitor, names) if monitor.losses[-1] > good else None
-    return None
+    ending = Ending(network, monitor, monitor.plan, limit)
+    losses = [ending.loss_if_bad()]
+    if ending.choose_weights():
+        losses.append(ending.loss_if_bad())
+    loss = max(losses, key=_or_infinite)  # the last weights count as much as those returned
+    return ending.message(ending.judge(loss), loss, names)
 
 
 def keep_best(network: Network, monitor: Monitor) -> None:
@@ -78,6 +49,108 @@ def keep_best(network: Network, monitor: Monitor) -> None:
     theta = network.parameters.theta
     candidates = [monitor.best_theta] if monitor.scores else [theta.copy(), monitor.best_theta, monitor.first_theta]
     theta[:] = min(candidates, key=lambda candidate: _value_at(candidate, network, network.objective))
+
+
+@dataclass
+class Ending:
+    """A fit that has ended.
+
+    It is bad where its loss is above a bound: clearly above that of the best constant, or, where the rows are only a
+    part of the data, whose best constant means nothing, above twice the loss at ``Z2 = 0``.
+    """
+
+    network: Network
+    monitor: Monitor
+    plan: Plan
+    limit: str | None
+
+    def __post_init__(self) -> None:
+        self.zero = self.network.loss_at_zero()
+        self.slack = max(self.plan.tol, 0.01 * self.zero)
+        self.constant = np.inf if self.plan.incremental else self.network.loss_of_constant()
+        self.bound = 2 * self.zero if self.plan.incremental else self.constant + self.slack
+
+    def loss_if_bad(self) -> float:
+        """Return the loss, or 0 where the last epoch and, after the whole of a fit, a sample of its rows look well."""
+        if self.plan.incremental:
+            return 0.0 if self.monitor.losses[-1] <= self.zero else self.network.loss()
+        sample = self.network.sample(SAMPLE)
+        well = self.monitor.losses[-1] <= self.bound and sample.loss() <= sample.loss_of_constant() + self.slack
+        return 0.0 if well else self.network.loss()
+
+    def choose_weights(self) -> bool:
+        """Put back the best weights where the last ones are not those to return, and say whether that was so.
+
+        The last weights are returned if a limit has ended the fit (so that k epochs are k epochs) or its last epoch
+        was the best, provided that they are finite and there are no validation scores.
+        """
+        losses, whole = self.monitor.losses, self.limit is None and not self.plan.incremental
+        not_the_last = self.monitor.signal is not Signal.CONTINUE or losses[-1] > min(losses)
+        others = bool(self.monitor.scores) or self.monitor.diverged or (whole and not_the_last)
+        if others:
+            keep_best(self.network, self.monitor)
+        return others
+
+    def judge(self, loss: float) -> Verdict:
+        """Return the verdict on a fit whose loss, if it is bad, is `loss`."""
+        monitor, plan = self.monitor, self.plan
+        if monitor.diverged or not np.isfinite(loss):
+            return Verdict.NOT_FINITE
+        if loss > self.bound:
+            if loss >= _value_at(monitor.first_theta, self.network, self.network.loss):
+                return Verdict.DIVERGED
+            return Verdict.GOOD if plan.incremental else Verdict.WORSE_THAN_CONSTANT
+        if not self.constant:
+            return Verdict.GOOD  # there is nothing to learn
+        if self.limit and monitor.still_improves():
+            return Verdict.UNFINISHED
+        if monitor.signal is Signal.CONTINUE and not (plan.max_iter_is_limit or plan.incremental):
+            under_way = plan.learning_rate_init is None and monitor.still_improves()  # as L-BFGS may be
+            if monitor.losses[-1] > (self.constant / 2 if under_way else self.constant - self.slack):
+                return Verdict.LITTLE_PROGRESS
+        return Verdict.GOOD
+
+    def message(self, verdict: Verdict, loss: float, names: np.ndarray | None) -> str | None:
+        """Return the text of the warning that a verdict deserves, or None."""
+        if verdict is Verdict.GOOD:
+            return None
+        if verdict is Verdict.UNFINISHED:
+            return self._unfinished()
+        unscaled = unscaled_features(self.network.X, names)
+        scale = f"unscaled features, {unscaled}: put a StandardScaler in front"
+        if verdict is Verdict.LITTLE_PROGRESS:
+            return unscaled and (
+                f"The fit has ended as planned, at a training loss of {self.monitor.losses[-1]:.6g}, though it has "
+                f"hardly begun. Likely cause: {scale}, or set max_iter to go on."
+            )
+        head, incremental = self.network.head, self.plan.incremental
+        what = "is still worse than a constant" if verdict is Verdict.WORSE_THAN_CONSTANT else "has diverged"
+        end = "not finite" if verdict is Verdict.NOT_FINITE else f"at {loss:.4g} nats per sample"
+        bound = f"twice that of {head.zero}" if incremental else f"hardly above that of {head.constant}"
+        causes = "; ".join([scale] * bool(unscaled) + self._causes(verdict)) or "init_scale is too high"
+        return (
+            f"The fit {what}: its loss has ended {end}, and may be {self.bound:.4g} at most, {bound}. Likely causes: "
+            f"{causes}."
+        )
+
+    def _causes(self, verdict: Verdict) -> list[str]:
+        if verdict is Verdict.WORSE_THAN_CONSTANT:
+            return [f"{self.limit or 'n_iter_no_change'} or the learning rate is too low, or alpha or dropout too high"]
+        rate = self.plan.learning_rate_init
+        return [] if rate is None else [f"learning_rate_init={rate:g} is too high"]
+
+    def _unfinished(self) -> str:
+        monitor, plan, limit = self.monitor, self.plan, self.limit
+        if len(monitor.losses) == 1:
+            return f"{limit} ended the fit after one, at a training loss of {monitor.losses[0]:.6g}. Raise the limit."
+        what = "validation score" if monitor.scores else "training loss"
+        before, after = monitor.recent_change()
+        rate = "" if plan.learning_rate_init is None else f", learning_rate_init={plan.learning_rate_init:g}"
+        return (
+            f"{limit} ended the fit while it was still improving: the best {what} was {before:.6g} before the last "
+            f"{min(len(monitor.losses) - 1, plan.n_iter_no_change)} and is {after:.6g} now (tol={plan.tol:g}). Raise "
+            f"the limit{rate} or tol."
+        )
 
 
 def unscaled_features(X: Any, names: np.ndarray | None) -> str:
@@ -95,49 +168,14 @@ def unscaled_features(X: Any, names: np.ndarray | None) -> str:
     return f"{', '.join(shown)}{more} (root mean square up to {np.sqrt(mean_square.max()):.3g})"
 
 
-def _value_at(theta: np.ndarray, network: Network, value: Any) -> float:
+def _value_at(theta: np.ndarray, network: Network, value: Callable[[], float]) -> float:
     present = network.parameters.theta.copy()
-    network.parameters.theta[:] = theta
-    result = value()
-    network.parameters.theta[:] = present
-    return _or_infinite(result)
+    try:
+        network.parameters.theta[:] = theta
+        return _or_infinite(value())
+    finally:
+        network.parameters.theta[:] = present
 
 
 def _or_infinite(value: float) -> float:
     return np.inf if np.isnan(value) else value
-
-
-def _causes(
-    network: Network, solver: Solver, plan: Plan, limit: str | None, falling: bool, names: np.ndarray | None
-) -> str:
-    unscaled = unscaled_features(network.X, names)
-    causes = [f"unscaled features, {unscaled}: put a StandardScaler in front"] if unscaled else []
-    if falling:
-        causes.append(f"{limit or 'n_iter_no_change'} or the learning rate is too low, or alpha or dropout too high")
-    elif not solver.line_search:
-        causes.append(f"learning_rate_init={plan.learning_rate_init:g} is too high")
-    return "; ".join(causes) or "init_scale is too high"
-
-
-def _of_little(network: Network, monitor: Monitor, names: np.ndarray | None) -> str | None:
-    """Return the text on a planned fit that has come to little, if that may be for features that are not scaled."""
-    unscaled = unscaled_features(network.X, names)
-    if not unscaled:
-        return None
-    return (
-        f"The fit has ended as planned, at a training loss of {monitor.losses[-1]:.6g}, though it has hardly begun. "
-        f"Likely cause: unscaled features, {unscaled}: put a StandardScaler in front, or set max_iter to go on."
-    )
-
-
-def _unfinished(monitor: Monitor, plan: Plan, limit: str, solver: Solver) -> str:
-    if len(monitor.losses) == 1:
-        return f"{limit} ended the fit after one, at a training loss of {monitor.losses[0]:.6g}. Raise the limit."
-    what = "validation score" if monitor.scores else "training loss"
-    before, after = monitor.recent_change()
-    rate = "" if solver.line_search else f", learning_rate_init={plan.learning_rate_init:g}"
-    return (
-        f"{limit} ended the fit while it was still improving: the best {what} was {before:.6g} before the last "
-        f"{min(len(monitor.losses) - 1, monitor.n_iter_no_change)} and is {after:.6g} now (tol={monitor.tol:g}). Raise "
-        f"the limit{rate} or tol."
-    )

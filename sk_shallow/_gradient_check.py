@@ -9,6 +9,9 @@ from sklearn.utils.validation import check_scalar
 
 from sk_shallow._classifier import ShallowNetClassifier
 from sk_shallow._parameters import Parameters
+from sk_shallow._training import Task, prepare, training_state
+from sk_shallow._validation import check_fit
+from sk_shallow.activations import as_activation
 
 # From coarse to fine: a large step crosses kinks and sees curvature, a small one sees rounding.
 STEPS = (1e-4, 1e-5, 1e-6, 1e-7)
@@ -18,10 +21,9 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
     """Return the relative error of the gradient of a net's objective, per block of parameters.
 
     For each block, the derivative of the objective along random unit directions v of the block, ``a = dJ . v``, is
-    compared with ``n = (J(theta + h v) - J(theta - h v)) / 2h``, for the h out of 1e-4 to 1e-7 that serves best. The
-    whole objective takes part: activation, loss, class and sample weights, penalty and dropout (one mask for all
-    evaluations). Everything is in float64, at the initial weights of the estimator plus noise of standard deviation
-    0.1, so that no block is zero.
+    compared with ``n = (J(theta + h v) - J(theta - h v)) / 2h``, for the best h out of 1e-4 to 1e-7. The whole
+    objective takes part, with weights, penalty and dropout (one mask for all evaluations), in float64, at the initial
+    weights of the estimator plus noise of standard deviation 0.1, so that no block is zero.
 
     Parameters
     ----------
@@ -66,7 +68,7 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
     if not isinstance(estimator, ShallowNetClassifier):
         raise TypeError(f"check_gradient needs a ShallowNetClassifier. Got {type(estimator).__name__}.")
     rng = check_random_state(random_state)
-    network = clone(estimator)._network_at_start(X, y, sample_weight)
+    network = network_at_start(estimator, X, y, sample_weight)
     theta, dropout_seed = network.parameters.theta, rng.randint(np.iinfo(np.int32).max)
     theta += 0.1 * rng.standard_normal(theta.size)
 
@@ -87,9 +89,17 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
         return abs(a - n) / max(abs(a) + abs(n), np.finfo(np.float64).tiny)
 
     def error(block):
-        direction = network.parameters.twin()
+        direction = network.parameters.zeros_like()
         getattr(direction, block)[...] = rng.standard_normal(getattr(direction, block).shape)
         v = direction.theta / np.linalg.norm(direction.theta)
         return min(relative_error(gradient @ v, central_difference(v, step)) for step in STEPS)
 
     return {block: float(np.median([error(block) for _ in range(n_directions)])) for block in Parameters.BLOCKS}
+
+
+def network_at_start(estimator, X, y, sample_weight=None):
+    """Return the network that `fit` would start from, in float64, on all rows; the estimator is left alone."""
+    estimator = clone(estimator)
+    data, targets, _ = check_fit(estimator, (X, y, sample_weight), (None, None, None), goes_on=False)
+    data = data._replace(X=data.X.astype(np.float64)).normalized()
+    return prepare(estimator, Task(data, targets), as_activation(estimator.activation), training_state(estimator))[0]

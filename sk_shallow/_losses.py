@@ -1,7 +1,8 @@
 """Log loss on logits: its value and its gradient, for the sigmoid and the softmax output.
 
 Both come from the logits, never from clipped probabilities, so that value and gradient belong to one function and are
-exact at logits of plus or minus 1e3. Shapes: `Z2`, `Y` and `A2` are (m, n2), a loss is (m,), in nats per sample.
+exact at logits of plus or minus 1e3. Shapes: `Z2`, `Y` and `A2` are (m, n2), `w` is (m,) or None for all ones, a loss
+of rows is (m,), in nats per sample.
 """
 
 from abc import ABC, abstractmethod
@@ -11,12 +12,14 @@ from scipy.special import entr, expit, log_expit, log_softmax, softmax
 
 
 class Head(ABC):
-    """The output function `o` together with the log loss that goes with it.
+    """The output function `o` together with the loss that goes with it, and the losses of doing without a net.
 
     Because they go together, the gradient of the loss with respect to the logits is `A2 - Y` for every head.
     """
 
-    name: str
+    name: str  # what MLPClassifier calls o
+    constant: str = "always predicting the class frequencies"  # what loss_of_constant is the loss of
+    zero: str = "giving every class the same probability"  # what loss_at_zero is the loss of
 
     @staticmethod
     @abstractmethod
@@ -35,8 +38,13 @@ class Head(ABC):
 
     @staticmethod
     @abstractmethod
-    def entropy(frequencies: np.ndarray) -> float:
-        """Return the loss of always predicting `frequencies`, (n2,), on the rows they were counted on."""
+    def loss_of_constant(Y: np.ndarray, w: np.ndarray | None = None) -> float:
+        """Return the least loss that predictions without any features have, the weighted mean over the rows."""
+
+    @staticmethod
+    @abstractmethod
+    def loss_at_zero(Y: np.ndarray) -> float:
+        """Return the mean loss at ``Z2 = 0``, where a net without weights begins."""
 
 
 class SigmoidHead(Head):
@@ -64,14 +72,20 @@ class SigmoidHead(Head):
         return log_expit(Z2)
 
     @staticmethod
-    def entropy(frequencies: np.ndarray) -> float:
+    def loss_of_constant(Y: np.ndarray, w: np.ndarray | None = None) -> float:
+        frequencies = np.average(Y, axis=0, weights=w)
         return float((entr(frequencies) + entr(1 - frequencies)).sum())
+
+    @staticmethod
+    def loss_at_zero(Y: np.ndarray) -> float:
+        return Y.shape[1] * float(np.log(2))
 
 
 class SoftmaxHead(Head):
     """Exclusive classes, `A2 = exp(Z2) / sum(exp(Z2))`.
 
-    ``L = log(sum_k exp(z_k)) - sum_k y_k z_k``, which is ``-sum_k y_k log(a_k)``.
+    ``L = log(sum_k exp(z_k)) - sum_k y_k z_k``, which is ``-sum_k y_k log(a_k)``. Of a single class everything is 0,
+    but for its probability, which is 1.
     """
 
     name = "softmax"
@@ -96,5 +110,9 @@ class SoftmaxHead(Head):
         return log_softmax(Z2, axis=1)
 
     @staticmethod
-    def entropy(frequencies: np.ndarray) -> float:
-        return float(entr(frequencies).sum())
+    def loss_of_constant(Y: np.ndarray, w: np.ndarray | None = None) -> float:
+        return float(entr(np.average(Y, axis=0, weights=w)).sum())
+
+    @staticmethod
+    def loss_at_zero(Y: np.ndarray) -> float:
+        return float(np.log(Y.shape[1]))

@@ -12,12 +12,15 @@
     dW1 = X^T dZ1 + alpha W1           db1 = sum over rows of dZ1
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.sparse import spmatrix
 
 from sk_shallow._batches import batches
+from sk_shallow._data import Data
 from sk_shallow._losses import Head
 from sk_shallow._parameters import Parameters
 from sk_shallow.activations import Activation
@@ -34,9 +37,10 @@ def rows_in_block(W1: np.ndarray) -> int:
 
 
 def logits(
-    X: np.ndarray | spmatrix, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray, activation: Activation
+    X: np.ndarray | spmatrix, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray], activation: Activation
 ) -> np.ndarray:
     """Return `Z2` of shape (m, n2), in blocks of rows, so that no (m, n1) array of a large m is held."""
+    (W1, W2), (b1, b2) = coefs, intercepts
     Z2 = np.empty((X.shape[0], len(b2)), dtype=W1.dtype)
     size = rows_in_block(W1)
     buffer = np.empty((min(X.shape[0], size), len(b1)), dtype=W1.dtype)
@@ -50,40 +54,33 @@ def logits(
     return Z2
 
 
+@dataclass(eq=False)
 class Network:
     """A net, its objective and the data that the objective is of.
 
-    The `parameters` are read, never written: solvers step on ``parameters.theta``. `X`, (m, n0), dense or CSR, `Y`,
-    (m, n2), in {0, 1}, and `w`, (m,) or None for all ones, have their dtype. With `w` of mean 1 the loss is the
+    The `parameters` are read, never written: solvers step on ``parameters.theta``. The `data` have their dtype: `X`,
+    (m, n0), dense or CSR, `Y`, (m, n2), and `w`, (m,), or None for all ones. With `w` of mean 1 the loss is the
     weighted mean. `gradient` holds what the last call of `value_and_gradient` left there.
 
     What a step needs is allocated once and belongs to this object alone: two threads need two networks.
     """
 
-    def __init__(
-        self,
-        parameters: Parameters,
-        activation: Activation,
-        head: Head,
-        X: np.ndarray | spmatrix,
-        Y: np.ndarray,
-        w: np.ndarray | None = None,
-        *,
-        alpha: float = 0.0,
-        dropout: float = 0.0,
-    ) -> None:
-        self.parameters = parameters
-        self.gradient = parameters.twin()
-        self.activation = activation
-        self.head = head
+    parameters: Parameters
+    activation: Activation
+    head: Head
+    data: Data
+    alpha: float = 0.0
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.X, Y, self.w = self.data
         # Y and Z2 lie column by column in memory: the softmax of (200, 7) then takes half the time.
-        self.X, self.Y, self.w = X, np.asfortranarray(Y), w
-        self.alpha = float(alpha)
-        self.dropout = float(dropout)
-        self.n_samples = X.shape[0]
-        self._row_blocks = list(batches(self.n_samples, rows_in_block(parameters.W1)))
-        self._scratch = parameters.twin() if len(self._row_blocks) > 1 else self.gradient
-        self._penalized = self._weights_and_gradients() if alpha else []
+        self.Y = np.asfortranarray(Y)
+        self.gradient = self.parameters.zeros_like()
+        self.n_samples = self.X.shape[0]
+        self._row_blocks = list(batches(self.n_samples, rows_in_block(self.parameters.W1)))
+        self._scratch = self.parameters.zeros_like() if len(self._row_blocks) > 1 else self.gradient
+        self._penalized = self._weights_and_gradients() if self.alpha else []
         self._buffers: dict[tuple[Any, ...], np.ndarray] = {}
 
     def value_and_gradient(self, rows: Rows = slice(None), rng: np.random.Generator | None = None) -> float:
@@ -118,20 +115,19 @@ class Network:
             return self
         rows = np.random.default_rng(0).choice(self.n_samples, size, replace=False)
         w = None if self.w is None else self.w[rows] / self.w[rows].mean()
-        return Network(self.parameters, self.activation, self.head, self.X[rows], self.Y[rows], w, alpha=self.alpha)
+        return Network(self.parameters, self.activation, self.head, Data(self.X[rows], self.Y[rows], w), self.alpha)
 
     def as_float64(self) -> "Network":
         """Return the network of the same rows in float64, with parameters of its own."""
         parameters = Parameters(*self.parameters.sizes)
         parameters.theta[:] = self.parameters.theta
-        X, Y = self.X.astype(np.float64), self.Y.astype(np.float64)
-        w = None if self.w is None else self.w.astype(np.float64)
-        return Network(parameters, self.activation, self.head, X, Y, w, alpha=self.alpha, dropout=self.dropout)
+        data = Data(self.X, self.Y, self.w).astype(np.float64)
+        return Network(parameters, self.activation, self.head, data, self.alpha, self.dropout)
 
     def logits(self, X: np.ndarray | spmatrix) -> np.ndarray:
         """Return `Z2` of any rows, nothing dropped."""
         p = self.parameters
-        return logits(X, p.W1, p.b1, p.W2, p.b2, self.activation)
+        return logits(X, (p.W1, p.W2), (p.b1, p.b2), self.activation)
 
     def loss(self) -> float:
         """Return the weighted mean loss over all rows, in nats per sample, without penalty and dropout."""
@@ -142,15 +138,13 @@ class Network:
         """Return `J` over all rows, in nats per sample, without dropout."""
         return self.loss() + self.penalty()
 
-    def loss_of_frequencies(self) -> float:
-        """Return the loss of always predicting the class frequencies, in nats per sample."""
-        return self.head.entropy(np.average(self.Y, axis=0, weights=self.w))
+    def loss_of_constant(self) -> float:
+        """Return the least loss of predictions without any features, in nats per sample."""
+        return self.head.loss_of_constant(self.Y, self.w)
 
-    def loss_of_chance(self) -> float:
-        """Return the loss of giving every class the same probability, in nats per sample."""
-        share = 1 / max(2, self.Y.shape[1]) if self.head.name == "softmax" else 0.5
-        weight = 1.0 if self.w is None else float(self.w.mean())
-        return weight * self.head.entropy(np.full(self.Y.shape[1], share))
+    def loss_at_zero(self) -> float:
+        """Return the loss at ``Z2 = 0``, in nats per sample."""
+        return self.head.loss_at_zero(self.Y) * (1.0 if self.w is None else float(self.w.mean()))
 
     def _back_propagate(self, rows: Rows, rng: np.random.Generator | None, B: int | None, d: Parameters) -> float:
         """Return the loss of some rows, summed and divided by B (None: their number), and leave its gradient in `d`."""

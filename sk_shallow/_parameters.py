@@ -28,7 +28,7 @@ class Parameters:
             # Column by column where it is wider than high: X^T dZ1 then takes 15 us instead of 22 at (200, 30, 100).
             setattr(self, name, part.reshape(shape, order="F" if shape[0] < shape[-1] else "C"))
 
-    def twin(self) -> "Parameters":
+    def zeros_like(self) -> "Parameters":
         """Return zeros of the same shapes and dtype."""
         return Parameters(*self.sizes, dtype=self.theta.dtype)
 

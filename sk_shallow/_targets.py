@@ -1,4 +1,4 @@
-"""What the labels mean: `y` to `Y` for the network, and logits back to labels and probabilities for the user."""
+"""What the labels mean: `y` to `Y` for the network, and logits back to labels."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -13,29 +13,13 @@ from sk_shallow._losses import Head, SigmoidHead, SoftmaxHead
 
 
 class Targets(ABC):
-    """One kind of classification problem.
+    """One kind of classification problem: `classes`, (n_classes,), are the sorted labels, or column numbers."""
 
-    Parameters
-    ----------
-    classes : ndarray of shape (n_classes,)
-        The labels, sorted; of a multilabel problem the column numbers.
-
-    Attributes
-    ----------
-    head : Head
-        `o` and `L`.
-    n_outputs : int
-        n2.
-    stratified : bool
-        Whether a split of the rows should keep the class frequencies.
-    """
-
-    head: Head
-    stratified: bool = True
+    head: Head  # o and L
 
     def __init__(self, classes: np.ndarray) -> None:
         self.classes = classes
-        self.n_outputs = len(classes)
+        self.n_outputs = len(classes)  # n2
 
     @abstractmethod
     def check(self, y: np.ndarray) -> None:
@@ -43,7 +27,7 @@ class Targets(ABC):
 
     @abstractmethod
     def encode(self, y: np.ndarray, dtype: Any) -> np.ndarray:
-        """Return `Y`, (m, n2), in {0, 1}."""
+        """Return `Y`, (m, n2), in {0, 1}, column by column in memory as the network wants it."""
 
     @abstractmethod
     def class_weights(self, class_weight: Any, y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
@@ -57,17 +41,13 @@ class Targets(ABC):
     def labels(self, Z2: np.ndarray) -> np.ndarray:
         """Return the predicted labels."""
 
-    def decision(self, Z2: np.ndarray) -> np.ndarray:
-        """Return the logits in scikit-learn's shape."""
+    def class_logits(self, Z2: np.ndarray) -> np.ndarray:
+        """Return a logit for each of the classes, (m, n_classes), of which the head makes their probabilities."""
         return Z2
 
-    def probabilities(self, Z2: np.ndarray) -> np.ndarray:
-        """Return the probability of each class (of each label, where multilabel), (m, n_classes)."""
-        return self.head.probabilities(Z2)
-
-    def log_probabilities(self, Z2: np.ndarray) -> np.ndarray:
-        """Return the logarithm of `probabilities`, from the logits."""
-        return self.head.log_probabilities(Z2)
+    def strata(self, y: np.ndarray) -> np.ndarray | None:
+        """Return the labels whose frequencies a split of the rows should keep, or None."""
+        return None
 
 
 class _SingleLabelTargets(Targets):
@@ -75,9 +55,7 @@ class _SingleLabelTargets(Targets):
 
     def check(self, y: np.ndarray) -> None:
         if y.ndim > 1:
-            raise ValueError(
-                f"y must hold one label per row, of the classes {self.classes.tolist()}. Got shape {y.shape}."
-            )
+            raise ValueError(f"y must hold one label per row, one of {self.classes.tolist()}. Got shape {y.shape}.")
         unseen = np.setdiff1d(y, self.classes)
         if unseen.size:
             raise ValueError(
@@ -86,9 +64,9 @@ class _SingleLabelTargets(Targets):
             )
 
     def encode(self, y: np.ndarray, dtype: Any) -> np.ndarray:
-        Y = np.zeros((len(y), len(self.classes)), dtype=dtype)
+        Y = np.zeros((len(y), len(self.classes)), dtype=dtype, order="F")
         Y[np.arange(len(y)), self._codes(y)] = 1
-        return np.ascontiguousarray(Y[:, -self.n_outputs :])
+        return Y[:, -self.n_outputs :]
 
     def class_weights(self, class_weight: Any, y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
         if class_weight == "balanced":
@@ -97,6 +75,9 @@ class _SingleLabelTargets(Targets):
 
     def row_weights(self, class_weights: np.ndarray, y: np.ndarray) -> np.ndarray:
         return class_weights[self._codes(y)]
+
+    def strata(self, y: np.ndarray) -> np.ndarray | None:
+        return y
 
     def _codes(self, y: np.ndarray) -> np.ndarray:
         return np.searchsorted(self.classes, y)
@@ -114,18 +95,12 @@ class BinaryTargets(_SingleLabelTargets):
     def labels(self, Z2: np.ndarray) -> np.ndarray:
         return self.classes[(Z2[:, 0] > 0).astype(int)]
 
-    def decision(self, Z2: np.ndarray) -> np.ndarray:
-        return Z2[:, 0]
-
-    def probabilities(self, Z2: np.ndarray) -> np.ndarray:
-        return self.head.probabilities(np.hstack([-Z2, Z2]))
-
-    def log_probabilities(self, Z2: np.ndarray) -> np.ndarray:
-        return self.head.log_probabilities(np.hstack([-Z2, Z2]))
+    def class_logits(self, Z2: np.ndarray) -> np.ndarray:
+        return np.hstack([-Z2, Z2])
 
 
 class MulticlassTargets(_SingleLabelTargets):
-    """Three classes or more: a logit each."""
+    """Three classes or more: a logit each. Or one class, whose probability is 1 whatever its logit."""
 
     head = SoftmaxHead()
 
@@ -137,17 +112,14 @@ class MultilabelTargets(Targets):
     """Independent labels, each there or not there: a logit each."""
 
     head = SigmoidHead()
-    stratified = False
 
     def check(self, y: np.ndarray) -> None:
         if y.ndim != 2 or y.shape[1] != self.n_outputs or not np.isin(y, (0, 1)).all():
-            raise ValueError(
-                f"y must be an array of zeros and ones of shape (n_samples, {self.n_outputs}), a column per label. Got "
-                f"shape {y.shape}."
-            )
+            shape = f"(n_samples, {self.n_outputs}), a column per label"
+            raise ValueError(f"y must be an array of zeros and ones of shape {shape}. Got shape {y.shape}.")
 
     def encode(self, y: np.ndarray, dtype: Any) -> np.ndarray:
-        return np.ascontiguousarray(y, dtype=dtype)
+        return np.asfortranarray(y, dtype=dtype)
 
     def class_weights(self, class_weight: Any, y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
         if class_weight != "balanced":
@@ -185,7 +157,7 @@ def as_labels(y: Any) -> np.ndarray:
 
 
 def targets_of(y: np.ndarray) -> Targets:
-    """Return the problem that `y` poses; raises ValueError for one class, and for several columns of more than two."""
+    """Return the problem that `y` poses; raises ValueError for several columns of more than two classes."""
     if y.ndim == 1:
         return targets_with_classes(np.unique(y))
     if type_of_target(y) == "multilabel-indicator":
@@ -198,83 +170,5 @@ def targets_of(y: np.ndarray) -> Targets:
 
 
 def targets_with_classes(classes: np.ndarray) -> Targets:
-    """Return the problem of one label per row out of `classes`, sorted; raises ValueError for one class."""
-    if len(classes) < 2:
-        raise ValueError(f"At least 2 classes are needed. Got 1 class only: {classes.tolist()}.")
+    """Return the problem of one label per row out of `classes`, sorted; of one class there is nothing to learn."""
     return BinaryTargets(classes) if len(classes) == 2 else MulticlassTargets(classes)
-
-
-class LogitsMixin(ABC):
-    """The predictions of a classifier that has `_logits` and `_targets`."""
-
-    _targets: Targets
-
-    @abstractmethod
-    def _logits(self, X: Any) -> np.ndarray:
-        """Return `Z2`, (m, n2); raises NotFittedError before `fit`."""
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the most probable class of each row.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The features of `fit`.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
-            Classes; of a multilabel problem ones and zeros, 1 where the label is more probable than not.
-        """
-        Z2 = self._logits(X)  # first: it says so where the estimator is not fitted
-        return self._targets.labels(Z2)
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Return the logits, the net's output before sigmoid or softmax.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The features of `fit`.
-
-        Returns
-        -------
-        logits : ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
-            For two classes one number, ``log(p / (1 - p))`` with p the probability of the second class. Of the dtype
-            of the weights.
-        """
-        Z2 = self._logits(X)
-        return self._targets.decision(Z2)
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the probability of each class.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The features of `fit`.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
-            Columns in the order of `classes_`; rows sum to one, but not those of a multilabel problem, whose labels
-            are independent.
-        """
-        Z2 = self._logits(X)
-        return self._targets.probabilities(Z2)
-
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Return the logarithm of the probability of each class, from the logits: finite wherever they are.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The features of `fit`.
-
-        Returns
-        -------
-        log_probabilities : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
-            In nats.
-        """
-        Z2 = self._logits(X)
-        return self._targets.log_probabilities(Z2)

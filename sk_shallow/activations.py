@@ -7,13 +7,13 @@ gradient checks follow from the table. A user's own stays outside the package: a
 
 from abc import abstractmethod
 from collections.abc import Callable
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from sk_shallow._compat import Interval, StrOptions
-from sk_shallow._component import Component, from_name
+from sk_shallow._component import COUNT, POSITIVE, Component, from_name
 from sk_shallow._special import normal_distribution, sigmoid, softplus, zeros_row
 
 
@@ -198,8 +198,7 @@ class ELU(ElementwiseActivation):
     range = (-1.0, np.inf)
     formula = "z if z > 0 else alpha (exp(z) - 1)"
     reference = 'Clevert, Unterthiner, Hochreiter, "Fast and accurate deep network learning by ELUs", ICLR, 2016'
-
-    _parameter_constraints = {"alpha": [Interval(Real, 0, None, closed="neither")]}
+    _parameter_constraints = {"alpha": [POSITIVE]}
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
@@ -320,8 +319,7 @@ class Maxout(Activation):
 
     formula = "max_j z_j over the p pieces of a unit"
     reference = 'Goodfellow, Warde-Farley, Mirza, Courville, Bengio, "Maxout networks", ICML, 2013'
-
-    _parameter_constraints = {"n_pieces": [Interval(Integral, 1, None, closed="left")]}
+    _parameter_constraints = {"n_pieces": [COUNT]}
 
     def __init__(self, n_pieces: int = 2) -> None:
         self.n_pieces = n_pieces

@@ -7,13 +7,12 @@ therefore start from the same draw whatever their activations and schemes are: c
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
-from numbers import Real
 
 import numpy as np
 from scipy.special import erf
 
-from sk_shallow._compat import Interval, StrOptions
-from sk_shallow._component import Component
+from sk_shallow._compat import StrOptions
+from sk_shallow._component import NOT_NEGATIVE, Component
 from sk_shallow._parameters import Parameters
 
 
@@ -127,7 +126,7 @@ class Normal(Initializer):
         Standard deviation of one weight, before `init_scale`.
     """
 
-    _parameter_constraints = {"std": [Interval(Real, 0, None, closed="left")]}
+    _parameter_constraints = {"std": [NOT_NEGATIVE]}
 
     def __init__(self, std: float = 1.0) -> None:
         self.std = std

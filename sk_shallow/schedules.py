@@ -6,7 +6,7 @@ from math import cos, pi
 from numbers import Real
 
 from sk_shallow._compat import Interval
-from sk_shallow._component import Component
+from sk_shallow._component import NOT_NEGATIVE, POSITIVE, Component
 
 
 @dataclass
@@ -58,7 +58,7 @@ class InverseScaling(Schedule):
     Robbins, Monro, "A stochastic approximation method", Annals of Mathematical Statistics, 1951.
     """
 
-    _parameter_constraints = {"power_t": [Interval(Real, 0, None, closed="left")]}
+    _parameter_constraints = {"power_t": [NOT_NEGATIVE]}
 
     def __init__(self, power_t: float = 0.5) -> None:
         self.power_t = power_t
@@ -78,10 +78,7 @@ class Adaptive(Schedule):
         A rate that is not divided any more.
     """
 
-    _parameter_constraints = {
-        "factor": [Interval(Real, 1, None, closed="neither")],
-        "minimum": [Interval(Real, 0, None, closed="neither")],
-    }
+    _parameter_constraints = {"factor": [Interval(Real, 1, None, closed="neither")], "minimum": [POSITIVE]}
 
     def __init__(self, factor: float = 5.0, minimum: float = 1e-6) -> None:
         self.factor = factor
@@ -124,7 +121,6 @@ class OneCycle(Schedule):
     """
 
     needs_length = True
-
     _parameter_constraints = {
         "warmup": [Interval(Real, 0, 1, closed="neither")],
         "start": [Interval(Real, 0, 1, closed="right")],

@@ -7,62 +7,40 @@ read the objective through ``network.value_and_gradient`` and report each epoch 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from numbers import Integral, Real
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
 from sk_shallow._batches import batches
-from sk_shallow._compat import Interval
-from sk_shallow._component import Component
-from sk_shallow._monitor import Monitor
+from sk_shallow._component import COUNT, POSITIVE, SHARE, Component
+from sk_shallow._monitor import Monitor, Signal
 from sk_shallow._network import Network, Rows
+from sk_shallow._plan import Plan
 from sk_shallow._threads import scipy_has_one_thread
-from sk_shallow.schedules import Clock, Schedule
+from sk_shallow.schedules import Clock
 
-
-@dataclass(frozen=True)
-class Plan:
-    """What the user wants of a fit, in numbers."""
-
-    max_iter: int  # epochs at most; for L-BFGS, iterations
-    planned: bool  # whether "auto" has chosen that; a limit is the user's
-    tol: float  # of the gradient, for a solver with a stopping rule of its own
-    schedule: Schedule
-    learning_rate_init: float
-    batch_size: int  # at most the number of rows there are
-    shuffle: bool  # whether each epoch takes the rows in a new order
-    alpha: float  # strength of the penalty, for the network
+Array = np.ndarray
+Moments = dict[str, np.ndarray]
 
 
 @dataclass
 class TrainingState:
-    """All that a later call needs in order to go on as if there had been no break.
-
-    `rng` draws orders of rows and dropout masks. The initial weights have a generator of their own, so that nets with
-    different numbers of weights see their rows in the same order.
-    """
+    """All that a later call needs in order to go on as if there had been no break."""
 
     seed: int  # where all randomness comes from
+    rng: np.random.Generator  # of orders of rows and dropout masks
     clock: Clock = field(default_factory=Clock)
     rule: str = ""  # the update rule whose memory the moments are
-    moments: dict[str, np.ndarray] = field(default_factory=dict)
+    moments: Moments = field(default_factory=dict)
     steps: int = 0  # that the rule has taken
-    best: float = np.inf  # of the monitor, like stale
-    stale: int = 0
+    best: float = np.inf  # of the monitor, like no_improvement_count
+    no_improvement_count: int = 0
 
-    def __post_init__(self) -> None:
-        self.rng = np.random.default_rng([self.seed, 1])
-
-    def take_up(self, rule: str, start: Callable[[np.ndarray], dict[str, np.ndarray]], theta: np.ndarray) -> None:
-        """Begin a rule's memory, or go on with it, in the dtype of the parameters."""
+    def prepare(self, rule: str, start: Callable[[Array], Moments], theta: Array) -> None:
+        """Begin the moments of a rule, or keep them where it goes on, in the dtype of the parameters."""
         if self.rule != rule:
             self.rule, self.moments, self.steps = rule, start(theta), 0
         self.moments = {name: moment.astype(theta.dtype, copy=False) for name, moment in self.moments.items()}
-
-    def initial_rng(self) -> np.random.Generator:
-        """Return the generator of the initial weights."""
-        return np.random.default_rng([self.seed, 0])
 
 
 class Solver(Component):
@@ -72,15 +50,15 @@ class Solver(Component):
     ----------
     full_batch : bool
         Whether every step needs all rows; `partial_fit` is then not there.
-    learning_rate : float
+    learning_rate_init : float
         Initial learning rate where the user gives none, on a schedule that may go on for ever.
     line_search : bool
-        Whether it finds the length of its steps, and its end, by itself: a learning rate and a plateau of the training
-        loss then mean nothing to it, and the objective must be the same at every evaluation (no dropout).
+        Whether it searches along a line for the length of each step: it then has no learning rate, and needs the same
+        objective at every evaluation (no dropout).
     """
 
     full_batch: bool = False
-    learning_rate: float = 1.0
+    learning_rate_init: float = 1.0
     line_search: bool = False
 
     def peak_rate(self, q: float, factor: float) -> float:
@@ -88,16 +66,13 @@ class Solver(Component):
 
         `q` is the mean squared length of a row, `factor` what the activation asks for.
         """
-        return self.learning_rate
+        return self.learning_rate_init
 
     @abstractmethod
     def minimize(self, network: Network, monitor: Monitor, plan: Plan, state: TrainingState) -> str | None:
         """Change ``network.parameters`` until the monitor, the plan or convergence ends it.
 
-        Returns
-        -------
-        unfinished : str or None
-            What has ended it before it converged, for a warning; None if it has converged.
+        Returns the limit that has ended it before it converged, in words, or None.
         """
 
 
@@ -105,13 +80,11 @@ class FirstOrderSolver(Solver):
     """Steps along the gradient: a subclass gives the rule of one step, `update`, elementwise."""
 
     @abstractmethod
-    def start(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+    def start(self, theta: Array) -> Moments:
         """Return the memory of the rule before the first step: arrays like `theta`."""
 
     @abstractmethod
-    def update(
-        self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, np.ndarray], learning_rate: float, t: int
-    ) -> None:
+    def update(self, theta: Array, grad: Array, moments: Moments, learning_rate: float, t: int) -> None:
         """Take step number t = 1, 2, ... : change `theta` and `moments` in place; may overwrite `grad`.
 
         They are one block of the parameters after another, each of which stays in the cache.
@@ -120,8 +93,9 @@ class FirstOrderSolver(Solver):
     def minimize(self, network: Network, monitor: Monitor, plan: Plan, state: TrainingState) -> str | None:
         m, clock = network.n_samples, state.clock
         theta, grad = network.parameters.theta, network.gradient.theta
+        learning_rate_init = float(plan.learning_rate_init or self.learning_rate_init)
         clock.progress = 0.0
-        state.take_up(f"{type(self).__module__}.{type(self).__qualname__}", self.start, theta)
+        state.prepare(f"{type(self).__module__}.{type(self).__qualname__}", self.start, theta)
         blocks = [
             (theta[block], grad[block], {name: moment[block] for name, moment in state.moments.items()})
             for block in batches(theta.size)
@@ -130,18 +104,19 @@ class FirstOrderSolver(Solver):
             total = 0.0
             for rows, size in self._batches(m, plan, state.rng):
                 total += size * network.value_and_gradient(rows, state.rng)
-                rate = float(plan.schedule.rate(plan.learning_rate_init, clock))
+                rate = float(plan.schedule.rate(learning_rate_init, clock))
                 state.steps += 1
                 for block in blocks:
                     self.update(*block, rate, state.steps)
                 clock.progress += size / (m * plan.max_iter)
             clock.samples += m
-            if monitor.epoch_end(total / m):
-                if monitor.diverged or plan.schedule.stops(plan.learning_rate_init, clock):
-                    return None
+            signal = monitor.epoch_end(total / m)
+            if signal is Signal.PLATEAU and not plan.schedule.stops(learning_rate_init, clock):
                 clock.plateaus += 1
-                monitor.stale = 0
-        return None if plan.schedule.needs_length else f"max_iter={plan.max_iter} epochs"
+                monitor.no_improvement_count = 0
+            elif signal is not Signal.CONTINUE:
+                return None
+        return f"max_iter={plan.max_iter} epochs" if plan.max_iter_is_limit else None
 
     def _batches(self, m: int, plan: Plan, rng: np.random.Generator) -> Iterator[tuple[Rows, int]]:
         if self.full_batch or plan.batch_size >= m:
@@ -161,14 +136,12 @@ class GradientDescent(FirstOrderSolver):
     """
 
     full_batch = True
-    learning_rate = 0.1
+    learning_rate_init = 0.1
 
-    def start(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+    def start(self, theta: Array) -> Moments:
         return {}
 
-    def update(
-        self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, np.ndarray], learning_rate: float, t: int
-    ) -> None:
+    def update(self, theta: Array, grad: Array, moments: Moments, learning_rate: float, t: int) -> None:
         grad *= learning_rate
         theta -= grad
 
@@ -188,9 +161,8 @@ class SGD(FirstOrderSolver):
     Sutskever, Martens, Dahl, Hinton, "On the importance of initialization and momentum in deep learning", ICML, 2013.
     """
 
-    learning_rate = 0.01
-
-    _parameter_constraints = {"momentum": [Interval(Real, 0, 1, closed="left")], "nesterov": ["boolean"]}
+    learning_rate_init = 0.01
+    _parameter_constraints = {"momentum": [SHARE], "nesterov": ["boolean"]}
 
     def __init__(self, momentum: float = 0.9, nesterov: bool = True) -> None:
         self.momentum = momentum
@@ -200,12 +172,10 @@ class SGD(FirstOrderSolver):
         """Return 3 factor / q, from 0.01 to 0.5: the curvature of the loss grows with q."""
         return min(0.5, max(0.01, 3 * factor / max(q, 1e-9)))
 
-    def start(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+    def start(self, theta: Array) -> Moments:
         return {"v": np.zeros_like(theta)}
 
-    def update(
-        self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, np.ndarray], learning_rate: float, t: int
-    ) -> None:
+    def update(self, theta: Array, grad: Array, moments: Moments, learning_rate: float, t: int) -> None:
         v, momentum = moments["v"], float(self.momentum)
         grad *= learning_rate
         v *= momentum
@@ -235,13 +205,8 @@ class Adam(FirstOrderSolver):
     Kingma, Ba, "Adam: a method for stochastic optimization", ICLR, 2015.
     """
 
-    learning_rate = 0.001
-
-    _parameter_constraints = {
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-    }
+    learning_rate_init = 0.001
+    _parameter_constraints = {"beta_1": [SHARE], "beta_2": [SHARE], "epsilon": [POSITIVE]}
 
     def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8) -> None:
         self.beta_1 = beta_1
@@ -252,12 +217,10 @@ class Adam(FirstOrderSolver):
         """Return 0.1 / sqrt(q), from 0.001 to 0.03, times factor: steps move pre-activations alike whatever q is."""
         return factor * min(0.03, max(0.001, 0.1 / max(q, 1e-9) ** 0.5))
 
-    def start(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+    def start(self, theta: Array) -> Moments:
         return {"m": np.zeros_like(theta), "v": np.zeros_like(theta)}
 
-    def update(
-        self, theta: np.ndarray, grad: np.ndarray, moments: dict[str, np.ndarray], learning_rate: float, t: int
-    ) -> None:
+    def update(self, theta: Array, grad: Array, moments: Moments, learning_rate: float, t: int) -> None:
         m, v, beta_1, beta_2 = moments["m"], moments["v"], float(self.beta_1), float(self.beta_2)
         m *= beta_1
         grad *= 1 - beta_1
@@ -296,11 +259,7 @@ class LBFGS(Solver):
 
     full_batch = True
     line_search = True
-
-    _parameter_constraints = {
-        "history": [Interval(Integral, 1, None, closed="left")],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-    }
+    _parameter_constraints = {"history": [COUNT], "max_fun": [COUNT]}
 
     def __init__(self, history: int = 20, max_fun: int = 15000) -> None:
         self.history = history
@@ -308,24 +267,23 @@ class LBFGS(Solver):
 
     def minimize(self, network: Network, monitor: Monitor, plan: Plan, state: TrainingState) -> str | None:
         theta = network.parameters.theta
-        result = self._run(network, theta.astype(np.float64), monitor, plan.max_iter, self.max_fun, plan.tol)
+        result = self._run(network, theta.astype(np.float64), monitor, (plan.max_iter, self.max_fun))
         left = plan.max_iter - result.nit, self.max_fun - result.nfev
-        if theta.dtype != np.float64 and min(left) > 0 and not monitor.stopped and np.abs(result.jac).max() > plan.tol:
-            result = self._run(network.as_float64(), result.x, monitor, *left, plan.tol)
+        ended = monitor.signal is not Signal.CONTINUE
+        if theta.dtype != np.float64 and min(left) > 0 and not ended and np.abs(result.jac).max() > plan.tol:
+            result = self._run(network.as_float64(), result.x, monitor, left)
             left = left[0] - result.nit, left[1] - result.nfev
         theta[:] = result.x
         if not monitor.losses:  # converged where it started
             monitor.epoch_end(float(result.fun))
-        if result.success or monitor.stopped or (plan.planned and left[0] <= 0):
+        if result.success or monitor.signal is not Signal.CONTINUE or (left[0] <= 0 and not plan.max_iter_is_limit):
             return None
         if left[0] <= 0:
             return f"max_iter={plan.max_iter} iterations"
         return f"max_fun={self.max_fun} evaluations" if left[1] <= 0 else f"SciPy ({result.message})"
 
-    def _run(
-        self, network: Network, start: np.ndarray, monitor: Monitor, max_iter: int, max_fun: int, tol: float
-    ) -> OptimizeResult:
-        """Minimize in the dtype of a network, as far as that goes."""
+    def _run(self, network: Network, start: np.ndarray, monitor: Monitor, limits: tuple[int, int]) -> OptimizeResult:
+        """Minimize in the dtype of a network, as far as that and the limits of iterations and evaluations go."""
 
         def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
             network.parameters.theta[:] = x  # SciPy owns x and what it is given: copy in, copy out
@@ -333,10 +291,11 @@ class LBFGS(Solver):
 
         def report(intermediate_result: OptimizeResult) -> None:
             monitor.theta[:] = intermediate_result.x
-            if monitor.epoch_end(float(intermediate_result.fun)):
+            if monitor.epoch_end(float(intermediate_result.fun)) is not Signal.CONTINUE:
                 raise StopIteration  # SciPy's way to say so
 
-        options = {"maxiter": max_iter, "maxfun": max_fun, "maxcor": self.history, "gtol": tol}
+        max_iter, max_fun = limits
+        options = {"maxiter": max_iter, "maxfun": max_fun, "maxcor": self.history, "gtol": monitor.plan.tol}
         options["ftol"] = max(64 * np.finfo(np.float64).eps, np.finfo(network.gradient.theta.dtype).eps)
         with scipy_has_one_thread():
             return minimize(objective, start, jac=True, method="L-BFGS-B", callback=report, options=options)

@@ -1,11 +1,14 @@
-"""What tests say again and again."""
+"""What many tests need."""
 
 import numpy as np
 
+from sk_shallow._data import Data
 from sk_shallow._losses import SigmoidHead, SoftmaxHead
 from sk_shallow._network import Network
 from sk_shallow._parameters import Parameters
+from sk_shallow._plan import Plan
 from sk_shallow.activations import ACTIVATIONS
+from sk_shallow.schedules import Constant
 
 # The twelve of them, each by its first name.
 NAMES = list({activation: name for name, activation in reversed(ACTIVATIONS.items())}.values())[::-1]
@@ -21,7 +24,17 @@ def random_network(activation, *, m=30, n0=4, n1=5, n2=3, dtype=np.float64, weig
     w = rng.uniform(0, 2, size=m) if weighted else None
     w = None if w is None else (w / w.mean()).astype(dtype)
     head = SoftmaxHead() if n2 >= 3 else SigmoidHead()
-    return Network(parameters, activation, head, X, Y.astype(dtype), w, **penalties)
+    return Network(parameters, activation, head, Data(X, Y.astype(dtype), w), **penalties)
+
+
+def plan_of(**changes):
+    """Return a plan of full-batch epochs at a constant rate, until a plateau."""
+    plan = {
+        "solver": "gd", "max_iter": 100, "max_iter_is_limit": True, "stop_at_plateau": True, "tol": 1e-4,
+        "n_iter_no_change": 10, "schedule": Constant(), "learning_rate_init": 0.1, "batch_size": 10**9,
+        "shuffle": True, "alpha": 0.0, "incremental": False, "verbose": False,
+    }  # fmt: skip
+    return Plan(**plan | changes)
 
 
 def values_equal(a, b):

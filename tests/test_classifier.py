@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
 
 from sk_shallow import ShallowNetClassifier
+from sk_shallow._gradient_check import network_at_start
 from sk_shallow.activations import LeakyReLU, Maxout
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS
 
@@ -49,7 +50,7 @@ def test_predictions_agree(kind, dtype, problems, quiet):
     else:
         assert_allclose(proba.sum(axis=1), 1, rtol=4 * np.finfo(dtype).eps)
         assert_array_equal(net.predict(X), net.classes_[proba.argmax(axis=1)])
-        assert logits.shape == (len(y),) if kind == "binary" else (len(y), 3)
+        assert logits.shape == ((len(y),) if kind == "binary" else (len(y), 3))
     if kind == "binary":
         assert_allclose(logits, log_proba[:, 1] - log_proba[:, 0], rtol=1e-4, atol=1e-5)
 
@@ -117,7 +118,7 @@ def test_permuting_classes_permutes_probabilities(iris):
     other = clone(net).set_params(max_iter=1)
     with pytest.warns(match="max_iter=1"):
         other.fit(X, permutation[y])
-    start = clone(net)._network_at_start(X, y, None).parameters
+    start = network_at_start(net, X, y).parameters
     other.coefs_ = [start.W1, start.W2[:, np.argsort(permutation)]]
     other.intercepts_ = [start.b1, start.b2]
     with pytest.warns(match="max_iter=30"):
@@ -199,7 +200,7 @@ def test_partial_fit_takes_weights_as_they_are(iris, quiet):
         )
         for w in (1.0, 2.0)
     ]
-    start = clone(nets[0])._network_at_start(X, y, None).parameters
+    start = network_at_start(nets[0], X, y).parameters
     assert_allclose(nets[1].coefs_[0] - start.W1, 2 * (nets[0].coefs_[0] - start.W1), rtol=1e-9)
 
 
@@ -244,7 +245,7 @@ def test_losses_are_weighted(iris, quiet):
     X, y = iris
     w = np.random.default_rng(0).uniform(size=150)
     net = quick(solver="gd", alpha=0, max_iter=1, activation="tanh").fit(X, y, sample_weight=w)
-    network = clone(net)._network_at_start(X, y, None)
+    network = network_at_start(net, X, y)
     proba = network.head.probabilities(network.logits(X))
     assert net.loss_ == pytest.approx(log_loss(y, proba, sample_weight=w))
 

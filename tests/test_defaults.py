@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow import _defaults as rules
+from sk_shallow._gradient_check import network_at_start
 from sk_shallow.activations import ACTIVATIONS, Activation
 from sk_shallow.solvers import LBFGS, SGD, Adam
 
@@ -44,9 +45,9 @@ def test_a_planned_fit_does_not_warn(activation, kwargs, problems):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             net = ShallowNetClassifier(activation=activation, random_state=0, **kwargs).fit(X, y)
-        network = net._network_at_start(X, y, None)
+        network = network_at_start(net, X, y)
         network.parameters.filled(net.coefs_, net.intercepts_)
-        assert network.loss() < 0.9 * network.loss_of_frequencies()
+        assert network.loss() < 0.9 * network.loss_of_constant()
 
 
 @parametrize("kwargs", OF_MINI_BATCHES, ids=str)
@@ -74,7 +75,7 @@ def test_partial_fit_takes_adam(iris):
     ],
 )
 def test_size_decides_on_the_solver(m, n, hidden, solver):
-    assert rules.solver(m, n, hidden) == solver
+    assert rules.auto_solver(m, n, hidden) == solver
     assert net_of(hidden_size=hidden).fit(*generated(m, n)).solver_ == solver
 
 
@@ -217,7 +218,7 @@ def test_an_activation_scales_rate_and_penalty(activation, iris):
 def test_sigmoid_and_tanh_are_one_net(iris):
     """sigmoid(2 z) = (1 + tanh(z)) / 2: with weights twice as large, a quarter of the penalty leaves J as it is."""
     X, y = iris
-    nets = {name: net_of(activation=name)._network_at_start(X, y, None) for name in ("tanh", "sigmoid")}
+    nets = {name: network_at_start(net_of(activation=name), X, y) for name in ("tanh", "sigmoid")}
     tanh, sigmoid = nets["tanh"].parameters, nets["sigmoid"].parameters
     assert_allclose(sigmoid.W1, 2 * tanh.W1)  # the gains
     sigmoid.W2[...] = 2 * tanh.W2

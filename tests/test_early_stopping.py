@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._data import Data, hold_out
-from sk_shallow._targets import targets_of
+from sk_shallow._gradient_check import network_at_start
 from sk_shallow.solvers import SOLVERS
 
 parametrize = pytest.mark.parametrize
@@ -38,7 +38,6 @@ def test_stops_and_returns_the_best_weights(solver, scoring, noisy):
     net.fit(X, y, X_val=X_val, y_val=y_val)
     assert net.n_iter_ < 3000
     assert len(net.validation_scores_) == net.n_iter_
-    assert net.best_validation_score_ == max(net.validation_scores_)
     best_epoch = np.argmax(net.validation_scores_)
     assert best_epoch < net.n_iter_ - 1
     score = {
@@ -64,19 +63,20 @@ def test_every_problem_and_dtype(solver, kind, dtype, problems, quiet):
 def test_split_is_stratified_and_reproducible():
     y = np.repeat([0, 1, 2], [10, 30, 160])
     data = Data(np.arange(200.0).reshape(-1, 1), y, np.arange(200.0))
-    training, validation = hold_out(data, targets_of(y), 0.1, seed=0)
+    training, validation, stratified = hold_out(data, y, 0.1, seed=0)
     assert_array_equal(np.bincount(validation.y), [1, 3, 16])
     assert_array_equal(np.sort(np.concatenate([training.X, validation.X]).ravel()), np.arange(200))
     assert_array_equal(validation.X[:, 0], validation.w)
-    assert_array_equal(hold_out(data, targets_of(y), 0.1, seed=0)[1].X, validation.X)
-    assert not np.array_equal(hold_out(data, targets_of(y), 0.1, seed=1)[1].X, validation.X)
+    assert stratified
+    assert_array_equal(hold_out(data, y, 0.1, seed=0)[1].X, validation.X)
+    assert not np.array_equal(hold_out(data, y, 0.1, seed=1)[1].X, validation.X)
 
 
 @parametrize("X_type", [np.asarray, sparse.csr_array])
 def test_held_out_rows_are_not_trained_on(X_type, quiet):
     X, y = X_type(np.eye(40)), np.arange(40) % 2
     net = stopping(max_iter=3, alpha=0, solver="gd").fit(X, y)
-    start = clone(net)._network_at_start(X, y, None).parameters
+    start = network_at_start(net, X, y).parameters
     untouched = (net.coefs_[0] == start.W1).all(axis=1)
     assert untouched.sum() == 4
     assert_array_equal(np.bincount(y[untouched]), [2, 2])
@@ -164,7 +164,7 @@ def test_validation_set_without_early_stopping(iris):
 @parametrize(
     ("change", "message"),
     [
-        ({"y_val": [0, 1, 2, 7]}, r"The validation set .* is no good: .* classes \[0, 1, 2\]. Got \[7\] besides"),
+        ({"y_val": [0, 1, 2, 7]}, r"Invalid validation set \(X_val, .*\): .* classes \[0, 1, 2\]. Got \[7\] besides"),
         ({"X_val": np.ones((4, 3))}, "X has 3 features, but ShallowNetClassifier is expecting 4"),
         ({"y_val": [0, 1, 2]}, "inconsistent numbers of samples"),
         ({"X_val": np.full((4, 4), np.nan)}, "NaN"),
@@ -181,17 +181,40 @@ def test_bad_validation_set(change, message, iris):
 
 
 @parametrize(
-    ("y", "fraction"),
+    ("y", "fraction", "n_validation"),
     [
-        (np.arange(20) % 10, 0.1),  # two rows for ten classes
-        (np.arange(20) % 10, 0.9),  # two rows left for ten classes
-        (np.r_[np.zeros(30, int), 1], 0.1),  # a class of one row
-        (np.arange(4) % 2, 0.01),
+        (np.arange(20) % 10, 0.1, 2),  # two rows for ten classes
+        (np.arange(20) % 10, 0.9, 18),  # two rows left for ten classes
+        (np.r_[np.zeros(30, int), 1], 0.1, 4),  # a class of one row
+        (np.array([0, 0, 1]), 0.01, 2),
     ],
 )
-def test_validation_set_too_small(y, fraction):
-    with pytest.raises(ValueError, match="validation set is too small"):
-        stopping(validation_fraction=fraction).fit(np.eye(len(y)), y)
+def test_classes_too_rare_to_stratify(y, fraction, n_validation, quiet):
+    scored = []
+
+    def scorer(estimator, X, y):
+        scored.append(len(y))
+        return estimator.score(X, y)
+
+    net = stopping(validation_fraction=fraction, max_iter=2, scoring=scorer)
+    with pytest.warns(UserWarning, match="drawn without regard to their classes"):
+        net.fit(np.eye(len(y)), y)
+    assert scored == [n_validation] * 2
+    assert_array_equal(net.classes_, np.unique(y))
+
+
+def test_two_rows_and_one_to_train_on_are_needed():
+    with pytest.raises(ValueError, match="needs two rows to hold out and one to train on"):
+        stopping().fit(np.eye(2), [0, 1])
+
+
+@parametrize("m", [3, 4, 9, 11, 19])
+def test_two_rows_are_held_out_at_least(m):
+    data = Data(np.eye(m), np.arange(m) % 2)
+    for strata in (None, data.y):
+        training, validation, stratified = hold_out(data, strata, np.float32(0.1), seed=0)
+        assert (len(training.y), len(validation.y)) == (m - 2, 2)
+        assert stratified == (strata is None or m > 3)
 
 
 def test_a_score_that_is_not_finite(iris):

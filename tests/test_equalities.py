@@ -77,15 +77,15 @@ def test_lbfgs_reaches_mlpclassifiers_loss(activation, n_classes, overlapping):
 
 @parametrize("solver", ["gd", "sgd", "adam", "lbfgs"])
 @parametrize(
-    ("activation", "twin"),
+    ("activation", "other"),
     [(Maxout(1), "identity"), (LeakyReLU(1), "identity"), (LeakyReLU(0), "relu")],
     ids=repr,
 )
-def test_special_cases(solver, activation, twin, iris, quiet):
+def test_special_cases(solver, activation, other, iris, quiet):
     net = ShallowNetClassifier(6, activation, init="glorot_normal", solver=solver, max_iter=15, random_state=0)
-    other = clone(net).set_params(activation=twin)
+    equal = clone(net).set_params(activation=other)
     X, y = iris
-    assert_allclose(net.fit(X, y).predict_proba(X), other.fit(X, y).predict_proba(X), rtol=1e-9)
+    assert_allclose(net.fit(X, y).predict_proba(X), equal.fit(X, y).predict_proba(X), rtol=1e-9)
 
 
 def test_sigmoid_equals_tanh_reparametrised(overlapping):

@@ -37,6 +37,10 @@ def test_unknown_names_list_the_valid_ones(name, table, value, iris):
     [
         ({"hidden_size": 0}, r"\[1, inf\)"),
         ({"hidden_size": 2.5}, r"an int in the range \[1, inf\)"),
+        ({"hidden_size": (100,)}, r"Got \(100,\). Write hidden_size=100\."),
+        ({"hidden_size": [50]}, r"Got \[50\]. Write hidden_size=50\."),
+        ({"hidden_size": (100, 50)}, r"Got \(100, 50\). .* about one layer; for more there is MLPClassifier"),
+        ({"hidden_size": ()}, "must be an int: the net has one hidden layer"),
         ({"init_scale": -1}, r"\[0.0, inf\)"),
         ({"init_scale": np.nan}, r"\[0.0, inf\)"),
         ({"learning_rate_init": 0}, r"\(0.0, inf\) or None"),
@@ -96,7 +100,6 @@ BAD_FITS = {
     "weights 2d": ({}, {"sample_weight": np.ones((150, 2))}, "1D array"),
     "continuous": ({}, {"y": np.linspace(0, 1, 150)}, "Unknown label type: continuous"),
     "multioutput": ({}, {"y": np.arange(300).reshape(150, 2) % 3}, "MultiOutputClassifier"),
-    "one class": ({}, {"y": np.zeros(150)}, "At least 2 classes are needed. Got 1 class"),
     "unknown class weight": ({"class_weight": {7: 1.0, 0: 2.0}}, {}, "not in class_weight|class"),
     "negative class weight": ({"class_weight": {0: -1.0}}, {}, "finite numbers, not negative"),
     "zero class weights": ({"class_weight": {0: 0, 1: 0, 2: 0}}, {}, "positive for at least one row"),

@@ -8,18 +8,22 @@ from sk_shallow import ShallowNetClassifier
 from sk_shallow.solvers import SOLVERS
 
 COMBINATIONS = [ShallowNetClassifier(activation=name, solver=solver) for name in NAMES for solver in SOLVERS]
-# Every activation with the default solver, and every solver with the default activation
+# All defaults, every activation with adam, and every solver with the default activation
 FEW = [net for net in COMBINATIONS if net.solver == "adam" or net.activation == "relu"]
 REST = [net for net in COMBINATIONS if net not in FEW]
+FEW = [ShallowNetClassifier(), *FEW]
 unconverged = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+one_class = pytest.mark.filterwarnings("ignore:y has one class only:UserWarning")  # of check_classifiers_one_label
 
 
+@one_class
 @unconverged
 @parametrize_with_checks(FEW)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
+@one_class
 @unconverged
 @pytest.mark.slow
 @parametrize_with_checks(REST)

@@ -3,6 +3,7 @@ import pytest
 from scipy.stats import kstest
 
 from sk_shallow import ShallowNetClassifier
+from sk_shallow._gradient_check import network_at_start
 from sk_shallow._parameters import Parameters
 from sk_shallow.activations import ACTIVATIONS
 from sk_shallow.initializers import INITIALIZERS, Initializer, initialize
@@ -42,7 +43,7 @@ def start(activation="relu", **kwargs):
     """Return the weights that a fit starts from."""
     X, y = np.eye(6), [0, 1, 2, 0, 1, 2]
     kwargs = {"hidden_size": 4, "random_state": 0, **kwargs}
-    return ShallowNetClassifier(activation=activation, **kwargs)._network_at_start(X, y, None).parameters
+    return network_at_start(ShallowNetClassifier(activation=activation, **kwargs), X, y).parameters
 
 
 @parametrize("name", INITIALIZERS)

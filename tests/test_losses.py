@@ -56,10 +56,19 @@ def test_softmax_loss_is_scikit_learns():
 
 
 @parametrize("head", HEADS)
-def test_entropy_is_the_loss_of_the_frequencies(head):
+@parametrize("weighted", [False, True])
+def test_loss_of_constant_is_that_of_the_frequencies(head, weighted):
     rng = np.random.default_rng(0)
     Y = targets(head, 40, 3, rng)
-    p = Y.mean(axis=0)
+    w = rng.uniform(size=40) if weighted else None
+    p = np.average(Y, axis=0, weights=w)
     Z2 = np.tile(np.log(p) - (np.log1p(-p) if head.name == "logistic" else 0), (40, 1))
-    assert head.entropy(p) == pytest.approx(head.loss_and_residual(Z2, Y)[0].mean())
-    assert head.entropy(np.array([0.0, 1.0])) == 0
+    assert head.loss_of_constant(Y, w) == pytest.approx(np.average(head.loss_and_residual(Z2, Y)[0], weights=w))
+    assert head.loss_of_constant(np.tile([0.0, 1.0], (5, 1))) == 0
+
+
+@parametrize("head", HEADS)
+@parametrize("n2", [2, 5])
+def test_loss_at_zero(head, n2):
+    Y = targets(head, 40, n2, np.random.default_rng(0))
+    assert head.loss_at_zero(Y) == pytest.approx(head.loss_and_residual(np.zeros_like(Y), Y)[0].mean())

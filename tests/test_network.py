@@ -174,7 +174,7 @@ def test_sample():
     assert sample.n_samples == 1000
     assert sample.w.mean() == pytest.approx(1)
     assert sample.loss() == pytest.approx(network.loss(), rel=0.1)
-    assert sample.loss_of_frequencies() == pytest.approx(network.loss_of_frequencies(), rel=0.05)
+    assert sample.loss_of_constant() == pytest.approx(network.loss_of_constant(), rel=0.05)
 
 
 def test_dropout_keeps_the_expected_activation():
@@ -193,9 +193,9 @@ def test_dropout_is_for_training_only():
     assert network.value_and_gradient(rng=rng) != network.value_and_gradient(rng=rng)
 
 
-def test_loss_of_frequencies_weighted():
+def test_loss_of_constant_weighted():
     network = random_network(ACTIVATIONS["relu"](), weighted=True)
     p = network.w @ network.Y / network.w.sum()
-    assert network.loss_of_frequencies() == pytest.approx(-(p * np.log(p)).sum())
-    assert random_network(ACTIVATIONS["relu"]()).loss_of_chance() == pytest.approx(np.log(3))
-    assert random_network(ACTIVATIONS["relu"](), n2=2).loss_of_chance() == pytest.approx(2 * np.log(2))
+    assert network.loss_of_constant() == pytest.approx(-(p * np.log(p)).sum())
+    assert random_network(ACTIVATIONS["relu"]()).loss_at_zero() == pytest.approx(np.log(3))
+    assert random_network(ACTIVATIONS["relu"](), n2=2).loss_at_zero() == pytest.approx(2 * np.log(2))

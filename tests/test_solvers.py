@@ -7,6 +7,7 @@ from scipy.special import expit
 from sklearn.neural_network import MLPClassifier
 
 from sk_shallow import ShallowNetClassifier, _batches, solvers
+from sk_shallow._gradient_check import network_at_start
 from sk_shallow._network import Network
 from sk_shallow.initializers import Initializer
 from sk_shallow.schedules import SCHEDULES, Adaptive, Clock, Constant, OneCycle
@@ -234,7 +235,7 @@ def test_auto_batch_size(iris, monkeypatch, quiet):
 def test_lbfgs_converges_to_a_stationary_point(iris):
     net = ShallowNetClassifier(5, "tanh", solver="lbfgs", alpha=0.1, tol=1e-6, max_iter=500, random_state=0).fit(*iris)
     assert net.n_iter_ < 500
-    network = net._network_at_start(*iris, None)
+    network = network_at_start(net, *iris)
     network.parameters.filled(net.coefs_, net.intercepts_)
     assert net.loss_ == pytest.approx(network.value_and_gradient())
     assert np.abs(network.gradient.theta).max() <= 1e-6
@@ -340,7 +341,7 @@ def test_adaptive_divides_the_rate_at_plateaus(iris):
     )  # fmt: skip
     net.fit(X, y)
     state = net.set_params(warm_start=True).fit(X, y)._state
-    assert state.clock.plateaus == 3  # 1, 1/5, 1/25, 1/125 <= 0.01
+    assert state["clock"].plateaus == 3  # 1, 1/5, 1/25, 1/125 <= 0.01
 
 
 # MLPClassifier ignores learning_rate under adam

@@ -1,4 +1,4 @@
-"""Fits at the same time: their share of the BLAS threads, and that they leave each other's numbers alone."""
+"""Fits at the same time: SciPy's BLAS threads, and that fits leave each other's numbers alone."""
 
 import os
 import warnings
@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._compat import blas_libraries, set_blas_threads
 from sk_shallow._network import Network
-from sk_shallow._threads import fits_share_threads, is_of_scipy, scipy_has_one_thread
+from sk_shallow._threads import is_of_scipy, scipy_has_one_thread
 from sk_shallow.activations import Tanh
 
 parametrize = pytest.mark.parametrize
@@ -44,15 +44,6 @@ def four_threads():
 
 
 @pytest.mark.usefixtures("four_threads")
-@parametrize(("n_fits", "share"), [(1, 4), (2, 2), (3, 1), (6, 1)])
-def test_fits_at_the_same_time_divide_the_threads(n_fits, share):
-    fits_share_threads.change(n_fits)
-    assert threads_of(NUMPYS) == {share}
-    assert threads_of(SCIPYS) <= {4}
-    fits_share_threads.change(-n_fits)
-
-
-@pytest.mark.usefixtures("four_threads")
 def test_scipy_has_one_thread():
     with scipy_has_one_thread(), scipy_has_one_thread():
         assert threads_of(NUMPYS) == {4}
@@ -60,9 +51,8 @@ def test_scipy_has_one_thread():
 
 
 @pytest.mark.usefixtures("four_threads")
-@parametrize("limit", [fits_share_threads, scipy_has_one_thread])
-def test_threads_come_back_after_an_error(limit):
-    with pytest.raises(KeyboardInterrupt), limit(), limit():
+def test_threads_come_back_after_an_error():
+    with pytest.raises(KeyboardInterrupt), scipy_has_one_thread(), scipy_has_one_thread():
         raise KeyboardInterrupt
 
 
@@ -72,7 +62,7 @@ def test_threads_come_back_in_whatever_order_fits_end():
     first_may_end, second_may_end = Event(), Event()
 
     def fit(may_end):
-        with fits_share_threads(), scipy_has_one_thread():
+        with scipy_has_one_thread():
             may_end.wait(30)
 
     with ThreadPoolExecutor(2) as pool:
@@ -87,10 +77,10 @@ def test_threads_come_back_in_whatever_order_fits_end():
 def test_a_child_begins_without_users():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of a fork where there are threads
-        with fits_share_threads():
+        with scipy_has_one_thread():
             child = os.fork()
             if not child:
-                os._exit(fits_share_threads.n_users)
+                os._exit(scipy_has_one_thread.n_users)
     assert os.waitpid(child, 0)[1] == 0
 
 
@@ -109,7 +99,7 @@ def test_whose_library_it_is(path, expected):
 
 @pytest.mark.usefixtures("quiet", "four_threads")
 @parametrize("solver", ["adam", "lbfgs"])
-def test_two_fits_in_two_threads_share_the_cores(solver, iris, monkeypatch):
+def test_only_lbfgs_limits_scipys_threads(solver, iris, monkeypatch):
     barrier, seen, original = Barrier(2, timeout=30), [], Network.value_and_gradient
 
     def watch(self, *args, **kwargs):
@@ -124,7 +114,7 @@ def test_two_fits_in_two_threads_share_the_cores(solver, iris, monkeypatch):
         fits = [pool.submit(ShallowNetClassifier(5, solver=solver, max_iter=2).fit, *iris) for _ in range(2)]
         assert all(fit.result() for fit in fits)
     for numpys, scipys in seen:
-        assert numpys == {2}
+        assert numpys == {4}
         assert scipys <= ({1} if solver == "lbfgs" else {4})
 
 

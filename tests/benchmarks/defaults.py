@@ -250,7 +250,7 @@ def with_constants(divisor: float, length: tuple[int, int], rate: float, name: s
     X, y = load(name)
     m, q = int(0.8 * len(y)), X.shape[1]
     alpha = 10 / divisor * rules.alpha(m, q)
-    if rules.solver(m, q, hidden_size=100) == "lbfgs":
+    if rules.auto_solver(m, q, hidden_size=100) == "lbfgs":
         return ours(solver="lbfgs", alpha=alpha, max_iter=length[0])
     rates = {"learning_rate": "one_cycle", "learning_rate_init": Adam().peak_rate(q * (0.1 / rate) ** 2, 1.0)}
     return ours(solver="adam", alpha=alpha, max_iter=length[1], batch_size=rules.batch_size(m), **rates)

@@ -1,0 +1,133 @@
+"""Predictions from logits: those of the estimator, and those of the net in the middle of a fit, with its score."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.sparse import spmatrix
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from sk_shallow._data import Data
+from sk_shallow._network import Network
+from sk_shallow._targets import Targets
+
+
+class PredictionMixin(ABC):
+    """The predictions of a classifier that has `_logits` and `_targets`."""
+
+    _targets: Targets  # the problem that was learned
+
+    @abstractmethod
+    def _logits(self, X: Any) -> np.ndarray:
+        """Return `Z2`, (m, n2); raises NotFittedError before `fit`."""
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable class of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The features of `fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Classes; of a multilabel problem ones and zeros, 1 where the label is more probable than not.
+        """
+        Z2 = self._logits(X)  # first: it says so where the estimator is not fitted
+        return self._targets.labels(Z2)
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return the logits, the net's output before sigmoid or softmax.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The features of `fit`.
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
+            For two classes one number, ``log(p / (1 - p))`` with p the probability of the second class. Of the dtype
+            of the weights.
+        """
+        Z2 = self._logits(X)
+        return Z2[:, 0] if Z2.shape[1] == 1 else Z2
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The features of `fit`.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            Columns in the order of `classes_`; rows sum to one, but not those of a multilabel problem, whose labels
+            are independent.
+        """
+        Z2 = self._logits(X)
+        return self._targets.head.probabilities(self._targets.class_logits(Z2))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Return the logarithm of the probability of each class, from the logits: finite wherever they are.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The features of `fit`.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            In nats.
+        """
+        Z2 = self._logits(X)
+        return self._targets.head.log_probabilities(self._targets.class_logits(Z2))
+
+
+class Snapshot(PredictionMixin, ClassifierMixin, BaseEstimator):
+    """The net as it is in the middle of a fit, for a scorer: a classifier that validates nothing.
+
+    The estimator's own methods would validate `X` again for every epoch, and warn of feature names.
+    """
+
+    def __init__(self, network: Network, targets: Targets) -> None:
+        self.network = network
+        self.targets = self._targets = targets
+        self.classes_ = targets.classes
+        self.n_features_in_ = network.parameters.sizes[0]
+        self.coefs_ = [network.parameters.W1, network.parameters.W2]
+        self.intercepts_ = [network.parameters.b1, network.parameters.b2]
+
+    def _logits(self, X: np.ndarray | spmatrix) -> np.ndarray:
+        return self.network.logits(X.astype(self.network.X.dtype, copy=False))
+
+
+def validation_score(network: Network, targets: Targets, data: Data, scorer: Any = None) -> Callable[[], float]:
+    """Return the function that scores the present parameters on `data`, greater is better.
+
+    The `network` is that of the same rows, on the parameters that the solver steps on. ``scorer(estimator, X, y)`` is
+    called with `sample_weight` where there are weights; None scores by minus the log loss, in nats per sample. The
+    score is nan where the loss is not finite; ValueError is raised where the scorer alone gives no finite number.
+    """
+    if scorer is None:
+        return lambda: -network.loss()
+    snapshot = Snapshot(network, targets)
+    weights = {} if data.w is None else {"sample_weight": data.w}
+
+    def score() -> float:
+        if not np.isfinite(network.loss()):
+            return np.nan  # the fit has diverged; a scorer would blame its input
+        value = float(scorer(snapshot, data.X, data.y, **weights))
+        if not np.isfinite(value):
+            raise ValueError(
+                f"scoring={scorer!r} gives {value} on the validation set, and early stopping needs a number. Choose a "
+                "scorer that is defined there, or a larger validation set."
+            )
+        return value
+
+    return score

@@ -1,0 +1,179 @@
+"""One fit, from what is to be learned to what has come of it: `prepare` sets it up, `train` runs it.
+
+`settings` is the estimator, of which only the parameters (and, for a warning, the names of features) are read.
+"""
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import check_scoring
+from sklearn.utils import check_random_state
+
+from sk_shallow._component import from_name
+from sk_shallow._data import Data, hold_out
+from sk_shallow._defaults import choose_solver, make_plan
+from sk_shallow._diagnosis import diagnose, keep_best
+from sk_shallow._monitor import Monitor
+from sk_shallow._network import Network
+from sk_shallow._parameters import Parameters
+from sk_shallow._plan import Plan
+from sk_shallow._prediction import validation_score
+from sk_shallow._targets import Targets
+from sk_shallow.activations import ACTIVATIONS, Activation, as_activation, check_derivative
+from sk_shallow.initializers import INITIALIZERS, initialize
+from sk_shallow.solvers import Solver, TrainingState
+
+
+class Start(NamedTuple):
+    """The net that a fit goes on from."""
+
+    coefs: list[np.ndarray]
+    intercepts: list[np.ndarray]
+    activation: Activation
+    state: dict[str, Any] | None  # attributes of a TrainingState; None: not kept
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be learned: checked, and with class weights multiplied in."""
+
+    data: Data
+    targets: Targets
+    validation: Data | None = None
+    start: Start | None = None  # None: begin anew
+    incremental: bool = False  # whether the rows are a part of the data, as in partial_fit
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What has come of a fit."""
+
+    network: Network  # with the weights to return
+    plan: Plan
+    losses: list[float]  # of each epoch; where the first one was interrupted, that of the start
+    scores: list[float]
+    n_iter: int
+    limit: str | None  # what has ended it before it converged
+    state: TrainingState | None  # None: of no use to a later call
+    warnings: list[Warning]
+    interrupted: KeyboardInterrupt | None
+
+
+def train(settings: Any, task: Task) -> Outcome:
+    """Learn a task. A KeyboardInterrupt is returned, with the best weights so far."""
+    activation = as_activation(settings.activation)
+    if type(activation) not in ACTIVATIONS.values() and not (task.start and repr(task.start[2]) == repr(activation)):
+        check_derivative(activation)
+    state = training_state(settings, task.start)
+    task, stratified = _with_validation(settings, task, state.seed)
+    network, solver, plan = prepare(settings, task, activation, state)
+    monitor = Monitor(network.parameters, plan, _score(settings, task, network))
+    if plan.incremental:  # patience lasts from call to call
+        monitor.best, monitor.no_improvement_count = state.best, state.no_improvement_count
+    warnings = list(_advice(settings, task, solver, stratified))
+    limit, interrupted = None, None
+    # What is not finite does not pass in silence: the monitor looks for it.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        try:
+            limit = solver.minimize(network, monitor, plan, state)
+            problem = diagnose(network, monitor, limit, getattr(settings, "feature_names_in_", None))
+            warnings += [ConvergenceWarning(problem)] if problem else []
+        except KeyboardInterrupt as interrupt:
+            keep_best(network, monitor)
+            interrupted = interrupt
+        losses = monitor.losses or [network.objective()]
+    kept = _state_to_keep(settings, monitor, state)
+    return Outcome(network, plan, losses, monitor.scores, len(monitor.losses), limit, kept, warnings, interrupted)
+
+
+def prepare(settings: Any, task: Task, activation: Activation, state: TrainingState) -> tuple[Network, Solver, Plan]:
+    """Return the network that a fit starts from, and who is to do what with it."""
+    data, targets = task.data, task.targets
+    solver = choose_solver(settings, data, task.incremental)
+    plan = make_plan(settings, solver, activation, data, task.incremental)
+    dtype, n_pieces = data.X.dtype, int(activation.n_pieces)
+    parameters = Parameters(data.X.shape[1], int(settings.hidden_size), targets.n_outputs, n_pieces, dtype)
+    if task.start:
+        parameters.filled(task.start.coefs, task.start.intercepts)
+    else:
+        init, gain = (activation.initializer, activation.gain) if settings.init == "auto" else (settings.init, 1.0)
+        initialize(
+            parameters,
+            from_name(INITIALIZERS, init),
+            gain * settings.init_scale,
+            np.random.default_rng([state.seed, 0]),
+        )
+    encoded = _encoded(data, targets, dtype)
+    network = Network(parameters, activation, targets.head, encoded, plan.alpha, float(settings.dropout))
+    return network, solver, plan
+
+
+def training_state(settings: Any, start: Start | None = None) -> TrainingState:
+    """Return the state to train with: that of the start, where it was kept, or a new one."""
+    if start and start.state:
+        attributes = deepcopy(getattr(start.state, "__dict__", start.state))  # files from before 0.1 hold an object
+        return TrainingState(**{name: value for name, value in attributes.items() if name != "stale"})
+    seed = check_random_state(settings.random_state).randint(np.iinfo(np.int32).max)
+    return TrainingState(seed, rng=np.random.default_rng([seed, 1]))
+
+
+def _with_validation(settings: Any, task: Task, seed: int) -> tuple[Task, bool]:
+    """Return the task with rows held out where they are wanted, and whether their classes are as frequent as before.
+
+    In `fit`, weights get the mean 1, in both parts.
+    """
+    data, validation, stratified = task.data, task.validation, True
+    if task.incremental:
+        return task, stratified
+    if settings.early_stopping and validation is None:
+        strata = task.targets.strata(data.y)
+        data, validation, stratified = hold_out(data, strata, settings.validation_fraction, seed)
+    validation = None if validation is None else validation.normalized()
+    return replace(task, data=data.normalized(), validation=validation), stratified
+
+
+def _score(settings: Any, task: Task, network: Network) -> Callable[[], float] | None:
+    """Return what scores the present weights on the validation set, or None where there is none."""
+    if task.validation is None:
+        return None
+    scorer = None if settings.scoring == "loss" else check_scoring(settings, scoring=settings.scoring)
+    encoded = _encoded(task.validation, task.targets, network.X.dtype)
+    validation = Network(network.parameters, network.activation, network.head, encoded)
+    return validation_score(validation, task.targets, task.validation, scorer)
+
+
+def _state_to_keep(settings: Any, monitor: Monitor, state: TrainingState) -> TrainingState | None:
+    """Return what a later call needs in order to go on, or None where none is expected."""
+    if monitor.plan.incremental:
+        state.best, state.no_improvement_count = monitor.best, monitor.no_improvement_count
+    if monitor.diverged:
+        state.rule, state.moments = "", {}  # not finite either
+    return state if monitor.plan.incremental or settings.warm_start else None
+
+
+def _advice(settings: Any, task: Task, solver: Solver, stratified: bool) -> Iterator[Warning]:
+    """Yield what the user should know of a fit, however it ends."""
+    m, classes = len(task.data.y), task.targets.classes
+    if settings.init_scale == 0 and not task.start:
+        yield UserWarning(
+            "init_scale=0 starts every hidden unit alike, and without dropout so they stay: the net is worth one unit. "
+            "Take a positive init_scale."
+        )
+    if settings.batch_size != "auto" and settings.batch_size > m and not (solver.full_batch or task.incremental):
+        yield UserWarning(f"batch_size={settings.batch_size} is larger than the {m} rows: {m} is used.")
+    if len(classes) == 1:
+        yield UserWarning(f"y has one class only, {classes.tolist()[0]!r}: every row gets it, with probability 1.")
+    if not stratified:
+        yield UserWarning(
+            "The rows that early_stopping holds out are drawn without regard to their classes: a class has one row "
+            f"only, or validation_fraction={settings.validation_fraction} leaves less rows than classes in a part."
+        )
+
+
+def _encoded(data: Data, targets: Targets, dtype: Any) -> Data:
+    """Return rows as the network takes them."""
+    return data._replace(y=targets.encode(data.y, dtype)).astype(dtype)

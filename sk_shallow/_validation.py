@@ -1,0 +1,141 @@
+"""What the user gave, checked: parameters, rows, labels and weights.
+
+The functions record the features of `X` on the estimator, as scikit-learn's `validate_data` does, and change nothing
+else of it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from sk_shallow._compat import check_classes_on_first_call, check_sample_weight, validate_parameters
+from sk_shallow._component import from_name
+from sk_shallow._data import Data
+from sk_shallow._targets import MultilabelTargets, Targets, as_labels, targets_of, targets_with_classes
+from sk_shallow.schedules import SCHEDULES
+from sk_shallow.solvers import SOLVERS
+
+DTYPES = (np.float64, np.float32)
+Rows = tuple[Any, Any, Any]  # X, y and sample_weight as a method was given them
+
+
+def check_fit(estimator: Any, rows: Rows, validation: Rows, goes_on: bool) -> tuple[Data, Targets, Data | None]:
+    """Return the training data of a call of `fit`, what its labels mean, and the validation data or None.
+
+    Raises ValueError where a parameter or an argument is not what it should be, with the range or the reason.
+    """
+    _check_parameters(estimator)
+    _check_fit_arguments(estimator, *validation)
+    X, y = _validated(estimator, *rows[:2], reset=not goes_on)
+    targets = _targets_of_warm_start(estimator, y) if goes_on else targets_of(y)
+    data = _weighted(X, y, rows[2], targets)
+    class_weights = _class_weights(estimator, data, targets)
+    if validation[0] is None:
+        return data.times(class_weights(y)), targets, None
+    try:
+        X_val, y_val = _validated(estimator, *validation[:2], reset=False, dtype=X.dtype)
+        held_out = _weighted(X_val, y_val, validation[2], targets)
+    except ValueError as error:
+        raise ValueError(f"Invalid validation set (X_val, y_val, sample_weight_val): {error}") from error
+    return data.times(class_weights(y)), targets, held_out.times(class_weights(y_val))
+
+
+def check_partial_fit(estimator: Any, rows: Rows, classes: Any) -> tuple[Data, Targets]:
+    """Return the training data of a call of `partial_fit`, and what its labels mean; raises ValueError likewise."""
+    _check_parameters(estimator)
+    _check_partial_fit_parameters(estimator)
+    goes_on = hasattr(estimator, "coefs_")
+    dtype = estimator.coefs_[0].dtype if goes_on else DTYPES
+    X, y = _validated(estimator, *rows[:2], reset=not goes_on, dtype=dtype)
+    targets = _targets_of_part(estimator, y, classes)
+    data = _weighted(X, y, rows[2], targets)
+    return data.times(_class_weights(estimator, data, targets)(y)), targets
+
+
+def _check_parameters(estimator: Any) -> None:
+    size = estimator.hidden_size
+    if np.ndim(size) == 1:
+        reason = "All formulas here are about one layer; for more there is MLPClassifier"
+        advice = f"Write hidden_size={size[0]!r}" if len(size) == 1 else reason
+        raise ValueError(f"hidden_size must be an int: the net has one hidden layer. Got {size!r}. {advice}.")
+    validate_parameters(estimator)
+
+
+def _check_fit_arguments(estimator: Any, X_val: Any, y_val: Any, sample_weight_val: Any) -> None:
+    given = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+    for one, other in (("X_val", "y_val"), ("y_val", "X_val"), ("sample_weight_val", "X_val")):
+        if given[one] is not None and given[other] is None:
+            raise ValueError(f"{one} is provided, but {other} was not provided.")
+    if X_val is not None and not estimator.early_stopping:
+        raise ValueError("X_val and y_val are provided, but early_stopping=False. Set early_stopping=True.")
+    if estimator.dropout and estimator.solver != "auto" and from_name(SOLVERS, estimator.solver).line_search:
+        raise ValueError(
+            f"dropout={estimator.dropout} changes the objective at every evaluation, which the line search of "
+            f"solver={estimator.solver!r} can't follow. Set dropout=0, or take another solver."
+        )
+
+
+def _check_partial_fit_parameters(estimator: Any) -> None:
+    if estimator.early_stopping:
+        raise ValueError("partial_fit does not support early_stopping=True: it sees a part of the data at a time.")
+    if estimator.class_weight == "balanced":
+        raise ValueError(
+            "partial_fit does not support class_weight='balanced': it sees a part of the data at a time. Give a "
+            "dict, such as sklearn.utils.class_weight.compute_class_weight finds on a large sample."
+        )
+    if estimator.learning_rate != "auto" and from_name(SCHEDULES, estimator.learning_rate).needs_length:
+        raise ValueError(
+            f"learning_rate={estimator.learning_rate!r} needs to know the number of epochs in advance, and partial_fit "
+            "does not. Take 'constant', 'invscaling' or 'adaptive', or call fit."
+        )
+
+
+def _validated(estimator: Any, X: Any, y: Any, *, reset: bool, dtype: Any = DTYPES) -> tuple[Any, np.ndarray]:
+    columns = X.dtypes if hasattr(X, "columns") else ()
+    if dtype is DTYPES and {str(column).lower() for column in columns} == {"float32"}:
+        dtype = np.float32  # a frame, of which check_array might make float64
+    X, y = validate_data(estimator, X, y, accept_sparse="csr", dtype=dtype, multi_output=True, reset=reset)
+    return X, as_labels(y)
+
+
+def _weighted(X: Any, y: np.ndarray, sample_weight: Any, targets: Targets) -> Data:
+    targets.check(y)
+    if sample_weight is None:
+        return Data(X, y)
+    w = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not w.any():
+        raise ValueError(f"sample_weight must be positive for at least one row. All {len(w)} weights are zero.")
+    return Data(X, y, w)
+
+
+def _class_weights(estimator: Any, data: Data, targets: Targets) -> Callable[[np.ndarray], np.ndarray | None]:
+    """Return the function from labels to the weights of their classes, found on `data`."""
+    if estimator.class_weight is None:
+        return lambda y: None
+    class_weights = targets.class_weights(estimator.class_weight, data.y, data.w)
+    if not (np.isfinite(class_weights).all() and (class_weights >= 0).all()):
+        raise ValueError(f"class_weight must hold finite numbers, not negative. Got {estimator.class_weight!r}.")
+    return lambda y: targets.row_weights(class_weights, y)
+
+
+def _targets_of_warm_start(estimator: Any, y: np.ndarray) -> Targets:
+    targets = estimator._targets
+    if y.ndim == 1 and not isinstance(targets, MultilabelTargets):
+        classes = np.unique(y)
+        if not np.array_equal(classes, targets.classes):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
+                f"got {targets.classes}, `y` has {classes}"
+            )
+    return targets
+
+
+def _targets_of_part(estimator: Any, y: np.ndarray, classes: Any) -> Targets:
+    multilabel = y.ndim == 2
+    if multilabel and classes is None and not hasattr(estimator, "classes_"):
+        classes = np.arange(y.shape[1])
+    if not check_classes_on_first_call(estimator, classes):
+        return estimator._targets
+    return MultilabelTargets(estimator.classes_) if multilabel else targets_with_classes(estimator.classes_)
