@@ -1,0 +1,294 @@
+"""One fit: what is handed down and comes back, where warnings point, and what a pickle of it holds."""
+
+import io
+import pickle
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import plan_of
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.multioutput import MultiOutputClassifier
+
+from sk_shallow import ShallowNetClassifier
+from sk_shallow._data import Data
+from sk_shallow._diagnosis import keep_best
+from sk_shallow._losses import Head
+from sk_shallow._monitor import Monitor, Signal
+from sk_shallow._network import Network
+from sk_shallow._parameters import Parameters
+from sk_shallow.activations import Activation, Tanh
+from sk_shallow.initializers import Glorot, initialize
+from sk_shallow.solvers import SOLVERS, TrainingState
+
+parametrize = pytest.mark.parametrize
+
+
+class SquaredError(Head):
+    """Half the squared error of real outputs: regression."""
+
+    name = "identity"
+
+    @staticmethod
+    def loss_and_residual(Z2, Y):
+        Z2 -= Y
+        return (Z2**2).sum(axis=1) / 2, Z2
+
+    @staticmethod
+    def probabilities(Z2):
+        return Z2
+
+    @staticmethod
+    def log_probabilities(Z2):
+        raise NotImplementedError
+
+    @staticmethod
+    def loss_of_constant(Y, w=None):
+        return np.average((Y - np.average(Y, axis=0, weights=w)) ** 2, axis=0, weights=w).sum() / 2
+
+    @staticmethod
+    def loss_at_zero(Y):
+        return (Y**2).sum(axis=1).mean() / 2
+
+
+@parametrize("solver", SOLVERS)
+@parametrize("dtype", [np.float32, np.float64])
+def test_nothing_below_the_targets_knows_of_classes(solver, dtype):
+    """A head of squared errors makes a regressor of the network, the monitor and every solver."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-2, 2, size=(300, 1)).astype(dtype)
+    Y = np.hstack([np.sin(2 * X), X**2 / 4])
+    parameters = Parameters(1, 20, 2, dtype=dtype)
+    initialize(parameters, Glorot(), 2.0, rng)
+    network = Network(parameters, Tanh(), SquaredError(), Data(X, Y))
+    rate = {"gd": 0.3, "sgd": 0.05, "adam": 0.03, "lbfgs": None}[solver]
+    plan = plan_of(max_iter=1500, tol=0, n_iter_no_change=np.inf, learning_rate_init=rate, batch_size=100)
+    assert network.loss() > 0.5 * network.loss_of_constant()
+    SOLVERS[solver]().minimize(network, Monitor(parameters, plan), plan, TrainingState(0, rng))
+    assert network.loss() < 0.05 * network.loss_of_constant() < network.loss_at_zero()
+    assert_allclose(network.logits(X), Y, atol=0.5)
+
+
+# How a fit ends
+
+
+@parametrize("solver", SOLVERS)
+@parametrize("learning_rate", ["constant", "adaptive", "one_cycle"])
+def test_a_signal_to_stop_stops_a_fit(solver, learning_rate, iris, monkeypatch, quiet):
+    """Under "adaptive" too, which answers a plateau by dividing its learning rate."""
+    original = Monitor.epoch_end
+
+    def epoch_end(self, loss):
+        original(self, loss)
+        self.signal = Signal.STOP if len(self.losses) == 3 else Signal.CONTINUE
+        return self.signal
+
+    monkeypatch.setattr(Monitor, "epoch_end", epoch_end)
+    net = ShallowNetClassifier(5, solver=solver, learning_rate=learning_rate, max_iter=20, random_state=0).fit(*iris)
+    assert net.n_iter_ == len(net.loss_curve_) == 3
+
+
+def test_a_plateau_divides_the_rate_and_does_not_stop(iris, quiet):
+    kwargs = {"learning_rate": "adaptive", "tol": 10.0, "n_iter_no_change": 2, "random_state": 0}
+    net = ShallowNetClassifier(5, solver="sgd", max_iter=10, warm_start=True, **kwargs).fit(*iris)
+    assert net.n_iter_ == 10
+    assert net._state["clock"].plateaus == 3  # after epochs 4, 7 and 10: one to compare with, then three a plateau
+
+
+def test_weights_are_there_again_after_an_error(iris, monkeypatch):
+    """The best weights are looked for by trying them: a failure leaves those that were there."""
+    parameters = Parameters(4, 3, 3)
+    parameters.theta[:] = np.random.default_rng(0).standard_normal(parameters.theta.size)
+    network = Network(parameters, Tanh(), SquaredError(), Data(iris[0], np.eye(3)[iris[1]]))
+    monitor = Monitor(parameters, plan_of())
+    before = parameters.theta.copy()
+    monitor.best_theta[:] = 7
+
+    def failing(self):
+        if parameters.theta[0] == 7:
+            raise MemoryError
+        return 1.0
+
+    monkeypatch.setattr(Network, "objective", failing)
+    with pytest.raises(MemoryError):
+        keep_best(network, monitor)
+    assert_array_equal(parameters.theta, before)
+
+
+# Warnings
+
+
+RARE = np.r_[2, np.arange(149) % 2]
+CONVERGING = {"learning_rate_init": 0.05, "max_iter": 3000, "tol": 0.1}
+
+
+@parametrize(
+    ("kwargs", "y", "texts"),
+    [
+        ({"init_scale": 0.0}, None, ["init_scale"]),
+        ({"batch_size": 1000, **CONVERGING}, None, ["batch_size"]),
+        ({}, np.zeros(150), ["one class"]),
+        ({"early_stopping": True, **CONVERGING}, RARE, ["without regard"]),
+        ({"solver": "sgd", "learning_rate_init": 1e5, "batch_size": 999}, None, ["batch_size", "diverged"]),
+    ],
+    ids=["init_scale", "batch_size", "one class", "rare class", "two"],
+)
+def test_every_warning_points_at_the_call(kwargs, y, texts, iris):
+    net = ShallowNetClassifier(5, "tanh", random_state=0, **kwargs)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        net.fit(iris[0], iris[1] if y is None else y)
+    assert [Path(warning.filename).name for warning in caught] == ["test_training.py"] * len(texts)
+    assert all(text in str(warning.message) for text, warning in zip(texts, caught, strict=True))
+
+
+def test_the_warnings_of_partial_fit_point_at_the_call(iris):
+    net = ShallowNetClassifier(5, init_scale=0, random_state=0)
+    with pytest.warns(UserWarning, match="init_scale") as caught:
+        net.partial_fit(*iris, classes=[0, 1, 2])
+    assert [Path(warning.filename).name for warning in caught] == ["test_training.py"]
+
+
+def test_a_warning_made_an_error_comes_after_the_fit(iris):
+    net = ShallowNetClassifier(5, init_scale=0, random_state=0)
+    with pytest.raises(UserWarning, match="init_scale=0"):
+        net.fit(*iris)
+    assert net.n_iter_ > 1
+
+
+# One class
+
+
+@parametrize("labels", [["a"], [7], [True]], ids=str)
+@parametrize("solver", ["auto", *SOLVERS])
+@parametrize(
+    "kwargs", [{}, {"early_stopping": True}, {"class_weight": "balanced"}, {"max_iter": 3, "alpha": 1.0}], ids=str
+)
+def test_labels_of_one_class(labels, solver, kwargs, iris):
+    """They are predicted, with a warning that says so and no other; MLPClassifier is silent."""
+    X, y = 100 * iris[0], np.array(labels * 150)
+    net = ShallowNetClassifier(5, solver=solver, random_state=0, **kwargs)
+    with pytest.warns(UserWarning, match=f"y has one class only, {labels[0]!r}: every row gets it") as caught:
+        net.fit(X, y)
+    assert len(caught) == 1
+    assert_array_equal(net.classes_, labels)
+    assert_array_equal(net.predict(X), y)
+    assert_array_equal(net.predict_proba(X), np.ones((150, 1)))
+    assert_array_equal(net.predict_log_proba(X), np.zeros((150, 1)))
+    assert net.score(X, y) == 1
+
+
+@pytest.mark.filterwarnings("ignore:y has one class only")
+def test_a_constant_column_of_several(iris):
+    Y = np.c_[iris[1] == 1, np.zeros(150)].astype(int)
+    predicted = MultiOutputClassifier(ShallowNetClassifier(10, random_state=0)).fit(iris[0], Y).predict(iris[0])
+    assert_array_equal(predicted[:, 1], 0)
+    assert np.mean(predicted[:, 0] == Y[:, 0]) > 0.9
+
+
+@pytest.mark.filterwarnings("ignore:y has one class only")
+def test_partial_fit_of_one_declared_class(iris):
+    net = ShallowNetClassifier(5).partial_fit(iris[0], ["a"] * 150, classes=["a"])
+    assert set(net.predict(iris[0])) == {"a"}
+
+
+# Attributes that MLPClassifier has
+
+
+def test_layers_and_rows_seen(iris, quiet):
+    X, y = iris
+    net = ShallowNetClassifier(5, max_iter=4, batch_size=40, random_state=0).fit(X, y)
+    assert (net.n_layers_, net.t_) == (3, 600)
+    assert net.partial_fit(X[:20], y[:20]).t_ == 620
+    assert net.fit(X, y).t_ == 600
+    assert net.set_params(warm_start=True).fit(X, y).t_ == 1200
+    assert net.set_params(warm_start=False, early_stopping=True, validation_fraction=0.2).fit(X, y).t_ == 480
+
+
+# A derivative of the user's own is checked once
+
+
+class Counting(Activation):
+    """The identity, which counts its calls for one row."""
+
+    calls: list = []
+
+    def __init__(self, factor=1.0):
+        self.factor = factor
+
+    def forward(self, Z):
+        self.calls.append(Z.shape[1])
+        return float(self.factor) * Z, None
+
+    def backward(self, dA, A, cache):
+        return float(self.factor) * dA
+
+
+def test_a_derivative_is_checked_once(iris, quiet):
+    def checks():
+        n = Counting.calls.count(1)
+        Counting.calls.clear()
+        return n
+
+    X, y = iris
+    net = ShallowNetClassifier(5, Counting(), max_iter=2, warm_start=True)
+    net.partial_fit(X, y, classes=[0, 1, 2])
+    assert checks() > 0
+    for _ in range(3):
+        net.partial_fit(X, y)
+    net.fit(X, y)
+    pickle.loads(pickle.dumps(net)).partial_fit(X, y)
+    assert checks() == 0
+    net.set_params(activation=Counting(2.0)).partial_fit(X, y)
+    assert checks() > 0
+    net.set_params(warm_start=False).fit(X, y)
+    assert checks() > 0
+
+
+# Pickles
+
+
+def modules_in(data):
+    """Return the modules of the package that a pickle names."""
+    found = set()
+
+    class Listening(pickle.Unpickler):
+        def find_class(self, module, name):
+            found.add(module)
+            return super().find_class(module, name)
+
+    Listening(io.BytesIO(data)).load()
+    return {module for module in found if module.startswith("sk_shallow")}
+
+
+@parametrize("method", ["fit", "partial_fit", "warm_start"])
+@parametrize("kind", ["binary", "multiclass", "multilabel"])
+@parametrize("activation", ["relu", "maxout"])
+def test_a_pickle_names_no_private_module(method, kind, activation, problems, quiet):
+    """But that of the estimator: the others may move, and files still load."""
+    X, y = problems[kind]
+    net = ShallowNetClassifier(5, activation, max_iter=3, warm_start=method == "warm_start", random_state=0)
+    net = net.fit(X, y) if method != "partial_fit" else net.partial_fit(X, y, classes=net.fit(X, y).classes_)
+    public = {f"sk_shallow.{name}" for name in ("activations", "initializers", "solvers", "schedules")}
+    assert modules_in(pickle.dumps(net)) <= {"sk_shallow._classifier", *public}
+    assert modules_in(pickle.dumps(net)) >= {"sk_shallow._classifier", "sk_shallow.activations"}
+    loaded = pickle.loads(pickle.dumps(net))
+    assert_array_equal(loaded.predict(X), net.predict(X))
+    assert_array_equal(loaded.partial_fit(X, y).coefs_[0], net.partial_fit(X, y).coefs_[0])
+
+
+@parametrize("name", ["binary", "multiclass", "multilabel", "going on"])
+def test_a_file_of_an_earlier_commit_still_loads(name):
+    """Pickled by f14e399, on NumPy 2.0 and scikit-learn 1.7; the last net with its optimizer, which goes on."""
+    with (Path(__file__).parent / "nets_of_f14e399.pickle").open("rb") as file:
+        data, X, y, probabilities, later = pickle.load(file)[name]
+    net = pickle.loads(data)
+    assert_allclose(net.predict_proba(X), probabilities, rtol=1e-9)
+    assert np.mean(net.predict(X) == y) > 0.5
+    again = pickle.loads(pickle.dumps(net))
+    assert_allclose(again.predict_proba(X), probabilities, rtol=1e-9)
+    if later is not None:
+        assert_allclose(net.partial_fit(X, y).predict_proba(X), later, rtol=1e-9)
+        assert_allclose(again.partial_fit(X, y).predict_proba(X), later, rtol=1e-9)
+        assert modules_in(pickle.dumps(net)) >= {"sk_shallow._classifier"}
