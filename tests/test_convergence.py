@@ -212,12 +212,18 @@ def test_float32_does_not_end_lbfgs_early(monkeypatch):
 
     monkeypatch.setattr(Network, "value_and_gradient", spy)
     X, y = load_wine(return_X_y=True)
-    net = net_of(hidden_size=20, solver="lbfgs", max_iter=1000, alpha=1e-4, init_scale=2).fit(X.astype(np.float32), y)
-    single = [(J, gradient) for dtype, J, gradient in seen if dtype == np.float32]
-    assert min(gradient for _, gradient in single) > net.tol
-    assert seen[-1][0] == np.float64
-    assert net.loss_ < 0.5 * min(J for J, _ in single)
-    assert net.coefs_[0].dtype == np.float32
+    gains = []
+    for seed in range(5):
+        seen.clear()
+        kwargs = {"solver": "lbfgs", "max_iter": 1000, "alpha": 1e-4, "init_scale": 2, "random_state": seed}
+        net = ShallowNetClassifier(20, **kwargs).fit(X.astype(np.float32), y)
+        single = [(J, gradient) for dtype, J, gradient in seen if dtype == np.float32]
+        assert min(gradient for _, gradient in single) > net.tol
+        assert seen[-1][0] == np.float64
+        assert net.coefs_[0].dtype == np.float32
+        gains.append(net.loss_ / min(J for J, _ in single))
+    assert max(gains) < 1  # it never loses
+    assert np.median(gains) < 0.6
 
 
 @parametrize("kwargs", [{"learning_rate": "constant", "alpha": 1e-4, "init_scale": 2}, {"learning_rate": "one_cycle"}])
