@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from blas import use_the_kernels_of_users
 from sklearn.base import ClassifierMixin
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.metrics import brier_score_loss, log_loss
@@ -312,4 +313,5 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ..
 
 
 if __name__ == "__main__":
+    use_the_kernels_of_users()
     main()

@@ -1,5 +1,11 @@
 """The benchmarks run, say what the page says, and time what they name. Nothing here fails on time."""
 
+import os
+import re
+import subprocess
+import sys
+
+import blas
 import defaults
 import numpy as np
 import pandas as pd
@@ -16,6 +22,20 @@ def tables():
         patch.setattr(speed, "PAUSE", 0.0)
         patch.setattr(speed, "torch", None)
         yield speed.main(["--smoke"])
+
+
+@pytest.mark.parametrize("script", [speed, defaults])
+def test_kernels_are_those_of_users(script):
+    """Whatever the environment says, which is what CI needs on some machines."""
+
+    def kernels(**variables):
+        environment = {name: value for name, value in os.environ.items() if name not in blas.OVERRIDES} | variables
+        command = [sys.executable, script.__file__, "--help"]
+        result = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+        return set(re.findall(r"^\w+ [\d.]+: (\w+), \d+ threads", result.stdout, re.M))
+
+    assert kernels()
+    assert kernels(OPENBLAS_CORETYPE="Prescott", OPENBLAS_L2_SIZE="262144") == kernels()
 
 
 @pytest.mark.parametrize("title", speed.TABLES)
