@@ -269,9 +269,7 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
             value = params.get(name, getattr(self, name))
             if isinstance(value, str) and any(key.startswith(f"{name}__") for key in params):
                 if value not in table:
-                    raise ValueError(
-                        f"{name}={value!r} has no parameters to set: set {name} to one of {sorted(table)}."
-                    )
+                    raise ValueError(f"{name}={value!r} has no parameters: set {name} to one of {sorted(table)}.")
                 params[name] = table[value]()
         return super().set_params(**params)
 

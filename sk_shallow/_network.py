@@ -13,7 +13,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -119,14 +119,13 @@ class Network:
             return self
         rows = np.random.default_rng(0).choice(self.n_samples, size, replace=False)
         w = None if self.w is None else self.w[rows] / self.w[rows].mean()
-        return Network(self.parameters, self.activation, self.head, Data(self.X[rows], self.Y[rows], w), self.alpha)
+        return replace(self, data=Data(self.X[rows], self.Y[rows], w))
 
     def as_float64(self) -> "Network":
         """Return the network of the same rows in float64, with parameters of its own."""
         parameters = Parameters(*self.parameters.sizes)
         parameters.theta[:] = self.parameters.theta
-        data = Data(self.X, self.Y, self.w).astype(np.float64)
-        return Network(parameters, self.activation, self.head, data, self.alpha, self.dropout)
+        return replace(self, parameters=parameters, data=self.data.astype(np.float64))
 
     def logits(self, X: np.ndarray | spmatrix) -> np.ndarray:
         """Return `Z2` of any rows, nothing dropped."""

@@ -66,7 +66,8 @@ class Outcome:
 def train(settings: Any, task: Task) -> Outcome:
     """Learn a task. A KeyboardInterrupt is returned, with the best weights so far."""
     activation = as_activation(settings.activation)
-    if type(activation) not in ACTIVATIONS.values() and not (task.start and repr(task.start[2]) == repr(activation)):
+    checked = task.start is not None and repr(task.start.activation) == repr(activation)
+    if type(activation) not in ACTIVATIONS.values() and not checked:
         check_derivative(activation)
     state = training_state(settings, task.start)
     task, stratified = _with_validation(settings, task, state.seed)
@@ -101,12 +102,8 @@ def prepare(settings: Any, task: Task, activation: Activation, state: TrainingSt
         parameters.filled(task.start.coefs, task.start.intercepts)
     else:
         init, gain = (activation.initializer, activation.gain) if settings.init == "auto" else (settings.init, 1.0)
-        initialize(
-            parameters,
-            from_name(INITIALIZERS, init),
-            gain * settings.init_scale,
-            np.random.default_rng([state.seed, 0]),
-        )
+        scale, rng = gain * settings.init_scale, np.random.default_rng([state.seed, 0])
+        initialize(parameters, from_name(INITIALIZERS, init), scale, rng)
     encoded = _encoded(data, targets, dtype)
     network = Network(parameters, activation, targets.head, encoded, plan.alpha, float(settings.dropout))
     return network, solver, plan

@@ -62,10 +62,7 @@ class Solver(Component):
     line_search: bool = False
 
     def peak_rate(self, q: float, factor: float) -> float:
-        """Return the largest learning rate where the user gives none, on a schedule that ends near zero.
-
-        `q` is the mean squared length of a row, `factor` what the activation asks for.
-        """
+        """Return the largest rate of a schedule that ends near zero, for rows of mean squared length `q`."""
         return self.learning_rate_init
 
     @abstractmethod
@@ -85,10 +82,7 @@ class FirstOrderSolver(Solver):
 
     @abstractmethod
     def update(self, theta: Array, grad: Array, moments: Moments, learning_rate: float, t: int) -> None:
-        """Take step number t = 1, 2, ... : change `theta` and `moments` in place; may overwrite `grad`.
-
-        They are one block of the parameters after another, each of which stays in the cache.
-        """
+        """Take step number t = 1, 2, ... of a block of parameters, in place; may overwrite `grad`."""
 
     def minimize(self, network: Network, monitor: Monitor, plan: Plan, state: TrainingState) -> str | None:
         m, clock = network.n_samples, state.clock
@@ -128,12 +122,7 @@ class FirstOrderSolver(Solver):
 
 
 class GradientDescent(FirstOrderSolver):
-    """Full-batch gradient descent: ``theta := theta - learning_rate * grad`` until it converges.
-
-    References
-    ----------
-    Cauchy, "Methode generale pour la resolution des systemes d'equations simultanees", Comptes rendus, 1847.
-    """
+    """Full-batch gradient descent (Cauchy, 1847): ``theta := theta - learning_rate * grad`` until it converges."""
 
     full_batch = True
     learning_rate_init = 0.1
@@ -238,12 +227,11 @@ class Adam(FirstOrderSolver):
 
 
 class LBFGS(Solver):
-    """Limited-memory BFGS, SciPy's, with an objective and a gradient in the dtype of the data.
+    """Limited-memory BFGS, SciPy's, which stops when the largest element of the gradient is below `tol`.
 
-    Where the rounding of float32 ends it before the gradient is small, it goes on in float64, on a copy of the data.
-
-    It stops when the largest element of the gradient is below `tol`. `learning_rate`, `learning_rate_init`,
-    `batch_size` and `shuffle` mean nothing to it, so that one grid can mix solvers.
+    It evaluates in the dtype of the data; where the rounding of float32 ends it before the gradient is small, it goes
+    on in float64, on a copy of the data. `learning_rate`, `learning_rate_init`, `batch_size` and `shuffle` mean nothing
+    to it, so that one grid can mix solvers.
 
     Parameters
     ----------

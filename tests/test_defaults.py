@@ -238,7 +238,7 @@ def test_four_rows_are_enough_for_xor(activation, solver, low):
 
 
 def test_parameters_of_what_is_not_chosen_yet(iris):
-    with pytest.raises(ValueError, match=r"solver='auto' has no parameters to set: set solver to one of \['adam'"):
+    with pytest.raises(ValueError, match=r"solver='auto' has no parameters: set solver to one of \['adam'"):
         net_of().set_params(solver__beta_1=0.8)
     assert net_of().set_params(solver="adam", solver__beta_1=0.8).solver.beta_1 == 0.8
 
