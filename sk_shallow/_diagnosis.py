@@ -34,20 +34,28 @@ class Verdict(Enum):
 def diagnose(network: Network, monitor: Monitor, limit: str | None, names: np.ndarray | None) -> str | None:
     """Leave in the network the weights that a fit returns, and return the text of a warning, or None.
 
-    `limit` says what has ended the fit before it converged, `names` are those of the features.
+    `limit` says what has ended the fit before it converged, `names` are those of the features. Raises ValueError where
+    the whole of a fit has never had a finite loss.
     """
     ending = Ending(network, monitor, monitor.plan, limit)
     losses = [ending.loss_if_bad()]
+    monitor.diverged |= not (np.isfinite(losses[0]) and np.isfinite(network.parameters.theta).all())
     if ending.choose_weights():
         losses.append(ending.loss_if_bad())
+    if not (np.isfinite(losses[-1]) or monitor.plan.incremental):
+        unscaled = unscaled_features(network.X, names) or "none, so that init_scale is too high"
+        raise ValueError(f"The loss was never finite, not even at the initial weights. Unscaled features: {unscaled}.")
     loss = max(losses, key=_or_infinite)  # the last weights count as much as those returned
     return ending.message(ending.judge(loss), loss, names)
 
 
 def keep_best(network: Network, monitor: Monitor) -> None:
-    """Put back the weights of the best score; without scores, the best of the last, the best and the first weights."""
+    """Put back the weights of the best score; without scores, the best of the last, the best and the first weights.
+
+    The first ones, which are finite, come back where no others have a finite objective.
+    """
     theta = network.parameters.theta
-    candidates = [monitor.best_theta] if monitor.scores else [theta.copy(), monitor.best_theta, monitor.first_theta]
+    candidates = [monitor.best_theta] if monitor.scores else [monitor.first_theta, theta.copy(), monitor.best_theta]
     theta[:] = min(candidates, key=lambda candidate: _value_at(candidate, network, network.objective))
 
 
@@ -82,11 +90,16 @@ class Ending:
         """Put back the best weights where the last ones are not those to return, and say whether that was so.
 
         The last weights are returned if a limit has ended the fit (so that k epochs are k epochs) or its last epoch
-        was the best, provided that they are finite and there are no validation scores.
+        was the best, provided that they are finite and there are no validation scores. A part of the data that leads to
+        weights, or a loss, that are not finite changes nothing.
         """
-        losses, whole = self.monitor.losses, self.limit is None and not self.plan.incremental
+        if self.plan.incremental:
+            if self.monitor.diverged:
+                self.network.parameters.theta[:] = self.monitor.first_theta
+            return self.monitor.diverged
+        losses = self.monitor.losses
         not_the_last = self.monitor.signal is not Signal.CONTINUE or losses[-1] > min(losses)
-        others = bool(self.monitor.scores) or self.monitor.diverged or (whole and not_the_last)
+        others = bool(self.monitor.scores) or self.monitor.diverged or (self.limit is None and not_the_last)
         if others:
             keep_best(self.network, self.monitor)
         return others

@@ -1,6 +1,6 @@
 """The monitor: told the loss after every epoch, it keeps the history and the best weights, and says when to stop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum, auto
 
 import numpy as np
@@ -34,15 +34,18 @@ class Monitor:
         self.scores: list[float] = []  # validation score of each epoch
         self.best = np.inf  # the lowest loss, or minus the highest score
         self.no_improvement_count = 0  # epochs since the last improvement
-        self.diverged = False  # whether a loss, a weight or the validation loss was not finite
+        self.diverged = False  # whether a number was not finite
         self.signal = Signal.CONTINUE  # what the last `epoch_end` returned
         self.best_theta = self.theta.copy()
         self.first_theta = self.theta.copy()
         self._theta_before = self.theta.copy()
 
-    def epoch_end(self, loss: float) -> Signal:
-        """Take note of an epoch and its training objective, and say how to go on; a fit that has diverged stops."""
-        finite = bool(np.isfinite(loss) and np.isfinite(self.theta).all())
+    def epoch_end(self, loss: float, moments: Iterable[np.ndarray] = ()) -> Signal:
+        """Take note of an epoch and its training objective, and say how to go on; a fit that has diverged stops.
+
+        It has where the loss, the weights or the `moments` of the optimizer are not finite.
+        """
+        finite = bool(np.isfinite(loss)) and all(np.isfinite(vector).all() for vector in (self.theta, *moments))
         score = self.score() if self.score and finite else 0.0
         self.diverged = not (finite and np.isfinite(score))
         self.losses.append(loss if np.isfinite(loss) else np.inf)

@@ -87,7 +87,7 @@ def train(settings: Any, task: Task) -> Outcome:
             keep_best(network, monitor)
             interrupted = interrupt
         losses = monitor.losses or [network.objective()]
-    kept = _state_to_keep(settings, monitor, state)
+    kept = _state_to_keep(settings, task, monitor, state)
     return Outcome(network, plan, losses, monitor.scores, len(monitor.losses), limit, kept, warnings, interrupted)
 
 
@@ -143,8 +143,10 @@ def _score(settings: Any, task: Task, network: Network) -> Callable[[], float] |
     return validation_score(validation, task.targets, task.validation, scorer)
 
 
-def _state_to_keep(settings: Any, monitor: Monitor, state: TrainingState) -> TrainingState | None:
+def _state_to_keep(settings: Any, task: Task, monitor: Monitor, state: TrainingState) -> TrainingState | None:
     """Return what a later call needs in order to go on, or None where none is expected."""
+    if monitor.diverged and monitor.plan.incremental and task.start and task.start.state:
+        return training_state(settings, task.start)  # as if there had been no call
     if monitor.plan.incremental:
         state.best, state.no_improvement_count = monitor.best, monitor.no_improvement_count
     if monitor.diverged:

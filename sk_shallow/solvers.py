@@ -104,7 +104,7 @@ class FirstOrderSolver(Solver):
                     self.update(*block, rate, state.steps)
                 clock.progress += size / (m * plan.max_iter)
             clock.samples += m
-            signal = monitor.epoch_end(total / m)
+            signal = monitor.epoch_end(total / m, state.moments.values())
             if signal is Signal.PLATEAU and not plan.schedule.stops(learning_rate_init, clock):
                 clock.plateaus += 1
                 monitor.no_improvement_count = 0

@@ -79,8 +79,8 @@ def test_a_signal_to_stop_stops_a_fit(solver, learning_rate, iris, monkeypatch, 
     """Under "adaptive" too, which answers a plateau by dividing its learning rate."""
     original = Monitor.epoch_end
 
-    def epoch_end(self, loss):
-        original(self, loss)
+    def epoch_end(self, loss, moments=()):
+        original(self, loss, moments)
         self.signal = Signal.STOP if len(self.losses) == 3 else Signal.CONTINUE
         return self.signal
 
