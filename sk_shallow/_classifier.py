@@ -12,8 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_shallow._compat import Interval, Options, StrOptions
 from sk_shallow._component import COUNT, NOT_NEGATIVE, POSITIVE, SHARE
-from sk_shallow._network import logits
-from sk_shallow._prediction import PredictionMixin
+from sk_shallow._prediction import PredictionMixin, finite_logits
 from sk_shallow._targets import MultilabelTargets, targets_with_classes
 from sk_shallow._training import Start, Task, train
 from sk_shallow._validation import check_fit, check_partial_fit
@@ -380,10 +379,12 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
             return MultilabelTargets(self.classes_)
         return targets_with_classes(self.classes_)
 
-    def _logits(self, X):
+    def _checked(self, X):
         check_is_fitted(self, "coefs_")
-        X = validate_data(self, X, accept_sparse="csr", dtype=self.coefs_[0].dtype, reset=False)
-        return logits(X, self.coefs_, self.intercepts_, self._activation)
+        return validate_data(self, X, accept_sparse="csr", dtype=self.coefs_[0].dtype, reset=False)
+
+    def _logits(self, X):
+        return finite_logits(X, self.coefs_, self.intercepts_, self._activation)
 
     def _start(self):
         """Return what training goes on from, or None before the first fit."""

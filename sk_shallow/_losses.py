@@ -47,6 +47,11 @@ class Head(ABC):
         """Return the mean loss at ``Z2 = 0``, where a net without weights begins."""
 
 
+def mean(Y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
+    """Return the weighted mean of the rows, (n2,); `numpy.average` would make another array of the size of `Y`."""
+    return Y.mean(axis=0) if w is None else np.matmul(w, Y) / w.sum()
+
+
 class SigmoidHead(Head):
     """Independent outputs, `A2 = 1 / (1 + exp(-Z2))`; the loss is summed over them.
 
@@ -73,7 +78,7 @@ class SigmoidHead(Head):
 
     @staticmethod
     def loss_of_constant(Y: np.ndarray, w: np.ndarray | None = None) -> float:
-        frequencies = np.average(Y, axis=0, weights=w)
+        frequencies = mean(Y, w)
         return float((entr(frequencies) + entr(1 - frequencies)).sum())
 
     @staticmethod
@@ -111,7 +116,7 @@ class SoftmaxHead(Head):
 
     @staticmethod
     def loss_of_constant(Y: np.ndarray, w: np.ndarray | None = None) -> float:
-        return float(entr(np.average(Y, axis=0, weights=w)).sum())
+        return float(entr(mean(Y, w)).sum())
 
     @staticmethod
     def loss_at_zero(Y: np.ndarray) -> float:

@@ -27,13 +27,18 @@ from sk_shallow.activations import Activation
 
 Rows = slice | np.ndarray
 
-# Pre-activations in a block of rows outside mini-batches, where they stay in the cache.
+# Pre-activations, or logits, in a block of rows outside mini-batches, where they stay in the cache.
 BLOCK_SIZE = 2**17
 
 
 def rows_in_block(W1: np.ndarray) -> int:
     """Return how many rows are taken together: not fewer than features, lest adding up gradients take longest."""
     return max(BLOCK_SIZE // W1.shape[1], W1.shape[0])
+
+
+def rows_of_logits(n2: int) -> int:
+    """Return how many rows are taken together where all their logits are needed at once, but not those of all rows."""
+    return max(1, BLOCK_SIZE // n2)
 
 
 def logits(
@@ -114,11 +119,11 @@ class Network:
         return self.alpha / 2 * (_dot(W1, W1) + _dot(W2, W2)) if self.alpha else 0.0
 
     def sample(self, size: int) -> "Network":
-        """Return the network, of the same parameters, of some rows drawn at random; itself where there are no more."""
-        if self.n_samples <= size:
+        """Return the network, of the same parameters, of some rows, evenly spaced; itself where there are no more."""
+        rows = slice(None, None, self.n_samples // size or 1)  # no copy of X
+        if len(self.Y[rows]) == self.n_samples:
             return self
-        rows = np.random.default_rng(0).choice(self.n_samples, size, replace=False)
-        w = None if self.w is None else self.w[rows] / self.w[rows].mean()
+        w = None if self.w is None else self.w[rows] / (self.w[rows].mean() or 1)
         return replace(self, data=Data(self.X[rows], self.Y[rows], w))
 
     def as_float64(self) -> "Network":
@@ -134,8 +139,11 @@ class Network:
 
     def loss(self) -> float:
         """Return the weighted mean loss over all rows, in nats per sample, without penalty and dropout."""
-        loss, _ = self.head.loss_and_residual(self.logits(self.X), self.Y)
-        return float(loss.mean()) if self.w is None else _dot(loss, self.w) / self.n_samples
+        total = 0.0
+        for rows in batches(self.n_samples, rows_of_logits(self.Y.shape[1])):
+            loss, _ = self.head.loss_and_residual(self.logits(self.X[rows]), self.Y[rows])
+            total += float((loss if self.w is None else loss * self.w[rows]).sum(dtype=np.float64))
+        return total / self.n_samples
 
     def objective(self) -> float:
         """Return `J` over all rows, in nats per sample, without dropout."""

@@ -1,16 +1,18 @@
 """Predictions from logits: those of the estimator, and those of the net in the middle of a fit, with its score."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from scipy.sparse import spmatrix
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from sk_shallow._batches import batches
 from sk_shallow._data import Data
-from sk_shallow._network import Network
+from sk_shallow._network import Network, logits, rows_of_logits
 from sk_shallow._targets import Targets
+from sk_shallow.activations import Activation
 
 
 class PredictionMixin(ABC):
@@ -19,9 +21,14 @@ class PredictionMixin(ABC):
     _targets: Targets  # the problem that was learned
 
     @abstractmethod
-    def _logits(self, X: Any) -> np.ndarray:
-        """Return `Z2`, (m, n2); raises NotFittedError before `fit`."""
+    def _checked(self, X: Any) -> np.ndarray | spmatrix:
+        """Return `X` as the net takes it; raises NotFittedError before `fit`."""
 
+    @abstractmethod
+    def _logits(self, X: np.ndarray | spmatrix) -> np.ndarray:
+        """Return `Z2`, (m, n2), finite."""
+
+    @np.errstate(all="ignore")
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of each row.
 
@@ -35,9 +42,11 @@ class PredictionMixin(ABC):
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
             Classes; of a multilabel problem ones and zeros, 1 where the label is more probable than not.
         """
-        Z2 = self._logits(X)  # first: it says so where the estimator is not fitted
-        return self._targets.labels(Z2)
+        X = self._checked(X)
+        blocks = batches(X.shape[0], rows_of_logits(self._targets.n_outputs))
+        return np.concatenate([self._targets.labels(self._logits(X[rows])) for rows in blocks])
 
+    @np.errstate(all="ignore")
     def decision_function(self, X: Any) -> np.ndarray:
         """Return the logits, the net's output before sigmoid or softmax.
 
@@ -52,9 +61,10 @@ class PredictionMixin(ABC):
             For two classes one number, ``log(p / (1 - p))`` with p the probability of the second class. Of the dtype
             of the weights.
         """
-        Z2 = self._logits(X)
+        Z2 = self._logits(self._checked(X))
         return Z2[:, 0] if Z2.shape[1] == 1 else Z2
 
+    @np.errstate(all="ignore")
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class.
 
@@ -69,9 +79,10 @@ class PredictionMixin(ABC):
             Columns in the order of `classes_`; rows sum to one, but not those of a multilabel problem, whose labels
             are independent.
         """
-        Z2 = self._logits(X)
+        Z2 = self._logits(self._checked(X))
         return self._targets.head.probabilities(self._targets.class_logits(Z2))
 
+    @np.errstate(all="ignore")
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithm of the probability of each class, from the logits: finite wherever they are.
 
@@ -85,8 +96,27 @@ class PredictionMixin(ABC):
         log_probabilities : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
             In nats.
         """
-        Z2 = self._logits(X)
+        Z2 = self._logits(self._checked(X))
         return self._targets.head.log_probabilities(self._targets.class_logits(Z2))
+
+
+def finite_logits(
+    X: np.ndarray | spmatrix, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray], activation: Activation
+) -> np.ndarray:
+    """Return `Z2`; where it overflows, from float64, limited to a quarter of the largest number of its dtype.
+
+    Raises ValueError where float64 overflows too.
+    """
+    Z2 = logits(X, coefs, intercepts, activation)
+    rows = np.flatnonzero(~np.isfinite(Z2).all(axis=1))
+    if rows.size:
+        W, b = ([array.astype(np.float64) for array in arrays] for arrays in (coefs, intercepts))
+        limit = np.finfo(Z2.dtype).max / 4
+        Z2[rows] = np.clip(logits(X[rows].astype(np.float64), W, b, activation), -limit, limit)
+        if np.isnan(Z2).any():
+            largest = abs(X[rows]).max()
+            raise ValueError(f"The net overflows on {len(rows)} rows of X, whose largest number is {largest:g}.")
+    return Z2
 
 
 class Snapshot(PredictionMixin, ClassifierMixin, BaseEstimator):
@@ -103,8 +133,12 @@ class Snapshot(PredictionMixin, ClassifierMixin, BaseEstimator):
         self.coefs_ = [network.parameters.W1, network.parameters.W2]
         self.intercepts_ = [network.parameters.b1, network.parameters.b2]
 
+    def _checked(self, X: np.ndarray | spmatrix) -> np.ndarray | spmatrix:
+        return X.astype(self.network.X.dtype, copy=False)
+
     def _logits(self, X: np.ndarray | spmatrix) -> np.ndarray:
-        return self.network.logits(X.astype(self.network.X.dtype, copy=False))
+        p = self.network.parameters
+        return finite_logits(X, (p.W1, p.W2), (p.b1, p.b2), self.network.activation)
 
 
 def validation_score(network: Network, targets: Targets, data: Data, scorer: Any = None) -> Callable[[], float]:

@@ -63,6 +63,7 @@ class Outcome:
     interrupted: KeyboardInterrupt | None
 
 
+@np.errstate(all="ignore")  # what is not finite does not pass in silence: the monitor looks for it
 def train(settings: Any, task: Task) -> Outcome:
     """Learn a task. A KeyboardInterrupt is returned, with the best weights so far."""
     activation = as_activation(settings.activation)
@@ -77,16 +78,14 @@ def train(settings: Any, task: Task) -> Outcome:
         monitor.best, monitor.no_improvement_count = state.best, state.no_improvement_count
     warnings = list(_advice(settings, task, solver, stratified))
     limit, interrupted = None, None
-    # What is not finite does not pass in silence: the monitor looks for it.
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        try:
-            limit = solver.minimize(network, monitor, plan, state)
-            problem = diagnose(network, monitor, limit, getattr(settings, "feature_names_in_", None))
-            warnings += [ConvergenceWarning(problem)] if problem else []
-        except KeyboardInterrupt as interrupt:
-            keep_best(network, monitor)
-            interrupted = interrupt
-        losses = monitor.losses or [network.objective()]
+    try:
+        limit = solver.minimize(network, monitor, plan, state)
+        problem = diagnose(network, monitor, limit, getattr(settings, "feature_names_in_", None))
+        warnings += [ConvergenceWarning(problem)] if problem else []
+    except KeyboardInterrupt as interrupt:
+        keep_best(network, monitor)
+        interrupted = interrupt
+    losses = monitor.losses or [network.objective()]
     kept = _state_to_keep(settings, task, monitor, state)
     return Outcome(network, plan, losses, monitor.scores, len(monitor.losses), limit, kept, warnings, interrupted)
 

@@ -185,7 +185,7 @@ def test_divergence_on_many_rows_is_found_in_a_sample(monkeypatch):
     assert max(sizes) == 5000
     sizes.clear()
     net_of(max_iter=50, tol=10, n_iter_no_change=50).fit(X, y)
-    assert set(sizes) == {2048}
+    assert set(sizes) == {2500}  # every other row
 
 
 @parametrize("by_weight", [False, True])

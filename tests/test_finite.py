@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -115,3 +116,78 @@ def test_a_fit_that_raises_leaves_the_net_as_it_was(float32_iris):
     with pytest.raises(ValueError, match="The loss was never finite, not even at the initial weights"):
         net.fit(np.where(np.arange(150)[:, np.newaxis] == 7, np.float32(3e38), X), y)
     assert_array_equal(net.predict_proba(X), before)
+
+
+# Predictions
+
+
+METHODS = ["predict", "predict_proba", "predict_log_proba", "decision_function"]
+
+
+@parametrize("method", METHODS)
+@parametrize("kind", ["binary", "multiclass", "multilabel"])
+@parametrize("dtype", [np.float32, np.float64])
+@parametrize("activation", ["relu", "tanh", "maxout", "gelu"])
+def test_predictions_of_huge_rows_are_finite(method, kind, dtype, activation, problems):
+    X, y = problems[kind]
+    net = ShallowNetClassifier(8, activation, random_state=0).fit(X.astype(dtype), y)
+    huge = np.vstack([X[:3], np.sign(X[:4]) * 1e18, np.sign(X[:4]) * np.finfo(np.float32).max]).astype(dtype)
+    before = np.seterr(all="raise")
+    try:
+        predicted = getattr(net, method)(huge)
+    finally:
+        np.seterr(**before)
+    assert len(predicted) == 11
+    if method != "predict":
+        assert predicted.dtype == dtype
+        assert np.isfinite(predicted).all()
+        np.testing.assert_allclose(predicted[:3], getattr(net, method)(X[:3].astype(dtype)), rtol=1e-5)
+    if method == "predict_proba" and kind != "multilabel":
+        np.testing.assert_allclose(predicted.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_huge_rows_get_the_class_that_they_point_to():
+    """In float32 their logits overflow, and the first class would win."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 2)).astype(np.float32)
+    y = np.where(X[:, 0] > 0, "right", "left")
+    net = ShallowNetClassifier(20, random_state=0).fit(X, y)
+    far = np.array([[3e38, 0], [-3e38, 0]], dtype=np.float32)
+    assert_array_equal(net.predict(far), ["right", "left"])
+    assert_array_equal(net.predict_proba(far).argmax(axis=1), [1, 0])
+
+
+@parametrize("method", METHODS)
+def test_rows_that_float64_can_not_hold_are_refused(method, iris):
+    net = ShallowNetClassifier(8, random_state=0).fit(*iris)
+    net.coefs_[1] *= 100
+    with pytest.raises(ValueError, match=r"The net overflows on 1 rows of X, whose largest number is 1\.7e\+308"):
+        getattr(net, method)(np.vstack([iris[0][:2], [[1.7e308, -1.7e308, 1.7e308, -1.7e308]]]))
+
+
+def test_many_classes_need_one_copy_of_their_targets(quiet):
+    """Neither a second matrix of rows and classes is made in `fit`, nor one at all in `predict`."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((20_000, 5)).astype(np.float32), np.arange(20_000) % 1000
+    matrix = 20_000 * 1000 * 4
+    net = ShallowNetClassifier(5, max_iter=1, random_state=0)
+    peaks = []
+    for method, arguments in ((net.fit, (X, y)), (net.predict, (X,))):
+        tracemalloc.start()
+        method(*arguments)
+        peaks.append(tracemalloc.get_traced_memory()[1] / matrix)
+        tracemalloc.stop()
+    assert 1 < peaks[0] < 1.2
+    assert peaks[1] < 0.1
+
+
+@parametrize("solver", ["adam", "lbfgs"])
+def test_a_fit_does_not_copy_wide_rows(solver, quiet):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((2100, 20_000), dtype=np.float32), np.arange(2100) % 2
+    net = ShallowNetClassifier(2, max_iter=1, solver=solver, random_state=0)
+    tracemalloc.start()
+    net.fit(X, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.2 * X.nbytes  # a batch, and little else
