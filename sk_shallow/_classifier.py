@@ -111,7 +111,8 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         `sample_weight` too where there are weights. Unused without `early_stopping`.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with the sample weights, also in the validation score. "balanced" gives every
-        class the same share of the sum. Multilabel targets can be "balanced" only: each label's presence and absence.
+        class the same share of the sum. Multilabel targets can be "balanced" only: the loss of each label then has the
+        weights of its own two classes.
     warm_start : bool, default=False
         Whether `fit` goes on from the last weights, with the optimizer as it was, for up to `max_iter` more epochs.
     verbose : int or bool, default=0

@@ -1,6 +1,6 @@
 """Rows with their weights, and those that early stopping holds out."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import spmatrix
@@ -9,62 +9,61 @@ from sklearn.utils.extmath import row_norms
 
 
 class Data(NamedTuple):
-    """Rows with their targets and weights."""
+    """Rows with their labels and weights."""
 
     X: np.ndarray | spmatrix  # (m, n0), dense or CSR
-    y: np.ndarray  # labels as the user gave them, (m,) or (m, n2); for the network their encoding, Y, (m, n2)
-    w: np.ndarray | None = None  # (m,), class weights multiplied in; float64, for the network in the dtype of X
+    y: np.ndarray  # labels as the user gave them, (m,) or (m, n2)
+    w: np.ndarray | None = None  # sample weights, (m,), float64
+    c: np.ndarray | None = None  # weights of the rows' classes, (m,); of each label's, (m, n2), if multilabel
 
     def take(self, rows: np.ndarray) -> "Data":
         """Return some of the rows."""
-        return Data(self.X[rows], self.y[rows], None if self.w is None else self.w[rows])
+        w, c = (None if part is None else part[rows] for part in (self.w, self.c))
+        return Data(self.X[rows], self.y[rows], w, c)
 
-    def times(self, weights: np.ndarray | None) -> "Data":
-        """Return the same rows with their weights multiplied by `weights`, (m,); None multiplies by 1."""
-        if weights is None:
-            return self
-        return self._replace(w=weights if self.w is None else self.w * weights)
+    def weights(self) -> np.ndarray | None:
+        """Return sample weights times class weights, (m, 1) or (m, n2), or None for all ones."""
+        if self.w is None and self.c is None:
+            return None
+        w, c = (np.ones(1) if part is None else part for part in (self.w, self.c))
+        return w.reshape(-1, 1) * (c if c.ndim == 2 else c.reshape(-1, 1))
 
-    def normalized(self) -> "Data":
-        """Return the same rows with weights of mean 1; raises ValueError where all are zero, or one infinite."""
-        if self.w is None:
-            return self
-        largest = self.w.max()
+    def normalized_weights(self) -> np.ndarray | None:
+        """Return the weights with the mean 1; raises ValueError where all are zero, or one infinite."""
+        w = self.weights()
+        if w is None:
+            return None
+        largest = w.max()
         if not 0 < largest < np.inf:
             raise ValueError(
                 f"sample_weight times class_weight must be finite, and positive for at least one row. It is "
-                f"{largest:g} at most in the {len(self.w)} rows of the training or of the validation set."
+                f"{largest:g} at most in the {len(w)} rows of the training or of the validation set."
             )
-        w = self.w / largest
-        return self._replace(w=w / w.mean())
+        w /= largest
+        return w / w.mean()
 
-    def astype(self, dtype: Any) -> "Data":
-        """Return the same numbers in another dtype, for the network."""
-        w = None if self.w is None else self.w.astype(dtype, copy=False)
-        return Data(self.X.astype(dtype, copy=False), self.y.astype(dtype, copy=False), w)
+    def counts(self) -> np.ndarray:
+        """Return how many rows each one counts for, (m,): none without weight, otherwise k for k times the least one.
 
-    def n_rows(self) -> int:
-        """Return how many rows of positive weight there are, one that has k times the smallest weight being k rows.
-
-        That holds where all weights are such multiples, up to 1,000 times: they then stand for repeated rows. Other
-        weights do not count, so that only their ratios matter, and a very small one does not count for much.
+        That holds where all sample weights are such multiples, up to 1,000 times: they then stand for repeated rows.
+        Other weights count for one row each, so that only their ratios matter, and a tiny one does not count for much.
         """
-        if self.w is None or not self.w.any():
-            return len(self.y)
-        w = self.w[self.w > 0]
-        if w.max() / 1001 > w.min():
-            return len(w)
-        times = w / w.min()
-        return int(np.rint(times).sum()) if np.allclose(times, np.rint(times), rtol=1e-6, atol=0) else len(w)
+        weights = self.weights()
+        counts = np.ones(len(self.y)) if weights is None else weights.any(axis=1).astype(float)
+        if self.w is not None and counts.any():
+            w = self.w * counts
+            multiples = w / w[w > 0].min()
+            if multiples.max() < 1001 and np.allclose(multiples, np.rint(multiples), rtol=1e-6, atol=0):
+                return np.rint(multiples)
+        return counts
 
     def mean_squared_length(self) -> float:
         """Return the weighted mean of ``|x|^2``: the number of features, where they are standardized."""
-        with np.errstate(over="ignore"):
-            lengths = row_norms(self.X, squared=True).astype(np.float64)
-        if self.w is None or not self.w.any():
+        lengths = row_norms(self.X, squared=True).astype(np.float64)
+        w = self.counts() if self.w is None else self.counts().astype(bool) * self.w
+        if not w.any():
             return float(lengths.mean())
-        kept = self.w > 0
-        return float(np.average(lengths[kept], weights=self.w[kept] / self.w.max()))
+        return float(np.average(lengths[w > 0], weights=w[w > 0] / w.max()))
 
 
 def hold_out(data: Data, strata: np.ndarray | None, fraction: float, seed: int) -> tuple[Data, Data, bool]:

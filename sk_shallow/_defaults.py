@@ -1,8 +1,8 @@
 """What "auto" and None stand for: rules of one sentence each, and the plan that follows from them.
 
-They look at the number of rows, m, at that of features, and at the mean squared length of a row, q, which is the number
-of features where they are standardized. The figures behind them are in docs/benchmarks.rst. `settings` is the
-estimator, of which only the parameters are read.
+They look at the number of rows, m (the sum of integer weights, which stand for repeated rows), at that of features, and
+at the mean squared length of a row, q, which is the number of features where they are standardized. The figures behind
+them are in docs/benchmarks.rst. `settings` is the estimator, of which only the parameters are read.
 """
 
 from typing import Any
@@ -55,7 +55,7 @@ def choose_solver(settings: Any, data: Data, incremental: bool) -> Solver:
     if name == "auto":
         of_mini_batches = settings.learning_rate != "auto" or settings.batch_size != "auto" or settings.dropout
         of_mini_batches = of_mini_batches or settings.learning_rate_init is not None
-        m, n_features = data.X.shape
+        m, n_features = int(data.counts().sum()), data.X.shape[1]
         planned = length_is_planned(settings, incremental)
         name = auto_solver(m, n_features, settings.hidden_size) if planned and not of_mini_batches else "adam"
     return from_name(SOLVERS, name)
@@ -75,10 +75,10 @@ def make_plan(settings: Any, solver: Solver, activation: Activation, data: Data,
 
     The rules apply to mini-batches on a schedule that ends near zero. Other fits do what `MLPClassifier` does.
     """
-    m, q = len(data.y), data.mean_squared_length()
+    m, q = max(1, int(data.counts().sum())), data.mean_squared_length()
     schedule = choose_schedule(settings, solver, incremental)
     anneals = schedule.needs_length and not solver.full_batch
-    rows = m if solver.full_batch else _given(settings.batch_size, batch_size(m) if anneals else 200)
+    rows = len(data.y) if solver.full_batch else _given(settings.batch_size, batch_size(m) if anneals else 200)
     epochs = iterations(m) if solver.line_search else max_iter(-(-m // rows)) if anneals else 200
     rate = solver.peak_rate(q, activation.rate_factor) if anneals else solver.learning_rate_init
     planned = length_is_planned(settings, incremental) if solver.line_search else schedule.needs_length
@@ -91,9 +91,9 @@ def make_plan(settings: Any, solver: Solver, activation: Activation, data: Data,
         n_iter_no_change=settings.n_iter_no_change,
         schedule=schedule,
         learning_rate_init=None if solver.line_search else float(_given(settings.learning_rate_init, rate)),
-        batch_size=min(int(rows), m),
+        batch_size=min(int(rows), len(data.y)),
         shuffle=settings.shuffle,
-        alpha=float(_given(settings.alpha, activation.alpha_factor * alpha(data.n_rows(), q))),
+        alpha=float(_given(settings.alpha, activation.alpha_factor * alpha(m, q))),
         incremental=incremental,
         verbose=bool(settings.verbose),
     )

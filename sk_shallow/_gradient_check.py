@@ -101,5 +101,5 @@ def network_at_start(estimator, X, y, sample_weight=None):
     """Return the network that `fit` would start from, in float64, on all rows; the estimator is left alone."""
     estimator = clone(estimator)
     data, targets, _ = check_fit(estimator, (X, y, sample_weight), (None, None, None), goes_on=False)
-    data = data._replace(X=data.X.astype(np.float64)).normalized()
+    data = data._replace(X=data.X.astype(np.float64))
     return prepare(estimator, Task(data, targets), as_activation(estimator.activation), training_state(estimator))[0]

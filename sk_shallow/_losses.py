@@ -1,8 +1,8 @@
 """Log loss on logits: its value and its gradient, for the sigmoid and the softmax output.
 
 Both come from the logits, never from clipped probabilities, so that value and gradient belong to one function and are
-exact at logits of plus or minus 1e3. Shapes: `Z2`, `Y` and `A2` are (m, n2), `w` is (m,) or None for all ones, a loss
-of rows is (m,), in nats per sample.
+exact at logits of plus or minus 1e3. Shapes: `Z2`, `Y` and `A2` are (m, n2), `w` is (m, 1), or (m, n2) where outputs
+have weights of their own, or None for all ones; losses are in nats per sample.
 """
 
 from abc import ABC, abstractmethod
@@ -24,7 +24,7 @@ class Head(ABC):
     @staticmethod
     @abstractmethod
     def loss_and_residual(Z2: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the loss of each row, (m,), and `A2 - Y`, (m, n2); may overwrite `Z2`."""
+        """Return the losses of each row, (m, 1), or of each output, (m, n2), and `A2 - Y`; may overwrite `Z2`."""
 
     @staticmethod
     @abstractmethod
@@ -49,7 +49,7 @@ class Head(ABC):
 
 def mean(Y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
     """Return the weighted mean of the rows, (n2,); `numpy.average` would make another array of the size of `Y`."""
-    return Y.mean(axis=0) if w is None else np.matmul(w, Y) / w.sum()
+    return Y.mean(axis=0) if w is None else np.einsum("ij,ij->j", w, Y) / w.sum(axis=0)
 
 
 class SigmoidHead(Head):
@@ -62,7 +62,7 @@ class SigmoidHead(Head):
 
     @staticmethod
     def loss_and_residual(Z2: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        loss = (np.maximum(Z2, 0) + np.log1p(np.exp(-np.abs(Z2))) - Y * Z2).sum(axis=1)
+        loss = np.maximum(Z2, 0) + np.log1p(np.exp(-np.abs(Z2))) - Y * Z2
         residual = expit(Z2, out=Z2)
         residual -= Y
         return loss, residual
@@ -78,8 +78,8 @@ class SigmoidHead(Head):
 
     @staticmethod
     def loss_of_constant(Y: np.ndarray, w: np.ndarray | None = None) -> float:
-        frequencies = mean(Y, w)
-        return float((entr(frequencies) + entr(1 - frequencies)).sum())
+        frequencies, share = mean(Y, w), np.ones(1) if w is None else w.sum(axis=0) / w.sum(axis=0).mean()
+        return float((share * (entr(frequencies) + entr(1 - frequencies))).sum())
 
     @staticmethod
     def loss_at_zero(Y: np.ndarray) -> float:
@@ -99,12 +99,12 @@ class SoftmaxHead(Head):
     def loss_and_residual(Z2: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # scipy.special.logsumexp takes four times as long at (200, 10).
         Z2 -= Z2.max(axis=1, keepdims=True)
-        chosen = np.einsum("ij,ij->i", Y, Z2)
+        chosen = np.einsum("ij,ij->i", Y, Z2)[:, np.newaxis]
         residual = np.exp(Z2, out=Z2)
         total = residual.sum(axis=1, keepdims=True)
         residual /= total
         residual -= Y
-        return np.log(total[:, 0]) - chosen, residual
+        return np.log(total) - chosen, residual
 
     @staticmethod
     def probabilities(Z2: np.ndarray) -> np.ndarray:

@@ -14,13 +14,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import spmatrix
 
 from sk_shallow._batches import batches
-from sk_shallow._data import Data
 from sk_shallow._losses import Head
 from sk_shallow._parameters import Parameters
 from sk_shallow.activations import Activation
@@ -59,13 +58,20 @@ def logits(
     return Z2
 
 
+class Examples(NamedTuple):
+    """What the objective is of, all in the dtype of the parameters."""
+
+    X: np.ndarray | spmatrix  # (m, n0), dense or CSR
+    Y: np.ndarray  # (m, n2)
+    w: np.ndarray | None = None  # (m, 1), or (m, n2) where outputs have weights of their own; None for all ones
+
+
 @dataclass(eq=False)
 class Network:
     """A net, its objective and the data that the objective is of.
 
-    The `parameters` are read, never written: solvers step on ``parameters.theta``. The `data` have their dtype: `X`,
-    (m, n0), dense or CSR, `Y`, (m, n2), and `w`, (m,), or None for all ones. With `w` of mean 1 the loss is the
-    weighted mean. `gradient` holds what the last call of `value_and_gradient` left there.
+    The `parameters` are read, never written: solvers step on ``parameters.theta``. The `data` have their dtype. With
+    weights of mean 1 the loss is the weighted mean. `gradient` holds what the last `value_and_gradient` left there.
 
     What a step needs is allocated once and belongs to this object alone: two threads need two networks.
     """
@@ -73,7 +79,7 @@ class Network:
     parameters: Parameters
     activation: Activation
     head: Head
-    data: Data
+    data: Examples
     alpha: float = 0.0
     dropout: float = 0.0
 
@@ -124,13 +130,15 @@ class Network:
         if len(self.Y[rows]) == self.n_samples:
             return self
         w = None if self.w is None else self.w[rows] / (self.w[rows].mean() or 1)
-        return replace(self, data=Data(self.X[rows], self.Y[rows], w))
+        return replace(self, data=Examples(self.X[rows], self.Y[rows], w))
 
     def as_float64(self) -> "Network":
         """Return the network of the same rows in float64, with parameters of its own."""
         parameters = Parameters(*self.parameters.sizes)
         parameters.theta[:] = self.parameters.theta
-        return replace(self, parameters=parameters, data=self.data.astype(np.float64))
+        w = None if self.w is None else self.w.astype(np.float64)
+        data = Examples(self.X.astype(np.float64), self.Y.astype(np.float64), w)
+        return replace(self, parameters=parameters, data=data)
 
     def logits(self, X: np.ndarray | spmatrix) -> np.ndarray:
         """Return `Z2` of any rows, nothing dropped."""
@@ -175,7 +183,7 @@ class Network:
 
         if w is not None:
             loss *= w
-            dZ2 *= w[:, np.newaxis]
+            dZ2 *= w
         dZ2 /= B
         np.matmul(A1_kept.T, dZ2, out=d.W2)
         dZ2.sum(axis=0, out=d.b2)

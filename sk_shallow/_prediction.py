@@ -145,13 +145,15 @@ def validation_score(network: Network, targets: Targets, data: Data, scorer: Any
     """Return the function that scores the present parameters on `data`, greater is better.
 
     The `network` is that of the same rows, on the parameters that the solver steps on. ``scorer(estimator, X, y)`` is
-    called with `sample_weight` where there are weights; None scores by minus the log loss, in nats per sample. The
-    score is nan where the loss is not finite; ValueError is raised where the scorer alone gives no finite number.
+    called with `sample_weight` where there are weights (without the class weights of multilabel targets, which differ
+    from label to label); None scores by minus the log loss, in nats per sample. The score is nan where the loss is not
+    finite; ValueError is raised where the scorer alone gives no finite number.
     """
     if scorer is None:
         return lambda: -network.loss()
     snapshot = Snapshot(network, targets)
-    weights = {} if data.w is None else {"sample_weight": data.w}
+    w = network.w if network.w is not None and network.w.shape[1] == 1 else data.w
+    weights = {} if w is None else {"sample_weight": w.ravel()}
 
     def score() -> float:
         if not np.isfinite(network.loss()):

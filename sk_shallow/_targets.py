@@ -35,7 +35,7 @@ class Targets(ABC):
 
     @abstractmethod
     def row_weights(self, class_weights: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return the class weight of each row, (m,)."""
+        """Return the weight of each row's class, (m,), or of each label's, (m, n2)."""
 
     @abstractmethod
     def labels(self, Z2: np.ndarray) -> np.ndarray:
@@ -130,7 +130,7 @@ class MultilabelTargets(Targets):
         return np.stack([_balanced(column, 2, w) for column in y.astype(int).T])
 
     def row_weights(self, class_weights: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return np.prod(class_weights[np.arange(self.n_outputs), y.astype(int)], axis=1)
+        return class_weights[np.arange(self.n_outputs), y.astype(int)]
 
     def labels(self, Z2: np.ndarray) -> np.ndarray:
         return (Z2 > 0).astype(int)

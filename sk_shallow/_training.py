@@ -18,7 +18,7 @@ from sk_shallow._data import Data, hold_out
 from sk_shallow._defaults import choose_solver, make_plan
 from sk_shallow._diagnosis import diagnose, keep_best
 from sk_shallow._monitor import Monitor
-from sk_shallow._network import Network
+from sk_shallow._network import Examples, Network
 from sk_shallow._parameters import Parameters
 from sk_shallow._plan import Plan
 from sk_shallow._prediction import validation_score
@@ -39,7 +39,7 @@ class Start(NamedTuple):
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be learned: checked, and with class weights multiplied in."""
+    """What is to be learned, checked."""
 
     data: Data
     targets: Targets
@@ -103,8 +103,9 @@ def prepare(settings: Any, task: Task, activation: Activation, state: TrainingSt
         init, gain = (activation.initializer, activation.gain) if settings.init == "auto" else (settings.init, 1.0)
         scale, rng = gain * settings.init_scale, np.random.default_rng([state.seed, 0])
         initialize(parameters, from_name(INITIALIZERS, init), scale, rng)
-    encoded = _encoded(data, targets, dtype)
-    network = Network(parameters, activation, targets.head, encoded, plan.alpha, float(settings.dropout))
+    w = data.weights() if task.incremental else data.normalized_weights()
+    examples = _examples(data, targets, w, dtype)
+    network = Network(parameters, activation, targets.head, examples, plan.alpha, float(settings.dropout))
     return network, solver, plan
 
 
@@ -118,18 +119,12 @@ def training_state(settings: Any, start: Start | None = None) -> TrainingState:
 
 
 def _with_validation(settings: Any, task: Task, seed: int) -> tuple[Task, bool]:
-    """Return the task with rows held out where they are wanted, and whether their classes are as frequent as before.
-
-    In `fit`, weights get the mean 1, in both parts.
-    """
-    data, validation, stratified = task.data, task.validation, True
-    if task.incremental:
-        return task, stratified
-    if settings.early_stopping and validation is None:
-        strata = task.targets.strata(data.y)
-        data, validation, stratified = hold_out(data, strata, settings.validation_fraction, seed)
-    validation = None if validation is None else validation.normalized()
-    return replace(task, data=data.normalized(), validation=validation), stratified
+    """Return the task with rows held out where they are wanted, and whether their classes are as frequent as before."""
+    if not settings.early_stopping or task.validation is not None:
+        return task, True
+    strata = task.targets.strata(task.data.y)
+    data, validation, stratified = hold_out(task.data, strata, settings.validation_fraction, seed)
+    return replace(task, data=data, validation=validation), stratified
 
 
 def _score(settings: Any, task: Task, network: Network) -> Callable[[], float] | None:
@@ -137,8 +132,9 @@ def _score(settings: Any, task: Task, network: Network) -> Callable[[], float] |
     if task.validation is None:
         return None
     scorer = None if settings.scoring == "loss" else check_scoring(settings, scoring=settings.scoring)
-    encoded = _encoded(task.validation, task.targets, network.X.dtype)
-    validation = Network(network.parameters, network.activation, network.head, encoded)
+    w = task.validation.normalized_weights()
+    examples = _examples(task.validation, task.targets, w, network.X.dtype)
+    validation = Network(network.parameters, network.activation, network.head, examples)
     return validation_score(validation, task.targets, task.validation, scorer)
 
 
@@ -172,6 +168,7 @@ def _advice(settings: Any, task: Task, solver: Solver, stratified: bool) -> Iter
         )
 
 
-def _encoded(data: Data, targets: Targets, dtype: Any) -> Data:
+def _examples(data: Data, targets: Targets, w: np.ndarray | None, dtype: Any) -> Examples:
     """Return rows as the network takes them."""
-    return data._replace(y=targets.encode(data.y, dtype)).astype(dtype)
+    w = None if w is None else w.astype(dtype)
+    return Examples(data.X.astype(dtype, copy=False), targets.encode(data.y, dtype), w)

@@ -33,13 +33,13 @@ def check_fit(estimator: Any, rows: Rows, validation: Rows, goes_on: bool) -> tu
     data = _weighted(X, y, rows[2], targets)
     class_weights = _class_weights(estimator, data, targets)
     if validation[0] is None:
-        return data.times(class_weights(y)), targets, None
+        return data._replace(c=class_weights(y)), targets, None
     try:
         X_val, y_val = _validated(estimator, *validation[:2], reset=False, dtype=X.dtype)
         held_out = _weighted(X_val, y_val, validation[2], targets)
     except ValueError as error:
         raise ValueError(f"Invalid validation set (X_val, y_val, sample_weight_val): {error}") from error
-    return data.times(class_weights(y)), targets, held_out.times(class_weights(y_val))
+    return data._replace(c=class_weights(y)), targets, held_out._replace(c=class_weights(y_val))
 
 
 def check_partial_fit(estimator: Any, rows: Rows, classes: Any) -> tuple[Data, Targets]:
@@ -51,7 +51,7 @@ def check_partial_fit(estimator: Any, rows: Rows, classes: Any) -> tuple[Data, T
     X, y = _validated(estimator, *rows[:2], reset=not goes_on, dtype=dtype)
     targets = _targets_of_part(estimator, y, classes)
     data = _weighted(X, y, rows[2], targets)
-    return data.times(_class_weights(estimator, data, targets)(y)), targets
+    return data._replace(c=_class_weights(estimator, data, targets)(y)), targets
 
 
 def _check_parameters(estimator: Any) -> None:

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from sk_shallow._data import Data
 from sk_shallow._losses import SigmoidHead, SoftmaxHead
-from sk_shallow._network import Network
+from sk_shallow._network import Examples, Network
 from sk_shallow._parameters import Parameters
 from sk_shallow._plan import Plan
 from sk_shallow.activations import ACTIVATIONS
@@ -21,10 +20,10 @@ def random_network(activation, *, m=30, n0=4, n1=5, n2=3, dtype=np.float64, weig
     parameters.theta[:] = rng.standard_normal(parameters.theta.size)
     X = rng.standard_normal((m, n0)).astype(dtype)
     Y = np.eye(n2)[rng.integers(n2, size=m)] if n2 >= 3 else rng.integers(2, size=(m, n2))
-    w = rng.uniform(0, 2, size=m) if weighted else None
+    w = rng.uniform(0, 2, size=(m, 1)) if weighted else None
     w = None if w is None else (w / w.mean()).astype(dtype)
     head = SoftmaxHead() if n2 >= 3 else SigmoidHead()
-    return Network(parameters, activation, head, Data(X, Y.astype(dtype), w), **penalties)
+    return Network(parameters, activation, head, Examples(X, Y.astype(dtype), w), **penalties)
 
 
 def plan_of(**changes):

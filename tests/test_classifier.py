@@ -13,11 +13,12 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import BaggingClassifier
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
+from sklearn.utils.class_weight import compute_class_weight
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._gradient_check import network_at_start
@@ -206,7 +207,7 @@ def test_partial_fit_takes_weights_as_they_are(iris, quiet):
 
 def test_weights_multiply(iris, quiet):
     X, y = iris
-    net = quick(max_iter=10, batch_size=30)
+    net = quick(max_iter=10, batch_size=30, alpha=1e-3)  # "auto" counts integer sample weights as repeated rows
     by_class = clone(net).set_params(class_weight={0: 1, 1: 2, 2: 5}).fit(X, y)
     by_row = clone(net).fit(X, y, sample_weight=np.array([1, 2, 5])[y])
     both = clone(net).set_params(class_weight={2: 5}).fit(X, y, sample_weight=np.array([1, 2, 1])[y])
@@ -216,20 +217,37 @@ def test_weights_multiply(iris, quiet):
 
 def test_balanced(iris, quiet):
     X, y = iris[0][40:], iris[1][40:]  # 10, 50 and 50 rows
-    net = quick(max_iter=10)
+    net = quick(max_iter=10, alpha=1e-3)
     balanced = clone(net).set_params(class_weight="balanced").fit(X, y)
     by_hand = clone(net).fit(X, y, sample_weight=np.array([5.0, 1, 1])[y])
     assert_allclose(balanced.coefs_[0], by_hand.coefs_[0])
 
 
-def test_balanced_multilabel_is_scikit_learns(problems, quiet):
-    from sklearn.utils.class_weight import compute_sample_weight
-
+@parametrize("weighted", [False, True])
+def test_balanced_multilabel_weighs_each_label_by_its_own_classes(weighted, problems, quiet):
+    """w is (m, n2): no row counts less because it has many labels."""
     X, y = problems["multilabel"]
-    net = quick(max_iter=10)
-    balanced = clone(net).set_params(class_weight="balanced").fit(X, y)
-    by_hand = clone(net).fit(X, y, sample_weight=compute_sample_weight("balanced", y))
-    assert_allclose(balanced.coefs_[0], by_hand.coefs_[0])
+    w = np.random.default_rng(0).uniform(size=150) if weighted else np.ones(150)
+    net = quick(solver="gd", alpha=0, max_iter=1, class_weight="balanced", activation="tanh")
+    net.fit(X, y, sample_weight=w if weighted else None)
+    network = network_at_start(clone(net).set_params(class_weight=None), X, y)
+    proba = network.head.probabilities(network.logits(X))
+    by_label = np.empty(y.shape)
+    for k, column in enumerate(y.T):
+        by_label[:, k] = w * compute_class_weight("balanced", classes=np.arange(2), y=column, sample_weight=w)[column]
+    losses = -np.where(y == 1, np.log(proba), np.log(1 - proba))
+    assert net.loss_ == pytest.approx((by_label * losses).sum() / by_label.sum(axis=0).mean())
+    step = -0.03 * network.head.loss_and_residual(network.logits(X), y)[1]
+    assert_allclose(net.intercepts_[1], (by_label * step).sum(axis=0) / by_label.sum(axis=0).mean(), rtol=1e-9)
+
+
+def test_balanced_many_labels_do_not_ruin_the_net():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((600, 10))
+    Y = (X @ rng.standard_normal((10, 40)) + rng.standard_normal((600, 40)) > 3).astype(int)
+    plain, balanced = (ShallowNetClassifier(20, class_weight=kind, random_state=0) for kind in (None, "balanced"))
+    scores = [roc_auc_score(Y[300:], net.fit(X[:300], Y[:300]).predict_proba(X[300:])) for net in (plain, balanced)]
+    assert scores[1] > scores[0] - 0.02
 
 
 def test_class_weights_of_string_labels(iris, quiet):

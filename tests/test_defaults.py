@@ -161,6 +161,36 @@ def test_rules_see_a_repeated_row_as_one_of_weight_2(solver):
     assert_allclose(net_of(solver=solver).fit(X, y, sample_weight=np.repeat([1.0, 0.0], [8, 4])).alpha_, removed.alpha_)
 
 
+@parametrize("solver", ["auto", "lbfgs", "adam", "sgd"])
+@parametrize("class_weight", [None, "balanced", {0: 0.3, 1: 2.0}], ids=str)
+def test_rules_see_repeated_rows_under_class_weights(solver, class_weight):
+    """Few enough rows for the rules of iterations and epochs to look at their number."""
+    X, y = generated(12, 3)
+    X, w = X.astype(np.float64), np.array([1, 3, 5] * 4)
+    net = net_of(solver=solver, class_weight=class_weight)
+    weighted, repeated = clone(net).fit(X, y, sample_weight=w), net.fit(X.repeat(w, axis=0), y.repeat(w))
+    assert (weighted.n_iter_, weighted.solver_) == (repeated.n_iter_, repeated.solver_)
+    assert weighted.alpha_ == pytest.approx(repeated.alpha_)
+    assert_allclose(weighted.learning_rate_init_ or 1, repeated.learning_rate_init_ or 1, rtol=1e-9)
+    if solver == "lbfgs":
+        assert_allclose(weighted.coefs_[0], repeated.coefs_[0], atol=1e-6)
+
+
+@parametrize("solver", ["auto", "lbfgs", "adam", "sgd"])
+@parametrize("by", ["sample", "class"])
+def test_rows_without_weight_count_nowhere(solver, by):
+    X, y = generated(1200, 3)
+    X[50:] *= 10
+    y[50:] = 2
+    w = np.where(y == 2, 0.0, 1.0) if by == "sample" else None
+    net = net_of(solver=solver, class_weight={2: 0.0} if by == "class" else None).fit(X, y, sample_weight=w)
+    removed = net_of(solver=solver).fit(X[:50], y[:50])
+    names = ["alpha_", "solver_", "learning_rate_init_"]
+    if solver != "lbfgs":
+        names += ["batch_size_", "n_iter_"]
+    assert [getattr(net, name) for name in names] == [getattr(removed, name) for name in names]
+
+
 @parametrize("draw", ["uniform", "exponential", "one is tiny", "one is huge", "decay"])
 def test_weights_that_are_not_integers_leave_the_number_of_rows(draw):
     X, y = generated(100, 3)

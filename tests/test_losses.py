@@ -20,7 +20,8 @@ def test_residual_is_the_gradient_of_the_loss(head, size):
     _, residual = head.loss_and_residual(Z2.copy(), Y)
     V = rng.standard_normal(Z2.shape)
     up, down = (head.loss_and_residual(Z2 + sign * h * V, Y)[0] for sign in (1, -1))
-    np.testing.assert_allclose((residual * V).sum(axis=1), (up - down) / (2 * h), rtol=1e-6, atol=1e-8)
+    difference = (up - down).sum(axis=1) / (2 * h)
+    np.testing.assert_allclose((residual * V).sum(axis=1), difference, rtol=1e-6, atol=1e-8)
 
 
 @parametrize("head", HEADS)
@@ -29,7 +30,7 @@ def test_exact_at_extreme_logits(head, dtype):
     Z2 = np.array([[1e3, -1e3], [-1e3, 1e3]], dtype=dtype)
     Y = np.array([[1, 0], [1, 0]], dtype=dtype)
     loss, residual = head.loss_and_residual(Z2.copy(), Y)
-    np.testing.assert_array_equal(loss, [0, 2000])
+    np.testing.assert_array_equal(loss.sum(axis=1), [0, 2000])
     np.testing.assert_array_equal(residual, [[0, 0], [-1, 1]])
     assert loss.dtype == residual.dtype == dtype
     assert np.isfinite(head.log_probabilities(Z2)).all()
@@ -45,7 +46,7 @@ def test_probabilities_and_loss_belong_together(head):
     np.testing.assert_allclose(residual, A2 - Y, atol=1e-15)
     np.testing.assert_allclose(head.log_probabilities(Z2), np.log(A2), atol=1e-13)
     chosen = Y * np.log(A2) + ((1 - Y) * np.log(1 - A2) if head.name == "logistic" else 0)
-    np.testing.assert_allclose(loss, -chosen.sum(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(loss.sum(axis=1), -chosen.sum(axis=1), rtol=1e-12)
 
 
 def test_softmax_loss_is_scikit_learns():
@@ -60,10 +61,12 @@ def test_softmax_loss_is_scikit_learns():
 def test_loss_of_constant_is_that_of_the_frequencies(head, weighted):
     rng = np.random.default_rng(0)
     Y = targets(head, 40, 3, rng)
-    w = rng.uniform(size=40) if weighted else None
-    p = np.average(Y, axis=0, weights=w)
+    w = rng.uniform(size=(40, 1)) if weighted else None
+    p = np.average(Y, axis=0, weights=w if w is None else w.ravel())
     Z2 = np.tile(np.log(p) - (np.log1p(-p) if head.name == "logistic" else 0), (40, 1))
-    assert head.loss_of_constant(Y, w) == pytest.approx(np.average(head.loss_and_residual(Z2, Y)[0], weights=w))
+    assert head.loss_of_constant(Y, w) == pytest.approx(
+        np.average(head.loss_and_residual(Z2, Y)[0].sum(axis=1), weights=w if w is None else w.ravel())
+    )
     assert head.loss_of_constant(np.tile([0.0, 1.0], (5, 1))) == 0
 
 
@@ -71,4 +74,13 @@ def test_loss_of_constant_is_that_of_the_frequencies(head, weighted):
 @parametrize("n2", [2, 5])
 def test_loss_at_zero(head, n2):
     Y = targets(head, 40, n2, np.random.default_rng(0))
-    assert head.loss_at_zero(Y) == pytest.approx(head.loss_and_residual(np.zeros_like(Y), Y)[0].mean())
+    assert head.loss_at_zero(Y) == pytest.approx(head.loss_and_residual(np.zeros_like(Y), Y)[0].sum(axis=1).mean())
+
+
+def test_outputs_with_weights_of_their_own():
+    """The least constant loss is then that of each output's own weighted frequencies."""
+    rng = np.random.default_rng(0)
+    Y, w = targets(SigmoidHead(), 40, 3, rng), rng.uniform(size=(40, 3))
+    p = np.average(Y, axis=0, weights=w)
+    loss, _ = SigmoidHead.loss_and_residual(np.tile(np.log(p / (1 - p)), (40, 1)), Y)
+    assert SigmoidHead.loss_of_constant(Y, w) == pytest.approx((w * loss).sum() / w.sum(axis=0).mean())

@@ -12,11 +12,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.multioutput import MultiOutputClassifier
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow._data import Data
 from sk_shallow._diagnosis import keep_best
 from sk_shallow._losses import Head
 from sk_shallow._monitor import Monitor, Signal
-from sk_shallow._network import Network
+from sk_shallow._network import Examples, Network
 from sk_shallow._parameters import Parameters
 from sk_shallow.activations import Activation, Tanh
 from sk_shallow.initializers import Glorot, initialize
@@ -33,7 +32,7 @@ class SquaredError(Head):
     @staticmethod
     def loss_and_residual(Z2, Y):
         Z2 -= Y
-        return (Z2**2).sum(axis=1) / 2, Z2
+        return Z2**2 / 2, Z2
 
     @staticmethod
     def probabilities(Z2):
@@ -61,7 +60,7 @@ def test_nothing_below_the_targets_knows_of_classes(solver, dtype):
     Y = np.hstack([np.sin(2 * X), X**2 / 4])
     parameters = Parameters(1, 20, 2, dtype=dtype)
     initialize(parameters, Glorot(), 2.0, rng)
-    network = Network(parameters, Tanh(), SquaredError(), Data(X, Y))
+    network = Network(parameters, Tanh(), SquaredError(), Examples(X, Y))
     rate = {"gd": 0.3, "sgd": 0.05, "adam": 0.03, "lbfgs": None}[solver]
     plan = plan_of(max_iter=1500, tol=0, n_iter_no_change=np.inf, learning_rate_init=rate, batch_size=100)
     assert network.loss() > 0.5 * network.loss_of_constant()
@@ -100,7 +99,7 @@ def test_weights_are_there_again_after_an_error(iris, monkeypatch):
     """The best weights are looked for by trying them: a failure leaves those that were there."""
     parameters = Parameters(4, 3, 3)
     parameters.theta[:] = np.random.default_rng(0).standard_normal(parameters.theta.size)
-    network = Network(parameters, Tanh(), SquaredError(), Data(iris[0], np.eye(3)[iris[1]]))
+    network = Network(parameters, Tanh(), SquaredError(), Examples(iris[0], np.eye(3)[iris[1]]))
     monitor = Monitor(parameters, plan_of())
     before = parameters.theta.copy()
     monitor.best_theta[:] = 7
