@@ -16,7 +16,7 @@ from sk_shallow._prediction import PredictionMixin, finite_logits
 from sk_shallow._targets import MultilabelTargets, targets_with_classes
 from sk_shallow._training import Start, Task, train
 from sk_shallow._validation import check_fit, check_partial_fit
-from sk_shallow.activations import ACTIVATIONS
+from sk_shallow.activations import ACTIVATIONS, as_activation
 from sk_shallow.activations import CONSTRAINT as ACTIVATION_CONSTRAINT
 from sk_shallow.initializers import INITIALIZERS, Initializer
 from sk_shallow.schedules import SCHEDULES, Schedule
@@ -267,7 +267,10 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         """
         for name, table in TABLES.items():
             value = params.get(name, getattr(self, name))
-            if isinstance(value, str) and any(key.startswith(f"{name}__") for key in params):
+            nested = any(key.startswith(f"{name}__") for key in params)
+            if nested and isinstance(value, tuple):
+                params[name] = as_activation(value)
+            elif nested and isinstance(value, str):
                 if value not in table:
                     raise ValueError(f"{name}={value!r} has no parameters: set {name} to one of {sorted(table)}.")
                 params[name] = table[value]()

@@ -73,7 +73,7 @@ def hold_out(data: Data, strata: np.ndarray | None, fraction: float, seed: int) 
     for a row of each. Raises ValueError where no row is left to train on.
     """
     m = len(data.y)
-    n_validation = max(2, int(np.ceil(fraction * m)))
+    n_validation = max(2, int(np.ceil(float(fraction) * m)))
     if n_validation >= m:
         raise ValueError(
             f"early_stopping needs two rows to hold out and one to train on, and validation_fraction={fraction} of {m} "

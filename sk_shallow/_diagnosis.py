@@ -16,6 +16,9 @@ from sk_shallow._plan import Plan
 # Root mean square from which a feature counts as unscaled: ten times that of a standardized one.
 UNSCALED = 10.0
 
+# Weight from which on a row of partial_fit may be what makes a fit diverge.
+HEAVY = 100.0
+
 # Rows on which a fit is judged first; a pass over all of them is saved where they and the last epoch look well.
 SAMPLE = 2048
 
@@ -37,6 +40,8 @@ def diagnose(network: Network, monitor: Monitor, limit: str | None, names: np.nd
     `limit` says what has ended the fit before it converged, `names` are those of the features. Raises ValueError where
     the whole of a fit has never had a finite loss.
     """
+    if not monitor.losses:
+        raise ValueError(f"solver={monitor.plan.solver} has not reported an epoch: monitor.epoch_end(loss) does.")
     ending = Ending(network, monitor, monitor.plan, limit)
     losses = [ending.loss_if_bad()]
     monitor.diverged |= not (np.isfinite(losses[0]) and np.isfinite(network.parameters.theta).all())
@@ -149,8 +154,11 @@ class Ending:
     def _causes(self, verdict: Verdict) -> list[str]:
         if verdict is Verdict.WORSE_THAN_CONSTANT:
             return [f"{self.limit or 'n_iter_no_change'} or the learning rate is too low, or alpha or dropout too high"]
-        rate = self.plan.learning_rate_init
-        return [] if rate is None else [f"learning_rate_init={rate:g} is too high"]
+        rate, w = self.plan.learning_rate_init, self.network.w
+        causes = [] if rate is None else [f"learning_rate_init={rate:g} is too high"]
+        if self.plan.incremental and w is not None and w.max() > HEAVY:
+            causes = [f"weights of up to {w.max():.3g}, which partial_fit takes as they are", *causes]
+        return causes
 
     def _unfinished(self) -> str:
         monitor, plan, limit = self.monitor, self.plan, self.limit
@@ -159,10 +167,12 @@ class Ending:
         what = "validation score" if monitor.scores else "training loss"
         before, after = monitor.recent_change()
         rate = "" if plan.learning_rate_init is None else f", learning_rate_init={plan.learning_rate_init:g}"
+        by_scipy = str(limit).startswith("SciPy")  # its line search, which has no limit to raise
+        advice = "Scale the features, or raise tol" if by_scipy else f"Raise the limit{rate} or tol"
         return (
             f"{limit} ended the fit while it was still improving: the best {what} was {before:.6g} before the last "
-            f"{min(len(monitor.losses) - 1, plan.n_iter_no_change)} and is {after:.6g} now (tol={plan.tol:g}). Raise "
-            f"the limit{rate} or tol."
+            f"{min(len(monitor.losses) - 1, plan.n_iter_no_change):g} and is {after:.6g} now (tol={plan.tol:g}). "
+            f"{advice}."
         )
 
 

@@ -17,6 +17,7 @@ from sk_shallow.activations import as_activation
 STEPS = (1e-4, 1e-5, 1e-6, 1e-7)
 
 
+@np.errstate(all="ignore")
 def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, random_state=0):
     """Return the relative error of the gradient of a net's objective, per block of parameters.
 

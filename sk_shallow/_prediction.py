@@ -158,7 +158,11 @@ def validation_score(network: Network, targets: Targets, data: Data, scorer: Any
     def score() -> float:
         if not np.isfinite(network.loss()):
             return np.nan  # the fit has diverged; a scorer would blame its input
-        value = float(scorer(snapshot, data.X, data.y, **weights))
+        try:
+            value = float(scorer(snapshot, data.X, data.y, **weights))
+        except (TypeError, ValueError) as error:
+            with_weights = ", with sample_weight," if weights else ""
+            raise ValueError(f"scoring={scorer!r} fails{with_weights} on the validation set: {error}") from error
         if not np.isfinite(value):
             raise ValueError(
                 f"scoring={scorer!r} gives {value} on the validation set, and early stopping needs a number. Choose a "

@@ -115,8 +115,8 @@ class MultilabelTargets(Targets):
 
     def check(self, y: np.ndarray) -> None:
         if y.ndim != 2 or y.shape[1] != self.n_outputs or not np.isin(y, (0, 1)).all():
-            shape = f"(n_samples, {self.n_outputs}), a column per label"
-            raise ValueError(f"y must be an array of zeros and ones of shape {shape}. Got shape {y.shape}.")
+            shape, values = f"(n_samples, {self.n_outputs}), a column per label", np.unique(y)[:4].tolist()
+            raise ValueError(f"y must be an array of zeros and ones of shape {shape}. Got {values} in shape {y.shape}.")
 
     def encode(self, y: np.ndarray, dtype: Any) -> np.ndarray:
         return np.asfortranarray(y, dtype=dtype)
@@ -145,15 +145,25 @@ def _balanced(codes: np.ndarray, n_classes: int, w: np.ndarray | None) -> np.nda
 def as_labels(y: Any) -> np.ndarray:
     """Return labels as a dense array: a column becomes 1d with a warning, integers held as objects become integers.
 
-    Raises ValueError where they are continuous.
+    Raises ValueError where they are continuous, missing or of kinds that can't be sorted together.
     """
     y = y.toarray() if issparse(y) else y
     y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+    _check_kind(y)
     if y.dtype == object and type_of_target(y) == "unknown":
         plain = np.array(y.tolist())
         y = plain if plain.dtype.kind in "biu" else y
     check_classification_targets(y)
     return y
+
+
+def _check_kind(y: np.ndarray) -> None:
+    objects = y.ravel().tolist() if y.dtype == object else []
+    n_missing = int(np.isnat(y).sum()) if y.dtype.kind in "mM" else sum(label is None for label in objects)
+    kinds = {type(label).__name__ for label in objects}
+    if n_missing or ("str" in kinds and len(kinds) > 1):
+        got = f"{n_missing} missing" if n_missing else f"labels of types {sorted(kinds)}"
+        raise ValueError(f"y must hold labels of one type, all of them known. Got {got}. Convert or drop them.")
 
 
 def targets_of(y: np.ndarray) -> Targets:

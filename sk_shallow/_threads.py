@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,26 +23,31 @@ class OneThread:
 
     def forget(self) -> None:
         """Begin without users."""
-        self.n_users = 0
+        self.users: set[object] = set()
         self.before: dict[str, int] = {}
         self.lock = threading.Lock()
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
         """Be one of the users."""
-        self._change(+1)
+        user = object()
         try:
+            self._change(self.users.add, user)
             yield
         finally:
-            self._change(-1)
+            try:
+                self._change(self.users.discard, user)
+            except BaseException:  # an interrupt: no limit may survive
+                self._change(self.users.discard, user)
+                raise
 
-    def _change(self, n_users: int) -> None:
+    def _change(self, change: Callable[[object], None], user: object) -> None:
         with self.lock:
-            self.n_users += n_users
+            change(user)
             for library in filter(is_of_scipy, blas_libraries()):
                 before = self.before.setdefault(library.filepath, library.num_threads)
-                set_blas_threads(library, 1 if self.n_users else before)
-            if not self.n_users:
+                set_blas_threads(library, 1 if self.users else before)
+            if not self.users:
                 self.before.clear()
 
 

@@ -135,6 +135,8 @@ def _score(settings: Any, task: Task, network: Network) -> Callable[[], float] |
     w = task.validation.normalized_weights()
     examples = _examples(task.validation, task.targets, w, network.X.dtype)
     validation = Network(network.parameters, network.activation, network.head, examples)
+    if not np.isfinite(validation.loss()) and np.isfinite(network.loss()):
+        raise ValueError("The loss of the validation set is not finite at the initial weights. Scale its features.")
     return validation_score(validation, task.targets, task.validation, scorer)
 
 

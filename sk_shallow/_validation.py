@@ -5,9 +5,11 @@ else of it.
 """
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from sk_shallow._compat import check_classes_on_first_call, check_sample_weight, validate_parameters
@@ -21,6 +23,7 @@ DTYPES = (np.float64, np.float32)
 Rows = tuple[Any, Any, Any]  # X, y and sample_weight as a method was given them
 
 
+@np.errstate(all="ignore")
 def check_fit(estimator: Any, rows: Rows, validation: Rows, goes_on: bool) -> tuple[Data, Targets, Data | None]:
     """Return the training data of a call of `fit`, what its labels mean, and the validation data or None.
 
@@ -42,6 +45,7 @@ def check_fit(estimator: Any, rows: Rows, validation: Rows, goes_on: bool) -> tu
     return data._replace(c=class_weights(y)), targets, held_out._replace(c=class_weights(y_val))
 
 
+@np.errstate(all="ignore")
 def check_partial_fit(estimator: Any, rows: Rows, classes: Any) -> tuple[Data, Targets]:
     """Return the training data of a call of `partial_fit`, and what its labels mean; raises ValueError likewise."""
     _check_parameters(estimator)
@@ -93,10 +97,16 @@ def _check_partial_fit_parameters(estimator: Any) -> None:
 
 
 def _validated(estimator: Any, X: Any, y: Any, *, reset: bool, dtype: Any = DTYPES) -> tuple[Any, np.ndarray]:
-    columns = X.dtypes if hasattr(X, "columns") else ()
-    if dtype is DTYPES and {str(column).lower() for column in columns} == {"float32"}:
-        dtype = np.float32  # a frame, of which check_array might make float64
+    columns = (X.dtypes if hasattr(X, "dtypes") else X.schema.types) if hasattr(X, "columns") else ()
+    names = {str(column).lower().removeprefix("sparse[").split(",")[0] for column in columns}
+    if dtype is DTYPES and names and names <= {"float32", "float", "float[pyarrow]"}:
+        dtype = np.float32  # of which check_array might make float64
     X, y = validate_data(estimator, X, y, accept_sparse="csr", dtype=dtype, multi_output=True, reset=reset)
+    if issparse(X):
+        X = X if X.dtype in DTYPES else X.astype(np.float64)  # of a frame of sparse booleans
+        if not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
     return X, as_labels(y)
 
 
@@ -114,9 +124,11 @@ def _class_weights(estimator: Any, data: Data, targets: Targets) -> Callable[[np
     """Return the function from labels to the weights of their classes, found on `data`."""
     if estimator.class_weight is None:
         return lambda y: None
-    class_weights = targets.class_weights(estimator.class_weight, data.y, data.w)
-    if not (np.isfinite(class_weights).all() and (class_weights >= 0).all()):
-        raise ValueError(f"class_weight must hold finite numbers, not negative. Got {estimator.class_weight!r}.")
+    given = estimator.class_weight
+    weights = given.values() if isinstance(given, dict) else ()
+    if not all(isinstance(weight, Real) and 0 <= float(weight) < np.inf for weight in weights):
+        raise ValueError(f"class_weight must hold finite numbers, not negative. Got {given!r}.")
+    class_weights = targets.class_weights(given, data.y, data.w)
     return lambda y: targets.row_weights(class_weights, y)
 
 

@@ -409,38 +409,48 @@ def as_activation(value: Any) -> Activation:
         if len(value) != 2:
             raise ValueError(f"An activation given as a tuple is (value, derivative), two functions. Got {value!r}.")
         value = FunctionActivation(*value)
-    return from_name(ACTIVATIONS, value)
+    activation = from_name(ACTIVATIONS, value)
+    if not COUNT.is_satisfied_by(activation.n_pieces):
+        raise ValueError(f"n_pieces of {activation!r} must be {COUNT}. Got {activation.n_pieces!r} instead.")
+    return activation
 
 
 def check_derivative(activation: Activation, tolerance: float = 1e-5) -> None:
-    """Hold an activation's `backward` against central differences of its `forward`.
+    """Compare an activation's `backward` with central differences of its `forward`, on rows of several units.
 
-    Raises ValueError where a value or a derivative has another shape or dtype than it should, or the two do not belong
-    together, with the z where they are furthest apart: ``abs(backward - difference) / max(scale, abs(difference))`` is
-    above the tolerance, scale being the largest slope in [-6, 6], or 1 where it is larger.
+    Raises ValueError where a value or a derivative has another shape or dtype than it should, or where the two do not
+    belong together at more than one z, which might be a kink: ``abs(backward - difference) / max(scale,
+    abs(difference))`` is above the tolerance, scale being the largest slope in [-6, 6], or 1 where it is larger. The
+    message has the z where they are furthest apart.
     """
-    # Unremarkable points, most of them in [-6, 6]: none within the step of a kink at a round number.
-    z, step = np.r_[np.linspace(-6, 6, 61), -50:51:10] + 0.0123456, 1e-5
-    p = int(activation.n_pieces)
-    Z = np.stack([np.roll(z, 7 * j) for j in range(p)], axis=1)
+    p, n_units, rng = int(activation.n_pieces), 3, np.random.default_rng(0)
+    Z, dA = rng.uniform(-6, 6, (100, p * n_units)), rng.uniform(0.5, 1.5, (100, n_units))
+    Z[75:] *= 8
     for dtype in (np.float32, np.float64):
         A, cache = activation.forward(Z.astype(dtype))
-        dZ = activation.backward(np.ones((len(Z), 1), dtype=dtype), A, cache)
-        for what, array, shape in (("forward", A, (len(Z), 1)), ("backward", dZ, Z.shape)):
+        dZ = activation.backward(dA.astype(dtype), A, cache)
+        for what, array, shape in (("forward", A, dA.shape), ("backward", dZ, Z.shape)):
             if array.shape != shape or array.dtype != dtype:
                 raise ValueError(
                     f"{what} of {activation!r} must return an array of shape {shape} and dtype {np.dtype(dtype)} for "
                     f"Z of shape {Z.shape}. Got shape {array.shape} and dtype {array.dtype}."
                 )
-    for j in range(p):
-        change = step * (np.arange(p) == j)
-        difference = (activation.forward(Z + change)[0] - activation.forward(Z - change)[0])[:, 0] / (2 * step)
-        scale = min(1, np.abs(difference[:61]).max())  # of a function that is small everywhere
-        error = np.abs(dZ[:, j] - difference) / np.maximum(scale, np.abs(difference))
-        worst = int(np.argmax(np.where(np.isnan(error), np.inf, error)))
-        if not error[worst] <= tolerance:
+    for j in range(p * n_units):
+        of_unit = dA[:, j % n_units]
+        slope, difference = dZ[:, j] / of_unit, _difference(activation, Z, dA, j) / of_unit
+        scale = min(1, np.abs(difference[:75]).max())  # of a function that is small everywhere
+        error = np.abs(slope - difference)
+        wrong = ~(error <= tolerance * np.maximum(scale, np.abs(difference)))
+        if np.count_nonzero(wrong) > 1:
+            worst = int(np.argmax(np.where(wrong, np.nan_to_num(error, nan=np.inf), -1)))
             raise ValueError(
                 f"The derivative of {activation!r} does not belong to its value: at z = {Z[worst, j]:.6g} it is "
-                f"{dZ[worst, j]:.6g}, but (g(z + h) - g(z - h)) / 2h is {difference[worst]:.6g}. Correct `backward` "
+                f"{slope[worst]:.6g}, but (g(z + h) - g(z - h)) / 2h is {difference[worst]:.6g}. Correct `backward` "
                 "(or the second function of the pair)."
             )
+
+
+def _difference(activation: Activation, Z: np.ndarray, dA: np.ndarray, j: int, step: float = 1e-5) -> np.ndarray:
+    """Return what `backward` should for column j of `Z`, by central differences."""
+    change = step * (np.arange(Z.shape[1]) == j)
+    return (dA * (activation.forward(Z + change)[0] - activation.forward(Z - change)[0])).sum(axis=1) / (2 * step)

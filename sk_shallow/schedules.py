@@ -64,7 +64,7 @@ class InverseScaling(Schedule):
         self.power_t = power_t
 
     def rate(self, learning_rate_init: float, clock: Clock) -> float:
-        return learning_rate_init / (clock.samples + 1) ** self.power_t
+        return learning_rate_init * float(clock.samples + 1) ** -float(self.power_t)  # which may come to 0
 
 
 class Adaptive(Schedule):
@@ -85,7 +85,7 @@ class Adaptive(Schedule):
         self.minimum = minimum
 
     def rate(self, learning_rate_init: float, clock: Clock) -> float:
-        return learning_rate_init / self.factor**clock.plateaus
+        return learning_rate_init * float(self.factor) ** -clock.plateaus  # which may come to 0
 
     def stops(self, learning_rate_init: float, clock: Clock) -> bool:
         return self.rate(learning_rate_init, clock) <= self.minimum

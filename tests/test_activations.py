@@ -21,6 +21,7 @@ from sk_shallow.activations import (
     Maxout,
     ReLU,
     Sigmoid,
+    as_activation,
     check_derivative,
 )
 
@@ -248,6 +249,60 @@ def test_a_wrong_derivative_is_refused(activation, message, iris):
         ShallowNetClassifier(activation=activation).fit(*iris)
 
 
+class Softmax(Activation):
+    """Couples the units of a row."""
+
+    def forward(self, Z):
+        E = np.exp(Z - Z.max(axis=1, keepdims=True))
+        return E / E.sum(axis=1, keepdims=True), None
+
+    def backward(self, dA, A, cache):
+        return A * (dA - (dA * A).sum(axis=1, keepdims=True))
+
+
+class WrongSoftmax(Softmax):
+    """Forgets that units are coupled, which one unit alone does not show."""
+
+    def backward(self, dA, A, cache):
+        return dA * A * (1 - A)
+
+
+class LayerNorm(Activation):
+    def forward(self, Z):
+        Z = Z - Z.mean(axis=1, keepdims=True)
+        size = np.sqrt((Z**2).mean(axis=1, keepdims=True) + Z.dtype.type(1e-5))
+        return Z / size, size
+
+    def backward(self, dA, A, cache):
+        return (dA - dA.mean(axis=1, keepdims=True) - A * (dA * A).mean(axis=1, keepdims=True)) / cache
+
+
+def no_slope(z):
+    return np.zeros_like(z)
+
+
+@parametrize(
+    "activation",
+    [Softmax(), LayerNorm(), (np.sign, no_slope), (np.round, no_slope), (np.ones_like, no_slope), (np.abs, np.sign)],
+    ids=repr,
+)
+def test_coupled_units_steps_constants_and_kinks_are_no_error(activation):
+    check_derivative(as_activation(activation))
+
+
+def test_a_coupling_that_is_forgotten_is_refused():
+    with pytest.raises(ValueError, match=r"derivative of WrongSoftmax\(\) does not belong to its value: at z = "):
+        check_derivative(WrongSoftmax())
+
+
+def test_an_activation_that_overflows_is_checked_as_in_a_fit(iris, quiet):
+    before = np.seterr(all="raise")
+    try:
+        ShallowNetClassifier(5, (lambda z: np.exp(9 * z), lambda z: 9 * np.exp(9 * z)), max_iter=1).fit(*iris)
+    finally:
+        np.seterr(**before)
+
+
 class Upcasting(Sine):
     def forward(self, Z):
         return np.sin(Z).astype(np.float64), Z
@@ -258,7 +313,7 @@ class Summing(Sine):
         return np.sin(Z).sum(axis=1), Z
 
 
-@parametrize(("activation", "message"), [(Upcasting(), "dtype float64"), (Summing(), r"Got shape \(72,\)")])
+@parametrize(("activation", "message"), [(Upcasting(), "dtype float64"), (Summing(), r"Got shape \(100,\)")])
 def test_a_wrong_shape_or_dtype_is_refused(activation, message, iris):
     with pytest.raises(ValueError, match=message):
         ShallowNetClassifier(activation=activation).fit(*iris)

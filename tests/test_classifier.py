@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from helpers import NAMES
 from numpy.testing import assert_allclose, assert_array_equal
@@ -351,6 +352,54 @@ def test_repr():
 def test_float32_frames_stay_float32(frame, iris, quiet):
     X = frame(dict(zip("abcd", iris[0].astype(np.float32).T, strict=True)))
     assert quick(max_iter=2).fit(X, iris[1]).predict_proba(X).dtype == np.float32
+
+
+FLOAT32_COLUMNS = {
+    "sparse": pd.SparseDtype("float32", 0),
+    "nullable": "Float32",
+    "pyarrow": pd.ArrowDtype(pa.float32()),
+}
+
+
+@parametrize("dtype", FLOAT32_COLUMNS.values(), ids=FLOAT32_COLUMNS)
+def test_float32_columns_of_every_kind_stay_float32(dtype, iris, quiet):
+    X = np.where(np.abs(iris[0]) < 0.5, 0, iris[0]).astype(np.float32)
+    frame = pd.DataFrame(dict(zip("abcd", X.T, strict=True))).astype(dtype)
+    net = quick(max_iter=2).fit(frame, iris[1])
+    assert net.predict_proba(frame).dtype == np.float32
+    assert_allclose(net.predict_proba(frame), quick(max_iter=2).fit(X, iris[1]).predict_proba(X), rtol=1e-5)
+
+
+@parametrize("dtype", [np.float32, np.float64])
+def test_tables_of_pyarrow(dtype, iris, quiet):
+    X = iris[0].astype(dtype)
+    table = pa.table(dict(zip("abcd", X.T, strict=True)))
+    net = quick(max_iter=2).fit(table, iris[1])
+    assert net.predict_proba(table).dtype == dtype
+    assert_allclose(net.predict_proba(table), quick(max_iter=2).fit(X, iris[1]).predict_proba(X), rtol=1e-5)
+
+
+def test_a_sparse_frame_of_booleans(iris, quiet):
+    X = iris[0] > 0
+    frame = pd.DataFrame(dict(zip("abcd", X.T, strict=True))).astype(pd.SparseDtype(bool, False))
+    expected = quick(max_iter=2).fit(X, iris[1]).predict_proba(X)
+    assert_allclose(quick(max_iter=2).fit(frame, iris[1]).predict_proba(frame), expected, rtol=1e-9)
+
+
+@parametrize("container", [sparse.csr_array, sparse.csr_matrix])
+def test_duplicate_entries_are_summed_on_a_copy(container, iris):
+    """And are seen as their sum by the rules, which look at squares."""
+    X, y = iris
+    indices = np.tile(np.r_[np.arange(4), np.arange(4)], 150)
+    data = np.hstack([3 * X, -2 * X]).ravel()
+    doubled = container((data.copy(), indices.copy(), np.arange(0, 1201, 8)), shape=(150, 4))
+    for solver in ("adam", "lbfgs"):
+        one, other = quick(solver=solver, learning_rate_init=None).fit(doubled, y), quick(solver=solver).fit(X, y)
+        assert one.alpha_ == pytest.approx(other.alpha_)
+    assert_array_equal(doubled.data, data)
+    other = quick(solver="adam", learning_rate_init=None).fit(X, y)
+    one = quick(solver="adam", learning_rate_init=None).fit(doubled, y)
+    assert_allclose(one.predict_proba(doubled), other.predict_proba(X), rtol=1e-6)
 
 
 @parametrize("labels", [[1, 2, 5], [True, False, True]])

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
-from sklearn.exceptions import NotFittedError
+from scipy.optimize import OptimizeResult
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from sk_shallow import ShallowNetClassifier
-from sk_shallow.activations import ACTIVATIONS, ELU, LeakyReLU, Maxout, ReLU
-from sk_shallow.initializers import INITIALIZERS, He, Normal
+from sk_shallow import ShallowNetClassifier, check_gradient, solvers
+from sk_shallow.activations import ACTIVATIONS, ELU, Identity, LeakyReLU, Maxout, ReLU
+from sk_shallow.initializers import INITIALIZERS, He, Initializer, Normal
 from sk_shallow.schedules import SCHEDULES, Adaptive, InverseScaling, OneCycle
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam
 
@@ -193,3 +194,139 @@ def test_batch_size_above_the_number_of_rows_warns(iris, quiet):
 def test_clone_of_a_class_that_is_no_object(iris):
     with pytest.raises(ValueError, match="'activation' parameter"):
         quick(activation=LeakyReLU).fit(*iris)
+
+
+# Messages that say what was given and what to do
+
+
+class Silent(SGD):
+    """A solver that never reports an epoch."""
+
+    def minimize(self, network, monitor, plan, state):
+        return None
+
+
+class Drawing(Initializer):
+    """Returns what it was given, or a matrix of it."""
+
+    def __init__(self, value, fill=False):
+        self.value = value
+        self.fill = fill
+
+    def draw(self, rng, fan_in, fan_out):
+        return np.full((fan_in, fan_out), self.value) if self.fill else self.value
+
+
+class Halves(Identity):
+    n_pieces = 1.5
+
+
+def minus_sine(z):
+    return -np.sin(z)
+
+
+def unweighted(estimator, X, y):
+    return estimator.score(X, y)
+
+
+RARE = {
+    "mixed labels": ({}, {"y": np.array([1, "a", 2] * 50, dtype=object)}, r"of one type.*types \['int', 'str'\]"),
+    "None": ({}, {"y": np.array(["a", "b", None] * 50, dtype=object)}, "all of them known. Got 50 missing. Convert"),
+    "NaT": ({}, {"y": np.array(["2020-01-01", "2021-01-01", "NaT"] * 50, dtype="M8[D]")}, "Got 50 missing"),
+    "-1 and 1": ({}, {"y": np.where(np.eye(150, 3) > 0, 1, -1)}, r"zeros and ones .*Got \[-1, 1\] in shape \(150, 3\)"),
+    "unweighted scorer": (
+        {"early_stopping": True, "scoring": unweighted},
+        {"sample_weight": np.ones(150)},
+        "scoring=<function unweighted.* fails, with sample_weight, on the validation set: .*sample_weight",
+    ),
+    "undefined scorer": ({"early_stopping": True, "scoring": "roc_auc"}, {}, "roc_auc.* fails on the validation set"),
+    "class weights": ({"class_weight": {0: "a"}}, {}, r"finite numbers, not negative. Got \{0: 'a'\}"),
+    "huge X_val": (
+        {"early_stopping": True, "activation": "identity", "init_scale": 1e3},
+        {"X_val": np.full((4, 4), 1.7e308), "y_val": [0, 1, 2, 0]},
+        "The loss of the validation set is not finite",
+    ),
+    "no epoch": ({"solver": Silent()}, {}, r"solver=Silent\(\) has not reported an epoch"),
+    "a scalar draw": ({"init": Drawing(0.1)}, {}, r"draw of Drawing.* of shape \(4, 3\). Got shape \(\)"),
+    "a row drawn": ({"init": Drawing(np.ones(3))}, {}, r"Got shape \(3,\)"),
+    "an infinite draw": ({"init": Drawing(np.inf, True)}, {}, "not all of them finite"),
+    "pieces": ({"activation": Halves()}, {}, r"n_pieces of Halves\(\) must be an int in the range .* Got 1.5"),
+}
+
+
+@parametrize(("kwargs", "data", "text"), RARE.values(), ids=RARE)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning", "ignore:No positive class")
+def test_rare_mistakes_are_explained(kwargs, data, text, iris, quiet):
+    with pytest.raises(ValueError, match=text):
+        quick(**kwargs).fit(**{"X": iris[0], "y": iris[1], **data})
+
+
+def test_huge_weights_of_a_part_are_named(iris):
+    net = quick(max_iter=None).partial_fit(*iris, classes=[0, 1, 2])
+    before = net.coefs_[0]
+    with pytest.warns(ConvergenceWarning, match=r"weights of up to 1e\+308, which partial_fit takes as they are"):
+        net.partial_fit(*iris, sample_weight=np.full(150, 1e308))
+    assert_array_equal(net.coefs_[0], before)
+
+
+def test_a_pair_of_functions_has_parameters_to_set(iris, quiet):
+    net = quick(activation=(np.sin, np.cos)).set_params(activation__value=np.cos, activation__derivative=minus_sine)
+    assert net.fit(*iris).activation.value is np.cos
+
+
+def test_a_line_search_that_fails_is_not_told_of_a_limit(iris, monkeypatch):
+    def failing(*args, **kwargs):
+        kwargs["callback"](OptimizeResult(x=args[1], fun=3.0))
+        kwargs["callback"](OptimizeResult(x=args[1], fun=1.0))
+        return OptimizeResult(x=args[1], fun=1.0, nit=2, nfev=9, jac=args[1], success=False, message="ABNORMAL")
+
+    monkeypatch.setattr(solvers, "minimize", failing)
+    with pytest.warns(ConvergenceWarning, match=r"SciPy \(ABNORMAL\) ended .*Scale the features, or raise tol\."):
+        quick(solver="lbfgs", max_iter=50, activation="tanh", init_scale=0.1).fit(*iris)
+
+
+# Numbers that the constraints accept
+
+
+@parametrize(
+    "kwargs",
+    [
+        {"n_iter_no_change": np.int8(127), "max_iter": np.int16(300), "tol": np.float32(0.1)},
+        {"max_iter": np.int8(127), "learning_rate": "one_cycle"},
+        {"validation_fraction": np.float32(0.2), "early_stopping": True},
+        {"learning_rate": InverseScaling(power_t=200)},
+        {"learning_rate": Adaptive(minimum=1e-323, factor=1e300), "tol": 10.0, "n_iter_no_change": 1, "max_iter": 30},
+        {"batch_size": np.uint8(255), "hidden_size": np.uint8(255)},
+        {"alpha": np.float16(0.1), "init_scale": np.float16(0.5), "learning_rate_init": np.float16(0.01)},
+    ],
+    ids=str,
+)
+@parametrize("dtype", [np.float32, np.float64])
+def test_numbers_of_every_kind(kwargs, dtype, iris, quiet):
+    X, y = np.tile(iris[0], (3, 1)).astype(dtype), np.tile(iris[1], 3)
+    plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in kwargs.items()}
+    one, other = quick(solver="sgd", **kwargs).fit(X, y), quick(solver="sgd", **plain).fit(X, y)
+    assert one.n_iter_ == other.n_iter_
+    assert one.coefs_[0].dtype == dtype
+    np.testing.assert_allclose(one.coefs_[0], other.coefs_[0], rtol=1e-4)
+
+
+# NumPy told to raise
+
+
+@parametrize("solver", SOLVERS)
+@parametrize("kwargs", [{}, {"early_stopping": True}, {"class_weight": "balanced"}], ids=str)
+def test_under_seterr(solver, kwargs, iris, quiet):
+    X, y = iris[0].copy(), iris[1]
+    X[:3] *= 1e-30
+    w = np.where(np.arange(150) < 10, 1e-300, 1.0)
+    net = quick(solver=solver, activation="softplus", init_scale=20, **kwargs)
+    before = np.seterr(all="raise")
+    try:
+        net.fit(X, y, sample_weight=w).predict_log_proba(X * 1e3)
+        net.predict_proba(X * 1e3)
+        if hasattr(net, "partial_fit") and not kwargs:
+            net.partial_fit(X, y, sample_weight=w)
+        check_gradient(net, X, y, sample_weight=w, n_directions=1)
+    finally:
+        np.seterr(**before)

@@ -1,5 +1,6 @@
 """Fits at the same time: SciPy's BLAS threads, and that fits leave each other's numbers alone."""
 
+import contextlib
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import threadpoolctl
 from helpers import values_equal
 from sklearn.model_selection import GridSearchCV
 
-from sk_shallow import ShallowNetClassifier
+from sk_shallow import ShallowNetClassifier, _threads
 from sk_shallow._compat import blas_libraries, set_blas_threads
 from sk_shallow._network import Network
 from sk_shallow._threads import is_of_scipy, scipy_has_one_thread
@@ -80,7 +81,7 @@ def test_a_child_begins_without_users():
         with scipy_has_one_thread():
             child = os.fork()
             if not child:
-                os._exit(scipy_has_one_thread.n_users)
+                os._exit(len(scipy_has_one_thread.users))
     assert os.waitpid(child, 0)[1] == 0
 
 
@@ -167,3 +168,28 @@ def test_results_do_not_depend_on_n_jobs(dtype, digits, quiet):
         for n_jobs in (1, 2)
     ]
     np.testing.assert_allclose(*scores, rtol=1e-4 if dtype == np.float32 else 1e-9)
+
+
+@pytest.mark.usefixtures("four_threads")
+@parametrize("name", ["blas_libraries", "set_blas_threads"])
+@parametrize("when", ["before", "after"])
+@parametrize("n", range(1, 6))
+def test_no_limit_survives_an_interrupt(name, when, n, monkeypatch):
+    """Whichever call it comes in, on the way in or out."""
+    original, calls = getattr(_threads, name), []
+
+    def interrupted(*args):
+        calls.append(None)
+        if len(calls) == n and when == "before":
+            raise KeyboardInterrupt
+        result = original(*args)
+        if len(calls) == n and when == "after":
+            raise KeyboardInterrupt
+        return result
+
+    monkeypatch.setattr(_threads, name, interrupted)
+    with contextlib.suppress(KeyboardInterrupt), scipy_has_one_thread():
+        pass
+    assert threads_of(NUMPYS + SCIPYS) == {4}
+    assert not scipy_has_one_thread.users
+    assert not scipy_has_one_thread.lock.locked()

@@ -209,7 +209,7 @@ def test_layers_and_rows_seen(iris, quiet):
 
 
 class Counting(Activation):
-    """The identity, which counts its calls for one row."""
+    """A multiple of the identity, which lists the widths it is called with; a check takes three units."""
 
     calls: list = []
 
@@ -226,7 +226,7 @@ class Counting(Activation):
 
 def test_a_derivative_is_checked_once(iris, quiet):
     def checks():
-        n = Counting.calls.count(1)
+        n = Counting.calls.count(3)
         Counting.calls.clear()
         return n
 
