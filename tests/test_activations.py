@@ -284,7 +284,7 @@ def no_slope(z):
 @parametrize(
     "activation",
     [Softmax(), LayerNorm(), (np.sign, no_slope), (np.round, no_slope), (np.ones_like, no_slope), (np.abs, np.sign)],
-    ids=repr,
+    ids=["softmax", "layer norm", "sign", "round", "constant", "abs"],
 )
 def test_coupled_units_steps_constants_and_kinks_are_no_error(activation):
     check_derivative(as_activation(activation))
