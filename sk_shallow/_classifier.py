@@ -410,7 +410,8 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         self.learning_rate_init_, self.batch_size_ = plan.learning_rate_init, plan.batch_size
         self.classes_, self.n_outputs_ = task.targets.classes, task.targets.n_outputs
         self.out_activation_, self._activation = network.head.name, network.activation
-        vars(self).pop("_state", None)
+        for name in ("_state", "_targets"):  # the latter from early files
+            vars(self).pop(name, None)
         if outcome.state:
             self._state = vars(outcome.state)  # in a pickle, no object whose class may move
 

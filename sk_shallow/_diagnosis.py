@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from sk_shallow._batches import batches
-from sk_shallow._monitor import Monitor, Signal
+from sk_shallow._monitor import Monitor
 from sk_shallow._network import Network
 from sk_shallow._plan import Plan
 
@@ -103,7 +103,7 @@ class Ending:
                 self.network.parameters.theta[:] = self.monitor.first_theta
             return self.monitor.diverged
         losses = self.monitor.losses
-        not_the_last = self.monitor.signal is not Signal.CONTINUE or losses[-1] > min(losses)
+        not_the_last = bool(self.monitor.signal) or losses[-1] > min(losses)
         others = bool(self.monitor.scores) or self.monitor.diverged or (self.limit is None and not_the_last)
         if others:
             keep_best(self.network, self.monitor)
@@ -118,11 +118,11 @@ class Ending:
             if loss >= _value_at(monitor.first_theta, self.network, self.network.loss):
                 return Verdict.DIVERGED
             return Verdict.GOOD if plan.incremental else Verdict.WORSE_THAN_CONSTANT
-        if not self.constant:
-            return Verdict.GOOD  # there is nothing to learn
-        if self.limit and monitor.still_improves():
+        if not self.zero:
+            return Verdict.GOOD  # one class: there is nothing to learn
+        if self.limit and not plan.incremental and monitor.still_improves():
             return Verdict.UNFINISHED
-        if monitor.signal is Signal.CONTINUE and not (plan.max_iter_is_limit or plan.incremental):
+        if not (monitor.signal or plan.max_iter_is_limit or plan.incremental):
             under_way = plan.learning_rate_init is None and monitor.still_improves()  # as L-BFGS may be
             if monitor.losses[-1] > (self.constant / 2 if under_way else self.constant - self.slack):
                 return Verdict.LITTLE_PROGRESS
@@ -139,7 +139,7 @@ class Ending:
         if verdict is Verdict.LITTLE_PROGRESS:
             return unscaled and (
                 f"The fit has ended as planned, at a training loss of {self.monitor.losses[-1]:.6g}, though it has "
-                f"hardly begun. Likely cause: {scale}, or set max_iter to go on."
+                f"hardly begun. Likely cause: {scale}, or train longer with a larger max_iter."
             )
         head, incremental = self.network.head, self.plan.incremental
         what = "is still worse than a constant" if verdict is Verdict.WORSE_THAN_CONSTANT else "has diverged"

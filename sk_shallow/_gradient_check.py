@@ -1,4 +1,4 @@
-"""check_gradient: back-propagation held against central differences of the objective."""
+"""check_gradient: back-propagation compared with central differences of the objective."""
 
 from numbers import Integral
 
@@ -100,7 +100,7 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
 @np.errstate(all="ignore")
 def network_at_start(estimator, X, y, sample_weight=None):
     """Return the network that `fit` would start from, in float64, on all rows; the estimator is left alone."""
-    estimator = clone(estimator)
+    estimator = clone(estimator).set_params(solver="gd")  # which allows dropout, and takes no other penalty
     data, targets, _ = check_fit(estimator, (X, y, sample_weight), (None, None, None), goes_on=False)
     data = data._replace(X=data.X.astype(np.float64))
     return prepare(estimator, Task(data, targets), as_activation(estimator.activation), training_state(estimator))[0]

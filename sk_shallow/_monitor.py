@@ -10,11 +10,14 @@ from sk_shallow._plan import Plan
 
 
 class Signal(Enum):
-    """What the monitor answers after an epoch."""
+    """What the monitor answers after an epoch; true where a solver should stop, or do something about a plateau."""
 
     CONTINUE = auto()
     PLATEAU = auto()  # no improvement for too long: a solver stops, or divides its learning rate
     STOP = auto()  # whatever the solver would rather do
+
+    def __bool__(self) -> bool:
+        return self is not Signal.CONTINUE
 
 
 class Monitor:

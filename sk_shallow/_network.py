@@ -31,7 +31,7 @@ BLOCK_SIZE = 2**17
 
 
 def rows_in_block(W1: np.ndarray) -> int:
-    """Return how many rows are taken together: not fewer than features, lest adding up gradients take longest."""
+    """Return how many rows are taken together: not fewer than features, or adding up gradients takes longest."""
     return max(BLOCK_SIZE // W1.shape[1], W1.shape[0])
 
 

@@ -1,6 +1,6 @@
 """One fit, from what is to be learned to what has come of it: `prepare` sets it up, `train` runs it.
 
-`settings` is the estimator, of which only the parameters (and, for a warning, the names of features) are read.
+`settings` is the estimator, which is read, for its parameters and the names of its features, and never changed.
 """
 
 from collections.abc import Callable, Iterator
@@ -67,8 +67,7 @@ class Outcome:
 def train(settings: Any, task: Task) -> Outcome:
     """Learn a task. A KeyboardInterrupt is returned, with the best weights so far."""
     activation = as_activation(settings.activation)
-    checked = task.start is not None and repr(task.start.activation) == repr(activation)
-    if type(activation) not in ACTIVATIONS.values() and not checked:
+    if type(activation) not in ACTIVATIONS.values() and not (task.start and _equal(task.start.activation, activation)):
         check_derivative(activation)
     state = training_state(settings, task.start)
     task, stratified = _with_validation(settings, task, state.seed)
@@ -112,8 +111,10 @@ def prepare(settings: Any, task: Task, activation: Activation, state: TrainingSt
 def training_state(settings: Any, start: Start | None = None) -> TrainingState:
     """Return the state to train with: that of the start, where it was kept, or a new one."""
     if start and start.state:
-        attributes = deepcopy(getattr(start.state, "__dict__", start.state))  # files from before 0.1 hold an object
-        return TrainingState(**{name: value for name, value in attributes.items() if name != "stale"})
+        attributes = deepcopy(getattr(start.state, "__dict__", start.state))  # early files hold an object
+        if "stale" in attributes:
+            attributes["no_improvement_count"] = attributes.pop("stale")
+        return TrainingState(**attributes)
     seed = check_random_state(settings.random_state).randint(np.iinfo(np.int32).max)
     return TrainingState(seed, rng=np.random.default_rng([seed, 1]))
 
@@ -144,8 +145,8 @@ def _state_to_keep(settings: Any, task: Task, monitor: Monitor, state: TrainingS
     """Return what a later call needs in order to go on, or None where none is expected."""
     if monitor.diverged and monitor.plan.incremental and task.start and task.start.state:
         return training_state(settings, task.start)  # as if there had been no call
-    if monitor.plan.incremental:
-        state.best, state.no_improvement_count = monitor.best, monitor.no_improvement_count
+    patience = (monitor.best, monitor.no_improvement_count) if monitor.plan.incremental else (np.inf, 0)
+    state.best, state.no_improvement_count = patience
     if monitor.diverged:
         state.rule, state.moments = "", {}  # not finite either
     return state if monitor.plan.incremental or settings.warm_start else None
@@ -156,18 +157,27 @@ def _advice(settings: Any, task: Task, solver: Solver, stratified: bool) -> Iter
     m, classes = len(task.data.y), task.targets.classes
     if settings.init_scale == 0 and not task.start:
         yield UserWarning(
-            "init_scale=0 starts every hidden unit alike, and without dropout so they stay: the net is worth one unit. "
-            "Take a positive init_scale."
+            "init_scale=0 starts every hidden unit alike, and without dropout they stay alike: the net is worth one "
+            "unit. Take a positive init_scale."
         )
     if settings.batch_size != "auto" and settings.batch_size > m and not (solver.full_batch or task.incremental):
         yield UserWarning(f"batch_size={settings.batch_size} is larger than the {m} rows: {m} is used.")
-    if len(classes) == 1:
+    if len(classes) == 1 and not (task.incremental and task.start):
         yield UserWarning(f"y has one class only, {classes.tolist()[0]!r}: every row gets it, with probability 1.")
     if not stratified:
         yield UserWarning(
             "The rows that early_stopping holds out are drawn without regard to their classes: a class has one row "
-            f"only, or validation_fraction={settings.validation_fraction} leaves less rows than classes in a part."
+            f"only, or validation_fraction={settings.validation_fraction} leaves fewer rows than classes in a part."
         )
+
+
+def _equal(one: Activation, other: Activation) -> bool:
+    """Say whether two activations are of one class and have equal parameters; functions must be the same ones."""
+    params, others = one.get_params(), other.get_params()
+    return type(one) is type(other) and all(
+        value is others[name] or (not callable(value) and np.array_equal(value, others[name]))
+        for name, value in params.items()
+    )
 
 
 def _examples(data: Data, targets: Targets, w: np.ndarray | None, dtype: Any) -> Examples:

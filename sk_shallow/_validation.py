@@ -1,7 +1,7 @@
 """What the user gave, checked: parameters, rows, labels and weights.
 
-The functions record the features of `X` on the estimator, as scikit-learn's `validate_data` does, and change nothing
-else of it.
+The functions record the features of `X`, and the classes that `partial_fit` is given, on the estimator, as the helpers
+of scikit-learn do, and change nothing else of it.
 """
 
 from collections.abc import Callable
@@ -60,9 +60,9 @@ def check_partial_fit(estimator: Any, rows: Rows, classes: Any) -> tuple[Data, T
 
 def _check_parameters(estimator: Any) -> None:
     size = estimator.hidden_size
-    if np.ndim(size) == 1:
+    if isinstance(size, (tuple, list, np.ndarray)):
         reason = "All formulas here are about one layer; for more there is MLPClassifier"
-        advice = f"Write hidden_size={size[0]!r}" if len(size) == 1 else reason
+        advice = f"Write hidden_size={size[0]}" if len(size) == 1 else reason
         raise ValueError(f"hidden_size must be an int: the net has one hidden layer. Got {size!r}. {advice}.")
     validate_parameters(estimator)
 

@@ -108,7 +108,7 @@ class FirstOrderSolver(Solver):
             if signal is Signal.PLATEAU and not plan.schedule.stops(learning_rate_init, clock):
                 clock.plateaus += 1
                 monitor.no_improvement_count = 0
-            elif signal is not Signal.CONTINUE:
+            elif signal:
                 return None
         return f"max_iter={plan.max_iter} epochs" if plan.max_iter_is_limit else None
 
@@ -257,14 +257,13 @@ class LBFGS(Solver):
         theta = network.parameters.theta
         result = self._run(network, theta.astype(np.float64), monitor, (plan.max_iter, self.max_fun))
         left = plan.max_iter - result.nit, self.max_fun - result.nfev
-        ended = monitor.signal is not Signal.CONTINUE
-        if theta.dtype != np.float64 and min(left) > 0 and not ended and np.abs(result.jac).max() > plan.tol:
+        if theta.dtype != np.float64 and min(left) > 0 and not monitor.signal and np.abs(result.jac).max() > plan.tol:
             result = self._run(network.as_float64(), result.x, monitor, left)
             left = left[0] - result.nit, left[1] - result.nfev
         theta[:] = result.x
         if not monitor.losses:  # converged where it started
             monitor.epoch_end(float(result.fun))
-        if result.success or monitor.signal is not Signal.CONTINUE or (left[0] <= 0 and not plan.max_iter_is_limit):
+        if result.success or monitor.signal or (left[0] <= 0 and not plan.max_iter_is_limit):
             return None
         if left[0] <= 0:
             return f"max_iter={plan.max_iter} iterations"
@@ -279,7 +278,7 @@ class LBFGS(Solver):
 
         def report(intermediate_result: OptimizeResult) -> None:
             monitor.theta[:] = intermediate_result.x
-            if monitor.epoch_end(float(intermediate_result.fun)) is not Signal.CONTINUE:
+            if monitor.epoch_end(float(intermediate_result.fun)):
                 raise StopIteration  # SciPy's way to say so
 
         max_iter, max_fun = limits

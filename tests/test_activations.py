@@ -168,6 +168,13 @@ def test_aliases():
     assert len(NAMES) == 12
 
 
+def test_constants_of_the_catalogue():
+    sigmoid = ACTIVATIONS["sigmoid"]
+    assert (sigmoid.gain, sigmoid.rate_factor, sigmoid.alpha_factor) == (1.0, 4.0, 0.25)
+    assert ACTIVATIONS["selu"].gain == 1.0
+    assert ACTIVATIONS["maxout"]().n_pieces == 2
+
+
 def test_leaky_relu_at_its_limits():
     z = np.linspace(-3, 3, 13)
     np.testing.assert_array_equal(value(LeakyReLU(1), z), z)

@@ -276,6 +276,15 @@ def test_interruption_ends_a_grid_search(iris, monkeypatch):
         GridSearchCV(net_of(max_iter=5), {"alpha": [0.1, 1, 10]}, cv=3).fit(*iris)
 
 
+def test_an_interrupted_partial_fit_keeps_its_moments(iris, monkeypatch):
+    net = net_of(solver="adam").partial_fit(*iris, classes=[0, 1, 2])
+    interrupt_after(monkeypatch, 1)
+    with pytest.raises(KeyboardInterrupt):
+        net.partial_fit(*iris)
+    assert net._state["rule"].endswith("Adam")
+    assert net._state["moments"]["m"].any()
+
+
 def test_best_weights_after_an_interruption(iris, monkeypatch):
     """A rate that has just been raised far too high: the weights from before come back."""
     X, y = iris

@@ -5,6 +5,7 @@ from scipy.stats import kstest
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._gradient_check import network_at_start
 from sk_shallow._parameters import Parameters
+from sk_shallow._training import training_state
 from sk_shallow.activations import ACTIVATIONS
 from sk_shallow.initializers import INITIALIZERS, Initializer, initialize
 
@@ -69,6 +70,11 @@ def test_activations_with_one_seed_start_from_one_draw():
     ratio = maxout.W1[:, :4] / tanh.W1
     np.testing.assert_allclose(ratio, ratio[0, 0])
     np.testing.assert_array_equal(start(init="glorot_uniform").W1 > 0, relu.W1 > 0)
+
+
+def test_orders_of_rows_do_not_repeat_the_draw_of_the_weights():
+    state = training_state(ShallowNetClassifier(random_state=0))
+    assert state.rng.random() != np.random.default_rng([state.seed, 0]).random()
 
 
 def test_textbook_scale():

@@ -84,3 +84,10 @@ def test_outputs_with_weights_of_their_own():
     p = np.average(Y, axis=0, weights=w)
     loss, _ = SigmoidHead.loss_and_residual(np.tile(np.log(p / (1 - p)), (40, 1)), Y)
     assert SigmoidHead.loss_of_constant(Y, w) == pytest.approx((w * loss).sum() / w.sum(axis=0).mean())
+
+
+@parametrize("dtype", [np.float32, np.float64])
+def test_probabilities_of_the_sigmoid_are_neither_0_nor_1(dtype):
+    A2 = SigmoidHead.probabilities(np.array([[-1e3, 1e3]], dtype=dtype))
+    assert ((A2 > 0) & (A2 < 1)).all()
+    np.testing.assert_allclose(A2, [[0, 1]], atol=1e-6)

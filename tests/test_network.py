@@ -193,6 +193,12 @@ def test_dropout_is_for_training_only():
     assert network.value_and_gradient(rng=rng) != network.value_and_gradient(rng=rng)
 
 
+def test_without_dropout_nothing_is_drawn():
+    rng = np.random.default_rng(0)
+    random_network(ACTIVATIONS["relu"]()).value_and_gradient(rng=rng)
+    assert rng.random() == np.random.default_rng(0).random()
+
+
 def test_loss_of_constant_weighted():
     network = random_network(ACTIVATIONS["relu"](), weighted=True)
     p = network.w[:, 0] @ network.Y / network.w.sum()

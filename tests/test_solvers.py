@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from helpers import NAMES
+from helpers import NAMES, plan_of, random_network
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 from scipy.special import expit
@@ -8,10 +8,12 @@ from sklearn.neural_network import MLPClassifier
 
 from sk_shallow import ShallowNetClassifier, _batches, solvers
 from sk_shallow._gradient_check import network_at_start
+from sk_shallow._monitor import Monitor
 from sk_shallow._network import Network
+from sk_shallow.activations import ACTIVATIONS
 from sk_shallow.initializers import Initializer
 from sk_shallow.schedules import SCHEDULES, Adaptive, Clock, Constant, OneCycle
-from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, FirstOrderSolver, GradientDescent
+from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, FirstOrderSolver, GradientDescent, TrainingState
 
 parametrize = pytest.mark.parametrize
 FIRST_ORDER = [name for name, solver in SOLVERS.items() if issubclass(solver, FirstOrderSolver)]
@@ -240,6 +242,30 @@ def test_lbfgs_converges_to_a_stationary_point(iris):
     assert net.loss_ == pytest.approx(network.value_and_gradient())
     assert np.abs(network.gradient.theta).max() <= 1e-6
     assert (np.diff(net.loss_curve_) <= 0).all()
+
+
+@parametrize("limit", ["max_iter", "max_fun"])
+def test_limits_of_lbfgs_hold_where_it_goes_on_in_float64(limit, monkeypatch):
+    results, original = [], LBFGS._run
+    monkeypatch.setattr(LBFGS, "_run", lambda *args: results.append(original(*args)) or results[-1])
+
+    def run(max_iter=10**4, max_fun=15000):
+        results.clear()
+        network = random_network(ACTIVATIONS["tanh"](), dtype=np.float32, alpha=0.1)
+        plan = plan_of(max_iter=max_iter, tol=1e-9, n_iter_no_change=np.inf)
+        monitor = Monitor(network.parameters, plan)
+        return LBFGS(max_fun=max_fun).minimize(network, monitor, plan, TrainingState(0, np.random.default_rng(0)))
+
+    run()
+    assert len(results) == 2
+    n = int(results[0].nit if limit == "max_iter" else results[0].nfev) + 3
+    assert run(**{limit: n}).startswith(f"{limit}={n} ")
+    assert len(results) == 2
+
+
+def test_full_batch_takes_all_rows_whatever_the_batch_size():
+    batches = GradientDescent()._batches(30, plan_of(batch_size=10), np.random.default_rng(0))
+    assert list(batches) == [(slice(None), 30)]
 
 
 def test_lbfgs_history_and_max_fun(iris):

@@ -26,7 +26,7 @@ def test_sigmoid_in_place():
 
 
 @parametrize(("dtype", "atol"), [(np.float64, 4e-16), (np.float32, 2e-7)])
-def testnormal_distribution(dtype, atol):
+def test_normal_distribution(dtype, atol):
     z = Z.astype(dtype)
     Phi, phi = normal_distribution(z)
     assert Phi.dtype == phi.dtype == dtype
