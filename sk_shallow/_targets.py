@@ -16,6 +16,11 @@ class Targets(ABC):
     """One kind of classification problem: `classes`, (n_classes,), are the sorted labels, or column numbers."""
 
     head: Head  # o and L
+    nothing_to_learn: str = ""  # what to tell the user where that is so
+    too_rare: str = (
+        "The rows that early_stopping holds out are drawn without regard to their classes: a class has one row only, "
+        "or a part has fewer rows than there are classes"
+    )
 
     def __init__(self, classes: np.ndarray) -> None:
         self.classes = classes
@@ -103,6 +108,12 @@ class MulticlassTargets(_SingleLabelTargets):
     """Three classes or more: a logit each. Or one class, whose probability is 1 whatever its logit."""
 
     head = SoftmaxHead()
+
+    def __init__(self, classes: np.ndarray) -> None:
+        super().__init__(classes)
+        if len(classes) == 1:
+            label = classes.tolist()[0]
+            self.nothing_to_learn = f"y has one class only, {label!r}: every row gets it, with probability 1."
 
     def labels(self, Z2: np.ndarray) -> np.ndarray:
         return self.classes[Z2.argmax(axis=1)]

@@ -154,7 +154,7 @@ def _state_to_keep(settings: Any, task: Task, monitor: Monitor, state: TrainingS
 
 def _advice(settings: Any, task: Task, solver: Solver, stratified: bool) -> Iterator[Warning]:
     """Yield what the user should know of a fit, however it ends."""
-    m, classes = len(task.data.y), task.targets.classes
+    m = len(task.data.y)
     if settings.init_scale == 0 and not task.start:
         yield UserWarning(
             "init_scale=0 starts every hidden unit alike, and without dropout they stay alike: the net is worth one "
@@ -162,13 +162,10 @@ def _advice(settings: Any, task: Task, solver: Solver, stratified: bool) -> Iter
         )
     if settings.batch_size != "auto" and settings.batch_size > m and not (solver.full_batch or task.incremental):
         yield UserWarning(f"batch_size={settings.batch_size} is larger than the {m} rows: {m} is used.")
-    if len(classes) == 1 and not (task.incremental and task.start):
-        yield UserWarning(f"y has one class only, {classes.tolist()[0]!r}: every row gets it, with probability 1.")
+    if task.targets.nothing_to_learn and not (task.incremental and task.start):
+        yield UserWarning(task.targets.nothing_to_learn)
     if not stratified:
-        yield UserWarning(
-            "The rows that early_stopping holds out are drawn without regard to their classes: a class has one row "
-            f"only, or validation_fraction={settings.validation_fraction} leaves fewer rows than classes in a part."
-        )
+        yield UserWarning(f"{task.targets.too_rare}, at validation_fraction={settings.validation_fraction}.")
 
 
 def _equal(one: Activation, other: Activation) -> bool:
