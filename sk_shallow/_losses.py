@@ -21,29 +21,24 @@ class Head(ABC):
     constant: str = "always predicting the class frequencies"  # what loss_of_constant is the loss of
     zero: str = "giving every class the same probability"  # what loss_at_zero is the loss of
 
-    @staticmethod
     @abstractmethod
-    def loss_and_residual(Z2: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def loss_and_residual(self, Z2: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the losses of each row, (m, 1), or of each output, (m, n2), and `A2 - Y`; may overwrite `Z2`."""
 
-    @staticmethod
     @abstractmethod
-    def probabilities(Z2: np.ndarray) -> np.ndarray:
+    def probabilities(self, Z2: np.ndarray) -> np.ndarray:
         """Return `A2 = o(Z2)`."""
 
-    @staticmethod
     @abstractmethod
-    def log_probabilities(Z2: np.ndarray) -> np.ndarray:
+    def log_probabilities(self, Z2: np.ndarray) -> np.ndarray:
         """Return `log(A2)`, finite wherever `Z2` is."""
 
-    @staticmethod
     @abstractmethod
-    def loss_of_constant(Y: np.ndarray, w: np.ndarray | None = None) -> float:
+    def loss_of_constant(self, Y: np.ndarray, w: np.ndarray | None = None) -> float:
         """Return the least loss that predictions without any features have, the weighted mean over the rows."""
 
-    @staticmethod
     @abstractmethod
-    def loss_at_zero(Y: np.ndarray) -> float:
+    def loss_at_zero(self, Y: np.ndarray) -> float:
         """Return the mean loss at ``Z2 = 0``, where a net without weights begins."""
 
 
@@ -60,29 +55,24 @@ class SigmoidHead(Head):
 
     name = "logistic"
 
-    @staticmethod
-    def loss_and_residual(Z2: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def loss_and_residual(self, Z2: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         loss = np.maximum(Z2, 0) + np.log1p(np.exp(-np.abs(Z2))) - Y * Z2
         residual = expit(Z2, out=Z2)
         residual -= Y
         return loss, residual
 
-    @staticmethod
-    def probabilities(Z2: np.ndarray) -> np.ndarray:
+    def probabilities(self, Z2: np.ndarray) -> np.ndarray:
         limits = np.finfo(Z2.dtype)
         return np.clip(expit(Z2), limits.tiny, 1 - limits.epsneg)
 
-    @staticmethod
-    def log_probabilities(Z2: np.ndarray) -> np.ndarray:
+    def log_probabilities(self, Z2: np.ndarray) -> np.ndarray:
         return log_expit(Z2)
 
-    @staticmethod
-    def loss_of_constant(Y: np.ndarray, w: np.ndarray | None = None) -> float:
+    def loss_of_constant(self, Y: np.ndarray, w: np.ndarray | None = None) -> float:
         frequencies, share = mean(Y, w), np.ones(1) if w is None else w.sum(axis=0) / w.sum(axis=0).mean()
         return float((share * (entr(frequencies) + entr(1 - frequencies))).sum())
 
-    @staticmethod
-    def loss_at_zero(Y: np.ndarray) -> float:
+    def loss_at_zero(self, Y: np.ndarray) -> float:
         return Y.shape[1] * float(np.log(2))
 
 
@@ -95,8 +85,7 @@ class SoftmaxHead(Head):
 
     name = "softmax"
 
-    @staticmethod
-    def loss_and_residual(Z2: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def loss_and_residual(self, Z2: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # scipy.special.logsumexp takes four times as long at (200, 10).
         Z2 -= Z2.max(axis=1, keepdims=True)
         chosen = np.einsum("ij,ij->i", Y, Z2)[:, np.newaxis]
@@ -106,18 +95,14 @@ class SoftmaxHead(Head):
         residual -= Y
         return np.log(total) - chosen, residual
 
-    @staticmethod
-    def probabilities(Z2: np.ndarray) -> np.ndarray:
+    def probabilities(self, Z2: np.ndarray) -> np.ndarray:
         return softmax(Z2, axis=1)
 
-    @staticmethod
-    def log_probabilities(Z2: np.ndarray) -> np.ndarray:
+    def log_probabilities(self, Z2: np.ndarray) -> np.ndarray:
         return log_softmax(Z2, axis=1)
 
-    @staticmethod
-    def loss_of_constant(Y: np.ndarray, w: np.ndarray | None = None) -> float:
+    def loss_of_constant(self, Y: np.ndarray, w: np.ndarray | None = None) -> float:
         return float(entr(mean(Y, w)).sum())
 
-    @staticmethod
-    def loss_at_zero(Y: np.ndarray) -> float:
+    def loss_at_zero(self, Y: np.ndarray) -> float:
         return float(np.log(Y.shape[1]))

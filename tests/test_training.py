@@ -29,25 +29,20 @@ class SquaredError(Head):
 
     name = "identity"
 
-    @staticmethod
-    def loss_and_residual(Z2, Y):
+    def loss_and_residual(self, Z2, Y):
         Z2 -= Y
         return Z2**2 / 2, Z2
 
-    @staticmethod
-    def probabilities(Z2):
+    def probabilities(self, Z2):
         return Z2
 
-    @staticmethod
-    def log_probabilities(Z2):
+    def log_probabilities(self, Z2):
         raise NotImplementedError
 
-    @staticmethod
-    def loss_of_constant(Y, w=None):
+    def loss_of_constant(self, Y, w=None):
         return np.average((Y - np.average(Y, axis=0, weights=w)) ** 2, axis=0, weights=w).sum() / 2
 
-    @staticmethod
-    def loss_at_zero(Y):
+    def loss_at_zero(self, Y):
         return (Y**2).sum(axis=1).mean() / 2
 
 
