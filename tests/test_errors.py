@@ -255,7 +255,6 @@ RARE = {
 
 
 @parametrize(("kwargs", "data", "text"), RARE.values(), ids=RARE)
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning", "ignore:No positive class")
 def test_rare_mistakes_are_explained(kwargs, data, text, iris, quiet):
     with pytest.raises(ValueError, match=text):
         quick(**kwargs).fit(**{"X": iris[0], "y": iris[1], **data})
