@@ -43,15 +43,17 @@ class Data(NamedTuple):
         return w / w.mean()
 
     def counts(self) -> np.ndarray:
-        """Return how many rows each one counts for, (m,): none without weight, otherwise k for k times the least one.
+        """Return how many rows each one counts for, (m,): none without weight.
 
-        That holds where all sample weights are such multiples, up to 1,000 times: they then stand for repeated rows.
-        Other weights count for one row each, so that only their ratios matter, and a tiny one does not count for much.
+        Integer sample weights up to a million stand for repeated rows. So do multiples, up to 1,000 times, of the least
+        weight. Other weights count for one row each, so that only their ratios matter.
         """
         weights = self.weights()
         counts = np.ones(len(self.y)) if weights is None else weights.any(axis=1).astype(float)
         if self.w is not None and counts.any():
             w = self.w * counts
+            if w.max() <= 1e6 and (w == np.rint(w)).all():
+                return w
             multiples = w / w[w > 0].min()
             if multiples.max() < 1001 and np.allclose(multiples, np.rint(multiples), rtol=1e-6, atol=0):
                 return np.rint(multiples)

@@ -103,15 +103,15 @@ class PredictionMixin(ABC):
 def finite_logits(
     X: np.ndarray | spmatrix, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray], activation: Activation
 ) -> np.ndarray:
-    """Return `Z2`; where it overflows, from float64, limited to a quarter of the largest number of its dtype.
+    """Return `Z2`, limited to a quarter of the largest number of its dtype; where it is beyond, from float64.
 
     Raises ValueError where float64 overflows too.
     """
     Z2 = logits(X, coefs, intercepts, activation)
-    rows = np.flatnonzero(~np.isfinite(Z2).all(axis=1))
+    limit = np.finfo(Z2.dtype).max / 4
+    rows = np.flatnonzero(~(np.abs(Z2) <= limit).all(axis=1))
     if rows.size:
         W, b = ([array.astype(np.float64) for array in arrays] for arrays in (coefs, intercepts))
-        limit = np.finfo(Z2.dtype).max / 4
         Z2[rows] = np.clip(logits(X[rows].astype(np.float64), W, b, activation), -limit, limit)
         if np.isnan(Z2).any():
             largest = abs(X[rows]).max()

@@ -160,7 +160,7 @@ def as_labels(y: Any) -> np.ndarray:
     """
     y = y.toarray() if issparse(y) else y
     y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
-    _check_kind(y)
+    check_kind(y)
     if y.dtype == object and type_of_target(y) == "unknown":
         plain = np.array(y.tolist())
         y = plain if plain.dtype.kind in "biu" else y
@@ -168,11 +168,13 @@ def as_labels(y: Any) -> np.ndarray:
     return y
 
 
-def _check_kind(y: np.ndarray) -> None:
+def check_kind(y: np.ndarray) -> None:
+    """Raise ValueError where labels are missing, or not of one kind that can be sorted."""
     objects = y.ravel().tolist() if y.dtype == object else []
     n_missing = int(np.isnat(y).sum()) if y.dtype.kind in "mM" else sum(label is None for label in objects)
-    kinds = {type(label).__name__ for label in objects}
-    if n_missing or ("str" in kinds and len(kinds) > 1):
+    kinds = {"str" if isinstance(label, str) else type(label).__name__ for label in objects}
+    kinds |= {"bytes"} if y.dtype.kind == "S" else {"structured"} if y.dtype.kind == "V" else set()
+    if n_missing or ("str" in kinds and len(kinds) > 1) or kinds & {"bytes", "structured", "NAType"}:
         got = f"{n_missing} missing" if n_missing else f"labels of types {sorted(kinds)}"
         raise ValueError(f"y must hold labels of one type, all of them known. Got {got}. Convert or drop them.")
 

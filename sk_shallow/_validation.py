@@ -4,8 +4,8 @@ The functions record the features of `X`, and the classes that `partial_fit` is 
 of scikit-learn do, and change nothing else of it.
 """
 
+import sys
 from collections.abc import Callable
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from sklearn.utils.validation import validate_data
 from sk_shallow._compat import check_classes_on_first_call, check_sample_weight, validate_parameters
 from sk_shallow._component import from_name
 from sk_shallow._data import Data
-from sk_shallow._targets import MultilabelTargets, Targets, as_labels, targets_of, targets_with_classes
+from sk_shallow._targets import MultilabelTargets, Targets, as_labels, check_kind, targets_of, targets_with_classes
 from sk_shallow.schedules import SCHEDULES
 from sk_shallow.solvers import SOLVERS
 
@@ -60,7 +60,7 @@ def check_partial_fit(estimator: Any, rows: Rows, classes: Any) -> tuple[Data, T
 
 def _check_parameters(estimator: Any) -> None:
     size = estimator.hidden_size
-    if isinstance(size, (tuple, list, np.ndarray)):
+    if isinstance(size, (tuple, list)) or (isinstance(size, np.ndarray) and size.ndim == 1):
         reason = "All formulas here are about one layer; for more there is MLPClassifier"
         advice = f"Write hidden_size={size[0]}" if len(size) == 1 else reason
         raise ValueError(f"hidden_size must be an int: the net has one hidden layer. Got {size!r}. {advice}.")
@@ -101,6 +101,8 @@ def _validated(estimator: Any, X: Any, y: Any, *, reset: bool, dtype: Any = DTYP
     names = {str(column).lower().removeprefix("sparse[").split(",")[0] for column in columns}
     if dtype is DTYPES and names and names <= {"float32", "float", "float[pyarrow]"}:
         dtype = np.float32  # of which check_array might make float64
+    if hasattr(y, "isna") and np.any(y.isna()):  # of pandas: NA, which NumPy can't compare
+        raise ValueError(f"y must hold known labels. Got {int(np.sum(y.isna()))} missing. Drop or name them (NaN, NA).")
     X, y = validate_data(estimator, X, y, accept_sparse="csr", dtype=dtype, multi_output=True, reset=reset)
     if issparse(X):
         X = X if X.dtype in DTYPES else X.astype(np.float64)  # of a frame of sparse booleans
@@ -126,7 +128,7 @@ def _class_weights(estimator: Any, data: Data, targets: Targets) -> Callable[[np
         return lambda y: None
     given = estimator.class_weight
     weights = given.values() if isinstance(given, dict) else ()
-    if not all(isinstance(weight, Real) and 0 <= float(weight) < np.inf for weight in weights):
+    if not all(isinstance(weight, int | float | np.number) and 0 <= weight <= sys.float_info.max for weight in weights):
         raise ValueError(f"class_weight must hold finite numbers, not negative. Got {given!r}.")
     class_weights = targets.class_weights(given, data.y, data.w)
     return lambda y: targets.row_weights(class_weights, y)
@@ -148,6 +150,8 @@ def _targets_of_part(estimator: Any, y: np.ndarray, classes: Any) -> Targets:
     multilabel = y.ndim == 2
     if multilabel and classes is None and not hasattr(estimator, "classes_"):
         classes = np.arange(y.shape[1])
+    if classes is not None:
+        check_kind(np.asarray(classes))
     if not check_classes_on_first_call(estimator, classes):
         return estimator._targets
     return MultilabelTargets(estimator.classes_) if multilabel else targets_with_classes(estimator.classes_)

@@ -172,13 +172,15 @@ def initialize(parameters: Parameters, initializer: Initializer, scale: float, r
     parameters.W2[...] = scale * _checked_draw(initializer, rng, n1, n2)
     for piece in range(n_pieces):
         parameters.W1[:, piece * n1 : (piece + 1) * n1] = scale * _checked_draw(initializer, rng, n0, n1)
+    if not np.isfinite(parameters.theta).all():
+        raise ValueError(f"The initial weights overflow in {parameters.theta.dtype}. Take a smaller init_scale.")
 
 
 def _checked_draw(initializer: Initializer, rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
     W = np.asarray(initializer.draw(rng, fan_in, fan_out))
-    if W.shape != (fan_in, fan_out) or not np.isfinite(W).all():
+    if W.shape != (fan_in, fan_out) or W.dtype.kind not in "biuf" or not np.isfinite(W).all():
         raise ValueError(
             f"draw of {initializer!r} must return finite numbers of shape {(fan_in, fan_out)}. Got shape {W.shape}"
-            + (", not all of them finite." if W.shape == (fan_in, fan_out) else ".")
+            + (", not all of them finite real numbers." if W.shape == (fan_in, fan_out) else ".")
         )
     return W

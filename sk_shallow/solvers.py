@@ -41,6 +41,8 @@ class TrainingState:
         if self.rule != rule:
             self.rule, self.moments, self.steps = rule, start(theta), 0
         self.moments = {name: moment.astype(theta.dtype, copy=False) for name, moment in self.moments.items()}
+        if not all(np.isfinite(moment).all() for moment in self.moments.values()):  # too large for the dtype
+            self.moments, self.steps = start(theta), 0
 
 
 class Solver(Component):

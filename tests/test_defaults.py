@@ -163,10 +163,11 @@ def test_rules_see_a_repeated_row_as_one_of_weight_2(solver):
 
 @parametrize("solver", ["auto", "lbfgs", "adam", "sgd"])
 @parametrize("class_weight", [None, "balanced", {0: 0.3, 1: 2.0}], ids=str)
-def test_rules_see_repeated_rows_under_class_weights(solver, class_weight):
+@parametrize("weights", [[1, 3, 5], [2, 3, 3], [4, 6, 2], [0, 2, 2], [1, 1500, 2]], ids=str)
+def test_rules_see_repeated_rows_under_class_weights(solver, class_weight, weights):
     """Few enough rows for the rules of iterations and epochs to look at their number."""
     X, y = generated(12, 3)
-    X, w = X.astype(np.float64), np.array([1, 3, 5] * 4)
+    X, w = X.astype(np.float64), np.array(weights * 4)
     net = net_of(solver=solver, class_weight=class_weight)
     weighted, repeated = clone(net).fit(X, y, sample_weight=w), net.fit(X.repeat(w, axis=0), y.repeat(w))
     assert (weighted.n_iter_, weighted.solver_) == (repeated.n_iter_, repeated.solver_)

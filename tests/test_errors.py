@@ -42,6 +42,8 @@ def test_unknown_names_list_the_valid_ones(name, table, value, iris):
         ({"hidden_size": [50]}, r"Got \[50\]. Write hidden_size=50\."),
         ({"hidden_size": (100, 50)}, r"Got \(100, 50\). .* about one layer; for more there is MLPClassifier"),
         ({"hidden_size": ()}, "must be an int: the net has one hidden layer"),
+        ({"hidden_size": np.array(5)}, r"an int in the range \[1, inf\)"),
+        ({"hidden_size": ((1, 2), 3)}, "All formulas here are about one layer"),
         ({"init_scale": -1}, r"\[0.0, inf\)"),
         ({"init_scale": np.nan}, r"\[0.0, inf\)"),
         ({"learning_rate_init": 0}, r"\(0.0, inf\) or None"),
@@ -232,6 +234,13 @@ def unweighted(estimator, X, y):
 RARE = {
     "mixed labels": ({}, {"y": np.array([1, "a", 2] * 50, dtype=object)}, r"of one type.*types \['int', 'str'\]"),
     "None": ({}, {"y": np.array(["a", "b", None] * 50, dtype=object)}, "all of them known. Got 50 missing. Convert"),
+    "NA": ({}, {"y": pd.Series(["a", pd.NA, "b"] * 50, dtype="string")}, "known labels. Got 50 missing"),
+    "bytes": ({}, {"y": np.array([b"a", b"b", b"c"] * 50)}, r"labels of types \['bytes'\]"),
+    "objects of bytes": ({}, {"y": np.array([b"a", b"b"] * 75, dtype=object)}, r"labels of types \['bytes'\]"),
+    "records": ({}, {"y": np.zeros(150, dtype=[("a", int), ("b", int)])}, "labels of types .'structured'.|label"),
+    "huge class weight": ({"class_weight": {0: 10**400}}, {}, "finite numbers, not negative"),
+    "text drawn": ({"init": Drawing("a", True)}, {}, "not all of them finite real numbers"),
+    "init_scale": ({"init_scale": 1e308, "init": Drawing(1e9, True)}, {}, "initial weights overflow in float64"),
     "NaT": ({}, {"y": np.array(["2020-01-01", "2021-01-01", "NaT"] * 50, dtype="M8[D]")}, "Got 50 missing"),
     "-1 and 1": ({}, {"y": np.where(np.eye(150, 3) > 0, 1, -1)}, r"zeros and ones .*Got \[-1, 1\] in shape \(150, 3\)"),
     "unweighted scorer": (
@@ -249,7 +258,7 @@ RARE = {
     "no epoch": ({"solver": Silent()}, {}, r"solver=Silent\(\) has not reported an epoch"),
     "a scalar draw": ({"init": Drawing(0.1)}, {}, r"draw of Drawing.* of shape \(4, 3\). Got shape \(\)"),
     "a row drawn": ({"init": Drawing(np.ones(3))}, {}, r"Got shape \(3,\)"),
-    "an infinite draw": ({"init": Drawing(np.inf, True)}, {}, "not all of them finite"),
+    "an infinite draw": ({"init": Drawing(np.inf, True)}, {}, "not all of them finite real numbers"),
     "pieces": ({"activation": Halves()}, {}, r"n_pieces of Halves\(\) must be an int in the range .* Got 1.5"),
 }
 
@@ -329,3 +338,13 @@ def test_under_seterr(solver, kwargs, iris, quiet):
         check_gradient(net, X, y, sample_weight=w, n_directions=1)
     finally:
         np.seterr(**before)
+
+
+def test_classes_of_two_kinds_are_refused(iris):
+    with pytest.raises(ValueError, match=r"labels of types \['int', 'str'\]"):
+        quick().partial_fit(*iris, classes=np.array([0, "a"], dtype=object))
+
+
+def test_strings_of_numpy_and_of_python_are_one_kind(iris, quiet):
+    y = np.array([np.str_("a"), "b", "c"] * 50, dtype=object)
+    assert list(quick().fit(iris[0], y).classes_) == ["a", "b", "c"]

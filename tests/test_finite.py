@@ -191,3 +191,26 @@ def test_a_fit_does_not_copy_wide_rows(solver, quiet):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 0.2 * X.nbytes  # a batch, and little else
+
+
+@parametrize("dtype", [np.float32, np.float64])
+def test_log_probabilities_of_finite_logits_are_finite(dtype, iris):
+    """Also where the difference of two logits would overflow."""
+    net = ShallowNetClassifier(5, solver="adam", random_state=0).fit(iris[0].astype(dtype), iris[1])
+    rows = np.random.default_rng(0).uniform(-1, 1, (200, 4)) * np.finfo(dtype).max / 8
+    assert np.isfinite(net.predict_log_proba(rows.astype(dtype))).all()
+
+
+@parametrize("method", ["fit", "partial_fit"])
+def test_initial_weights_that_overflow_are_refused(method, float32_iris):
+    net = ShallowNetClassifier(5, init_scale=1e200)
+    with pytest.raises(ValueError, match="initial weights overflow in float32"):
+        getattr(net, method)(*float32_iris, **({"classes": [0, 1, 2]} if method == "partial_fit" else {}))
+
+
+def test_moments_too_large_for_float32_begin_anew(iris, quiet):
+    X, y = iris
+    net = ShallowNetClassifier(5, solver="adam", warm_start=True, max_iter=3, random_state=0).fit(X * 1e25, y)
+    net.fit(X.astype(np.float32), y)
+    assert net.n_iter_ == 3
+    assert all_finite(net)
