@@ -287,8 +287,8 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
             Labels (strings, integers, booleans, objects); or zeros and ones, a column per label, where rows may have
             several.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights, not negative, not all zero. A weight of 2 is worth two equal rows. Only ratios matter, but in the
-            rules behind "auto" and None, where integers count as so many rows.
+            Weights, not negative, not all zero. A weight of 2 is worth two equal rows. Only their ratios matter, except
+            in the rules behind "auto" and None, where integers count as repeated rows.
         X_val : {array-like, sparse matrix} of shape (n_samples_val, n_features), default=None
             Validation set for early stopping, in place of a held-out part of `X`.
         y_val : array-like of shape (n_samples_val,) or (n_samples_val, n_labels), default=None
