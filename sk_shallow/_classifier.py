@@ -48,15 +48,16 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
 
     It minimizes, in nats per sample,
 
-    ``J = 1/sum(w) sum_i w_i L(y_i, o(g(x_i W1 + b1) W2 + b2)) + alpha/2 (|W1|^2 + |W2|^2)``
+    ``J = 1/sum(w) [sum_i w_i L(y_i, o(g(x_i W1 + b1) W2 + b2)) + alpha/2 (|W1|^2 + |W2|^2)]``
 
     with g the activation, o the sigmoid (two classes, or several labels per row) or the softmax (more classes), L the
     log loss and w the sample weights times the class weights. Features should be scaled: put a `StandardScaler` in
-    front. Parameters that `sklearn.neural_network.MLPClassifier` has mean the same here, except `alpha`: the penalty
-    belongs to the mean loss here, and `MLPClassifier` divides its own by the rows of a batch.
+    front. Parameters that `sklearn.neural_network.MLPClassifier` has mean the same here. Its `alpha` does so with
+    "lbfgs" only: its mini-batches divide the penalty by the rows of the batch, and so weigh it more.
 
-    By default, rules choose the number of epochs (the user guide has them all). With `max_iter` or `warm_start`, a fit
-    runs at a constant learning rate until it has converged, as in `MLPClassifier`, unless `learning_rate` is set.
+    `fit` trains with Adam for `max_iter` epochs, on a one-cycle learning rate that ends at zero. If you give
+    `learning_rate_init` or name a schedule, it works as in `MLPClassifier`: a constant rate (or the named schedule),
+    until the loss stops improving, for at most `max_iter` epochs.
 
     Parameters
     ----------
@@ -72,21 +73,20 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         but for sigmoid and selu. Biases start at zero.
     init_scale : float in [0, inf), default=1.0
         Factor of the initial weights. With 0, all hidden units stay equal (without dropout).
-    solver : {"auto", "adam", "sgd", "gd", "lbfgs"} or Solver, default="auto"
-        "gd" is full-batch gradient descent; "sgd" has momentum; objects such as ``SGD(momentum=0.8)`` set the rest.
-        "auto" is "lbfgs" for 500 to 5,000 rows, "adam" for others and where a parameter of mini-batches is set.
+    solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
+        "sgd" has momentum; "gd" is full-batch gradient descent at a constant rate; "lbfgs" is SciPy's L-BFGS. Objects
+        such as ``SGD(momentum=0.8)`` set the rest.
     learning_rate : {"auto", "constant", "invscaling", "adaptive", "cosine", "one_cycle"} or Schedule, default="auto"
-        Schedule of the learning rate. "auto" is "one_cycle"; with `max_iter`, `warm_start` or "gd" and in
+        Schedule of the learning rate. "auto" is "one_cycle"; with `learning_rate_init`, with "gd" and in
         `partial_fit`, "constant". Unused by "lbfgs".
     learning_rate_init : float in (0, inf) or None, default=None
         Initial learning rate; of "one_cycle", the largest. None lets the solver choose (see the user guide);
         `learning_rate_init_` shows the value used. Unused by "lbfgs".
     batch_size : int in [1, inf) or "auto", default="auto"
-        Rows of a mini-batch. "auto" is a fiftieth of the rows, from 32 to 512, on "one_cycle" and "cosine", otherwise
-        200. Unused by "gd" and "lbfgs".
+        Rows of a mini-batch. "auto" is a fiftieth of the rows, from 32 to 512. Unused by "gd" and "lbfgs".
     max_iter : int in [1, inf) or None, default=None
-        Epochs at most; for "lbfgs", iterations. None is 30 epochs on "one_cycle" and "cosine" (more for few rows), 60
-        iterations of "lbfgs" (fewer for few rows), and otherwise 200 epochs.
+        Epochs: their number on "one_cycle" and "cosine", otherwise their limit; for "lbfgs", the limit of iterations.
+        None is 30 epochs on "one_cycle" and "cosine" (240 steps at least), otherwise 200.
     tol : float in [0, inf), default=1e-4
         Least improvement of an epoch, in nats per sample or in units of the validation score; for "lbfgs" also the
         largest element of the gradient at which it stops.
@@ -96,8 +96,8 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
     shuffle : bool, default=True
         Whether each epoch takes the rows in a new order. Unused by "gd" and "lbfgs".
     alpha : float in [0, inf) or "auto", default="auto"
-        Strength of the penalty. "auto" is ``min(q, 100) / (10 (m + 100))`` for m rows of mean squared length q (the
-        number of features, where they are standardized), and a quarter of that for sigmoid.
+        Strength of the penalty: the precision of a normal prior on the weights. "auto" tries two or three strengths on
+        held-out rows and takes the best one (see the user guide); raise it where the net overfits.
     dropout : float in [0, 1), default=0.0
         Probability with which a hidden activation is dropped in training. Not with "lbfgs".
     early_stopping : bool, default=False
@@ -114,9 +114,10 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         class the same share of the sum. Multilabel targets can be "balanced" only: the loss of each label then has the
         weights of its own two classes.
     warm_start : bool, default=False
-        Whether `fit` goes on from the last weights, with the optimizer as it was, for up to `max_iter` more epochs.
+        Whether `fit` goes on from the last weights, with the optimizer as it was, for up to `max_iter` more epochs. An
+        `alpha` that "auto" has chosen is kept.
     verbose : int or bool, default=0
-        Whether to print the loss of every epoch, and the validation score.
+        Whether to print what `alpha` "auto" tries, the loss of every epoch, and the validation score.
     random_state : int, RandomState instance or None, default=None
         Source of initial weights, orders of rows, held-out rows and dropout. The same int gives the same net, bit by
         bit, on one machine; another BLAS or number of its threads can change the last bits.
@@ -149,6 +150,12 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         1 for two classes, otherwise the number of classes or labels; and 3, the input layer counted.
     solver_, alpha_, learning_rate_init_, batch_size_ : str, float, float or None, int
         What the last call used. No learning rate with "lbfgs".
+    alpha_scores_ : dict of float to float, or None
+        Score of every `alpha` that "auto" has tried: minus the log loss of held-out rows, in nats per sample, greater
+        is better. None where it was given, in `partial_fit`, and for fewer than 40 rows, where a rule decides.
+    n_samples_seen_ : float
+        Sample size, by which the penalty is divided: the sum of the weights, or the number of rows with a weight where
+        that is more. Calls of `partial_fit` add theirs.
     out_activation_ : {"logistic", "softmax"}
         The function o.
 
@@ -171,7 +178,7 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
     >>> X, y = load_iris(return_X_y=True)
     >>> net = make_pipeline(StandardScaler(), ShallowNetClassifier(random_state=0))
     >>> net.fit(X, y).score(X, y)
-    0.98...
+    0.97...
     >>> search = GridSearchCV(net, {"shallownetclassifier__activation": ["tanh", "relu", "maxout"]}).fit(X, y)
     >>> bool(search.best_score_ > 0.95)
     True
@@ -182,7 +189,7 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         "activation": ACTIVATION_CONSTRAINT,
         "init": [StrOptions({"auto", *INITIALIZERS}), Initializer],
         "init_scale": [NOT_NEGATIVE],
-        "solver": [StrOptions({"auto", *SOLVERS}), Solver],
+        "solver": [StrOptions({*SOLVERS}), Solver],
         "learning_rate": [StrOptions({"auto", *SCHEDULES}), Schedule],
         "learning_rate_init": [POSITIVE, None],
         "batch_size": [StrOptions({"auto"}), COUNT],
@@ -208,7 +215,7 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         *,
         init="auto",
         init_scale=1.0,
-        solver="auto",
+        solver="adam",
         learning_rate="auto",
         learning_rate_init=None,
         batch_size="auto",
@@ -263,7 +270,7 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If there is no such parameter, as there is none of ``solver="auto"``.
+            If there is no such parameter, as there is none of ``init="auto"``.
         """
         for name, table in TABLES.items():
             value = params.get(name, getattr(self, name))
@@ -287,8 +294,8 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
             Labels (strings, integers, booleans, objects); or zeros and ones, a column per label, where rows may have
             several.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights, not negative, not all zero. A weight of 2 is worth two equal rows. Only their ratios matter, except
-            in the rules behind "auto" and None, where integers count as repeated rows.
+            Weights, not negative, not all zero. A weight of 2 is worth two equal rows, in the penalty too; for the
+            loss, only ratios matter. The rules behind "auto" and None count rows with a weight.
         X_val : {array-like, sparse matrix} of shape (n_samples_val, n_features), default=None
             Validation set for early stopping, in place of a held-out part of `X`.
         y_val : array-like of shape (n_samples_val,) or (n_samples_val, n_labels), default=None
@@ -311,8 +318,8 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            If the fit has diverged, if `max_iter` has ended it while it was still improving (where that is not
-            planned), or if it barely improves and the features look unscaled.
+            If the fit has diverged, if `max_iter` has ended it while it was still improving (where it is a limit), if
+            the net has learned next to nothing, or if `learning_rate_init` is far too low or too high for the data.
         UserWarning
             If `batch_size` is above the number of rows, `init_scale` is 0, `y` has one class, or one too rare to split.
         """
@@ -328,8 +335,9 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on the rows given, going on from where the last call has left off.
 
-        k calls with the same rows equal one `fit` of k epochs at a constant learning rate. The optimizer goes on too,
-        also after pickling; changed hyper-parameters take effect.
+        k calls with the same rows equal one `fit` of k epochs at a constant learning rate with ``alpha=0``. The penalty
+        is divided by the sample size of all calls so far. The optimizer goes on too, also after pickling; changed
+        hyper-parameters take effect.
 
         Parameters
         ----------
@@ -395,7 +403,9 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         """Return what training goes on from, or None before the first fit."""
         if not hasattr(self, "coefs_"):
             return None
-        return Start(self.coefs_, self.intercepts_, self._activation, getattr(self, "_state", None))
+        state, seen = getattr(self, "_state", None), getattr(self, "n_samples_seen_", 0.0)
+        scores = getattr(self, "alpha_scores_", None) or {}
+        return Start(self.coefs_, self.intercepts_, self._activation, state, scores, seen)
 
     def _store(self, task, outcome):
         network, plan, p = outcome.network, outcome.plan, outcome.network.parameters
@@ -407,7 +417,8 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         self.loss_, self.best_loss_ = outcome.losses[-1], min(self.loss_curve_)
         self.validation_scores_ = outcome.scores or None
         self.best_validation_score_ = max(outcome.scores, default=None)
-        self.solver_, self.alpha_ = plan.solver, plan.alpha
+        self.solver_, self.alpha_, self.n_samples_seen_ = plan.solver, network.alpha, outcome.n_samples_seen
+        self.alpha_scores_ = outcome.alpha_scores or None
         self.learning_rate_init_, self.batch_size_ = plan.learning_rate_init, plan.batch_size
         self.classes_, self.n_outputs_ = task.targets.classes, task.targets.n_outputs
         self.out_activation_, self._activation = network.head.name, network.activation

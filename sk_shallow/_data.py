@@ -42,30 +42,26 @@ class Data(NamedTuple):
         w /= largest
         return w / w.mean()
 
-    def counts(self) -> np.ndarray:
-        """Return how many rows each one counts for, (m,): none without weight.
+    def n_weighted(self) -> int:
+        """Return the number of rows with a positive weight."""
+        w = self.weights()
+        return len(self.y) if w is None else int(np.count_nonzero(w.any(axis=1)))
 
-        Integer sample weights up to a million stand for repeated rows. So do multiples, up to 1,000 times, of the least
-        weight. Other weights count for one row each, so that only their ratios matter.
+    def sample_size(self) -> float:
+        """Return sum(w), which divides the penalty, or the number of rows with a weight where that is more.
+
+        Integer weights thus equal repeated rows, and weights that sum to 1 do not let the penalty outweigh the data.
+        Of weights that differ from label to label, it is the mean of their sums.
         """
-        weights = self.weights()
-        counts = np.ones(len(self.y)) if weights is None else weights.any(axis=1).astype(float)
-        if self.w is not None and counts.any():
-            w = self.w * counts
-            if w.max() <= 1e6 and (w == np.rint(w)).all():
-                return w
-            multiples = w / w[w > 0].min()
-            if multiples.max() < 1001 and np.allclose(multiples, np.rint(multiples), rtol=1e-6, atol=0):
-                return np.rint(multiples)
-        return counts
+        w = self.weights()
+        return float(self.n_weighted() if w is None else max(w.sum(axis=0).mean(), self.n_weighted()))
 
     def mean_squared_length(self) -> float:
         """Return the weighted mean of ``|x|^2``: the number of features, where they are standardized."""
         lengths = row_norms(self.X, squared=True).astype(np.float64)
-        w = self.counts() if self.w is None else self.counts().astype(bool) * self.w
-        if not w.any():
-            return float(lengths.mean())
-        return float(np.average(lengths[w > 0], weights=w[w > 0] / w.max()))
+        w = np.ones(len(lengths)) if self.w is None else self.w
+        w = w if self.c is None else w * self.c.reshape(len(w), -1).any(axis=1)
+        return float(np.average(lengths[w > 0], weights=w[w > 0] / w.max())) if w.any() else float(lengths.mean())
 
 
 def hold_out(data: Data, strata: np.ndarray | None, fraction: float, seed: int) -> tuple[Data, Data, bool]:

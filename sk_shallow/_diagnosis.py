@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from sk_shallow._batches import batches
-from sk_shallow._monitor import Monitor
+from sk_shallow._monitor import Monitor, Signal
 from sk_shallow._network import Network
 from sk_shallow._plan import Plan
 
@@ -18,6 +18,16 @@ UNSCALED = 10.0
 
 # Weight from which on a row of partial_fit may be what makes a fit diverge.
 HEAVY = 100.0
+
+# Share of the loss of the class frequencies that a net must explain to have learned something.
+LITTLE = 0.02
+
+# Root mean square of the largest feature below which features are tiny.
+TINY = 0.01
+
+# Learning rates are too low, or too high, by such a factor of the largest one that rules would choose: on a schedule
+# that ends near zero, and otherwise.
+LOW_PLANNED, LOW, HIGH = 0.1, 0.01, 2.0
 
 # Rows on which a fit is judged first; a pass over all of them is saved where they and the last epoch look well.
 SAMPLE = 2048
@@ -31,7 +41,9 @@ class Verdict(Enum):
     DIVERGED = auto()
     WORSE_THAN_CONSTANT = auto()  # though better than where it began
     UNFINISHED = auto()  # a limit has ended it while it was still improving
-    LITTLE_PROGRESS = auto()  # it has come to its planned end
+    LEARNED_NOTHING = auto()  # it has converged, or come to its planned end, hardly better than a constant
+    UNDERTRAINED = auto()  # at a rate far below that of the rules
+    UNSTEADY = auto()  # it has stopped improving because its steps are too long
 
 
 def diagnose(network: Network, monitor: Monitor, limit: str | None, names: np.ndarray | None) -> str | None:
@@ -88,7 +100,7 @@ class Ending:
         if self.plan.incremental:
             return 0.0 if self.monitor.losses[-1] <= self.zero else self.network.loss()
         sample = self.network.sample(SAMPLE)
-        well = self.monitor.losses[-1] <= self.bound and sample.loss() <= sample.loss_of_constant() + self.slack
+        well = self.monitor.losses[-1] <= self.bound and sample.loss() <= (1 - LITTLE) * sample.loss_of_constant()
         return 0.0 if well else self.network.loss()
 
     def choose_weights(self) -> bool:
@@ -118,15 +130,26 @@ class Ending:
             if loss >= _value_at(monitor.first_theta, self.network, self.network.loss):
                 return Verdict.DIVERGED
             return Verdict.GOOD if plan.incremental else Verdict.WORSE_THAN_CONSTANT
-        if not self.zero:
-            return Verdict.GOOD  # one class: there is nothing to learn
+        if not self.constant:
+            return Verdict.GOOD  # one class, or one with weight: there is nothing to learn
         if self.limit and not plan.incremental and monitor.still_improves():
             return Verdict.UNFINISHED
-        if not (monitor.signal or plan.max_iter_is_limit or plan.incremental):
-            under_way = plan.learning_rate_init is None and monitor.still_improves()  # as L-BFGS may be
-            if monitor.losses[-1] > (self.constant / 2 if under_way else self.constant - self.slack):
-                return Verdict.LITTLE_PROGRESS
-        return Verdict.GOOD
+        if plan.incremental or (self.limit and len(monitor.losses) == 1):
+            return Verdict.GOOD
+        return self._judge_rate() if loss <= (1 - LITTLE) * self.constant else Verdict.LEARNED_NOTHING
+
+    def _judge_rate(self) -> Verdict:
+        """Return the verdict on the learning rate of a fit that has learned something."""
+        plan, losses = self.plan, self.monitor.losses
+        rate = plan.learning_rate_init
+        if rate is None:
+            return Verdict.GOOD
+        if plan.schedule.needs_length and rate < LOW_PLANNED * plan.peak_rate and losses[-1] > self.constant / 10:
+            return Verdict.UNDERTRAINED
+        steps = np.abs(np.diff(losses[-10:]))
+        large = max(10 * plan.tol, 0.1 * float(np.mean(losses[-10:])))
+        unsteady = self.monitor.signal is Signal.PLATEAU and steps.size and steps.mean() > large
+        return Verdict.UNSTEADY if unsteady and rate > HIGH * plan.peak_rate else Verdict.GOOD
 
     def message(self, verdict: Verdict, loss: float, names: np.ndarray | None) -> str | None:
         """Return the text of the warning that a verdict deserves, or None."""
@@ -134,26 +157,58 @@ class Ending:
             return None
         if verdict is Verdict.UNFINISHED:
             return self._unfinished()
+        if verdict in (Verdict.UNDERTRAINED, Verdict.UNSTEADY):
+            return self._bad_rate(verdict)
         unscaled = unscaled_features(self.network.X, names)
-        scale = f"unscaled features, {unscaled}: put a StandardScaler in front"
-        if verdict is Verdict.LITTLE_PROGRESS:
-            return unscaled and (
-                f"The fit has ended as planned, at a training loss of {self.monitor.losses[-1]:.6g}, though it has "
-                f"hardly begun. Likely cause: {scale}, or train longer with a larger max_iter."
-            )
+        scale = [f"unscaled features, {unscaled}: put a StandardScaler in front"] if unscaled else []
         head, incremental = self.network.head, self.plan.incremental
+        if verdict is Verdict.LEARNED_NOTHING:
+            causes = "; or ".join(scale + self._causes_of_nothing()) or "the features say nothing about the classes"
+            return (
+                f"The net has learned next to nothing: its training loss is {loss:.4g} nats per sample, and that of "
+                f"{head.constant} is {self.constant:.4g}. Likely cause: {causes}."
+            )
         what = "is still worse than a constant" if verdict is Verdict.WORSE_THAN_CONSTANT else "has diverged"
         end = "not finite" if verdict is Verdict.NOT_FINITE else f"at {loss:.4g} nats per sample"
         bound = f"twice that of {head.zero}" if incremental else f"hardly above that of {head.constant}"
-        causes = "; ".join([scale] * bool(unscaled) + self._causes(verdict)) or "init_scale is too high"
+        causes = "; ".join(scale + self._causes(verdict)) or "init_scale is too high"
         return (
             f"The fit {what}: its loss has ended {end}, and may be {self.bound:.4g} at most, {bound}. Likely causes: "
             f"{causes}."
         )
 
+    def _bad_rate(self, verdict: Verdict) -> str:
+        rate, peak_rate, losses = self.plan.learning_rate_init, self.plan.peak_rate, self.monitor.losses
+        if verdict is Verdict.UNDERTRAINED:
+            return (
+                f"learning_rate_init={rate:g} is too low for these data: the training loss has only come to "
+                f"{losses[-1]:.6g}. Leave it at None, for which {peak_rate:.3g} is used here."
+            )
+        return (
+            f"learning_rate_init={rate:g} is too high for these data: the training loss goes up and down, and has "
+            f"stopped improving at {min(losses):.6g}. Try {peak_rate / 10:.1g}, or leave it at None."
+        )
+
+    def _causes_of_nothing(self) -> list[str]:
+        network, plan, rate = self.network, self.plan, self.plan.learning_rate_init
+        largest = float(np.sqrt(mean_squares(network.X).max()))
+        low = rate is not None and rate < (LOW_PLANNED if plan.schedule.needs_length else LOW) * plan.peak_rate
+        shrunk = np.linalg.norm(network.parameters.theta) < np.linalg.norm(self.monitor.first_theta) / 2
+        plateau = f"a plateau, that n_iter_no_change={plan.n_iter_no_change:g} or tol={plan.tol:g} took for the end"
+        tiny = f"features are tiny (root mean square at most {largest:.2g}): put a StandardScaler in front"
+        possible = {
+            tiny: largest < TINY,
+            f"alpha={network.alpha:.3g} is too high, as the weights have shrunk": bool(network.alpha) and shrunk,
+            f"learning_rate_init={rate} is too low": low,
+            f"dropout={network.dropout:g} is too high": network.dropout >= 0.8,
+            plateau: self.monitor.signal is Signal.PLATEAU and not shrunk,
+        }
+        return [cause for cause, applies in possible.items() if applies]
+
     def _causes(self, verdict: Verdict) -> list[str]:
         if verdict is Verdict.WORSE_THAN_CONSTANT:
-            return [f"{self.limit or 'n_iter_no_change'} or the learning rate is too low, or alpha or dropout too high"]
+            limit = [f"{self.limit} is too low"] if self.limit else []
+            return limit + self._causes_of_nothing() or ["the learning rate or n_iter_no_change is too low"]
         rate, w = self.plan.learning_rate_init, self.network.w
         causes = [] if rate is None else [f"learning_rate_init={rate:g} is too high"]
         if self.plan.incremental and w is not None and w.max() > HEAVY:
@@ -178,17 +233,22 @@ class Ending:
 
 def unscaled_features(X: Any, names: np.ndarray | None) -> str:
     """Return the names of the features whose root mean square is above `UNSCALED`, the largest first, as a phrase."""
-    mean_square = np.zeros(X.shape[1])
-    for rows in batches(X.shape[0], 512):
-        block = X[rows].astype(np.float64)  # whose squares do not overflow
-        mean_square += np.asarray((block.multiply(block) if issparse(block) else block**2).sum(axis=0)).ravel()
-    mean_square /= X.shape[0]
+    mean_square = mean_squares(X)
     largest = np.argsort(-mean_square, kind="stable")[: np.count_nonzero(mean_square > UNSCALED**2)]
     if not largest.size:
         return ""
     shown = [f"column {j}" if names is None else repr(str(names[j])) for j in largest[:3]]
     more = f" and {len(largest) - 3} more" if len(largest) > 3 else ""
     return f"{', '.join(shown)}{more} (root mean square up to {np.sqrt(mean_square.max()):.3g})"
+
+
+def mean_squares(X: Any) -> np.ndarray:
+    """Return the mean square of each feature, (n0,)."""
+    sums = np.zeros(X.shape[1])
+    for rows in batches(X.shape[0], 512):
+        block = X[rows].astype(np.float64)  # whose squares do not overflow
+        sums += np.asarray((block.multiply(block) if issparse(block) else block**2).sum(axis=0)).ravel()
+    return sums / X.shape[0]
 
 
 def _value_at(theta: np.ndarray, network: Network, value: Callable[[], float]) -> float:

@@ -52,10 +52,10 @@ class Monitor:
         score = self.score() if self.score and finite else 0.0
         self.diverged = not (finite and np.isfinite(score))
         self.losses.append(loss if np.isfinite(loss) else np.inf)
-        self._print(f"Iteration {len(self.losses)}, loss = {self.losses[-1]:.8f}")
+        self.print(f"Iteration {len(self.losses)}, loss = {self.losses[-1]:.8f}")
         if self.score and not self.diverged:
             self.scores.append(score)
-            self._print(f"Validation score: {score:.6f}")
+            self.print(f"Validation score: {score:.6f}")
             self._compare(-score, self.theta)
         elif not self.diverged:
             self._compare(loss, self._theta_before)
@@ -82,6 +82,6 @@ class Monitor:
             self.best = value
             self.best_theta[:] = theta
 
-    def _print(self, line: str) -> None:
+    def print(self, line: str) -> None:
         if self.plan.verbose:
             print(line)

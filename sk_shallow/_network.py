@@ -4,12 +4,14 @@
 
     Z1 = X W1 + b1        A1 = g(Z1)        Z2 = A1 W2 + b2        A2 = o(Z2)
 
-    J = 1/sum(w) sum_i w_i L(A2_i, Y_i)  +  alpha/2 (|W1|^2 + |W2|^2)
+    J = 1/sum(w) [ sum_i w_i L(A2_i, Y_i)  +  alpha/2 (|W1|^2 + |W2|^2) ]
 
     dZ2 = w/sum(w) (A2 - Y)
-    dW2 = A1^T dZ2 + alpha W2          db2 = sum over rows of dZ2
-    dA1 = dZ2 W2^T                     dZ1 = dA1 * g'(Z1)
-    dW1 = X^T dZ1 + alpha W1           db1 = sum over rows of dZ1
+    dW2 = A1^T dZ2 + alpha/sum(w) W2       db2 = sum over rows of dZ2
+    dA1 = dZ2 W2^T                         dZ1 = dA1 * g'(Z1)
+    dW1 = X^T dZ1 + alpha/sum(w) W1        db1 = sum over rows of dZ1
+
+Several nets can be trained together, on the same rows: every array but `X` and `Y` then has an axis in front.
 """
 
 from collections.abc import Sequence
@@ -32,7 +34,7 @@ BLOCK_SIZE = 2**17
 
 def rows_in_block(W1: np.ndarray) -> int:
     """Return how many rows are taken together: not fewer than features, or adding up gradients takes longest."""
-    return max(BLOCK_SIZE // W1.shape[1], W1.shape[0])
+    return max(BLOCK_SIZE // W1.shape[-1], W1.shape[-2])
 
 
 def rows_of_logits(n2: int) -> int:
@@ -64,6 +66,7 @@ class Examples(NamedTuple):
     X: np.ndarray | spmatrix  # (m, n0), dense or CSR
     Y: np.ndarray  # (m, n2)
     w: np.ndarray | None = None  # (m, 1), or (m, n2) where outputs have weights of their own; None for all ones
+    sample_size: float | np.ndarray | None = None  # what the penalty is divided by; None: the number of rows
 
 
 @dataclass(eq=False)
@@ -73,6 +76,9 @@ class Network:
     The `parameters` are read, never written: solvers step on ``parameters.theta``. The `data` have their dtype. With
     weights of mean 1 the loss is the weighted mean. `gradient` holds what the last `value_and_gradient` left there.
 
+    Where the parameters are those of several nets, weights, (n_nets, m, 1), `alpha` and `sample_size`, (n_nets, 1, 1),
+    may differ from net to net. The objective is then the sum of theirs, so that each has the gradient of its own.
+
     What a step needs is allocated once and belongs to this object alone: two threads need two networks.
     """
 
@@ -80,21 +86,23 @@ class Network:
     activation: Activation
     head: Head
     data: Examples
-    alpha: float = 0.0
+    alpha: float | np.ndarray = 0.0
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        self.X, Y, self.w = self.data
+        self.X, Y, self.w, sample_size = self.data
+        self.sample_size = self.X.shape[0] if sample_size is None else sample_size
         # Y and Z2 lie column by column in memory: the softmax of (200, 7) then takes half the time.
         self.Y = np.asfortranarray(Y)
         self.gradient = self.parameters.zeros_like()
         self.n_samples = self.X.shape[0]
+        self._nets = () if self.parameters.n_nets is None else (self.parameters.n_nets,)
         self._row_blocks = list(batches(self.n_samples, rows_in_block(self.parameters.W1)))
         self._scratch = self.parameters.zeros_like() if len(self._row_blocks) > 1 else self.gradient
         alpha = self.parameters.zeros_like()  # of each parameter: biases are not penalized
-        alpha.W1[...] = alpha.W2[...] = self.alpha
+        alpha.W1[...] = alpha.W2[...] = self.alpha / self.sample_size
         vectors = self.parameters.theta, self.gradient.theta, alpha.theta
-        self._penalized = [[v[block] for v in vectors] for block in batches(alpha.theta.size) if self.alpha]
+        self._penalized = [[v[block] for v in vectors] for block in batches(alpha.theta.size) if np.any(self.alpha)]
         self._ones = np.ones(self.n_samples, dtype=alpha.theta.dtype)
         self._buffers: dict[tuple[Any, ...], np.ndarray] = {}
 
@@ -120,9 +128,8 @@ class Network:
         return loss
 
     def penalty(self) -> float:
-        """Return ``alpha/2 (|W1|^2 + |W2|^2)``."""
-        W1, W2 = self.parameters.W1.ravel("K"), self.parameters.W2.ravel("K")
-        return self.alpha / 2 * (_dot(W1, W1) + _dot(W2, W2)) if self.alpha else 0.0
+        """Return ``alpha/2 (|W1|^2 + |W2|^2) / sum(w)``."""
+        return sum((_dot(alpha * theta, theta) / 2 for theta, _, alpha in self._penalized), 0.0)
 
     def sample(self, size: int) -> "Network":
         """Return the network, of the same parameters, of some rows, evenly spaced; itself where there are no more."""
@@ -130,14 +137,14 @@ class Network:
         if len(self.Y[rows]) == self.n_samples:
             return self
         w = None if self.w is None else self.w[rows] / (self.w[rows].mean() or 1)
-        return replace(self, data=Examples(self.X[rows], self.Y[rows], w))
+        return replace(self, data=self.data._replace(X=self.X[rows], Y=self.Y[rows], w=w))
 
     def as_float64(self) -> "Network":
         """Return the network of the same rows in float64, with parameters of its own."""
-        parameters = Parameters(*self.parameters.sizes)
+        parameters = Parameters(self.parameters.sizes)
         parameters.theta[:] = self.parameters.theta
         w = None if self.w is None else self.w.astype(np.float64)
-        data = Examples(self.X.astype(np.float64), self.Y.astype(np.float64), w)
+        data = self.data._replace(X=self.X.astype(np.float64), Y=self.Y.astype(np.float64), w=w)
         return replace(self, parameters=parameters, data=data)
 
     def logits(self, X: np.ndarray | spmatrix) -> np.ndarray:
@@ -167,31 +174,31 @@ class Network:
 
     def _back_propagate(self, rows: Rows, rng: np.random.Generator | None, B: int | None, d: Parameters) -> float:
         """Return the loss of some rows, summed and divided by B (None: their number), and leave its gradient in `d`."""
-        g, p = self.activation, self.parameters
+        g, p, nets = self.activation, self.parameters, self._nets
         X, Y, w = self._take(rows)
         size = len(Y)
         B = B or size
 
-        Z1 = _product(X, p.W1, out=self._buffer("Z1", size, len(p.b1)))
-        Z1 += p.b1
-        A1, cache = g.forward(Z1)
+        Z1 = _product(X, p.W1, out=self._buffer("Z1", *nets, size, p.W1.shape[-1]))
+        Z1 += p.b1[..., np.newaxis, :]
+        A1, cache = g.forward(Z1.reshape(-1, Z1.shape[-1]))  # row by row, whatever the net
         mask = None if rng is None else self._dropout_mask(A1, rng)
-        A1_kept = A1 if mask is None else A1 * mask
-        Z2 = np.matmul(A1_kept, p.W2, out=self._buffer("Z2", len(p.b2), size).T)
-        Z2 += p.b2
+        A1_kept = (A1 if mask is None else A1 * mask).reshape(*nets, size, -1)
+        Z2 = np.matmul(A1_kept, p.W2, out=self._buffer("Z2", *nets, p.W2.shape[-1], size).mT)
+        Z2 += p.b2[..., np.newaxis, :]
         loss, dZ2 = self.head.loss_and_residual(Z2, Y)
 
         if w is not None:
             loss *= w
             dZ2 *= w
         dZ2 /= B
-        np.matmul(A1_kept.T, dZ2, out=d.W2)
-        dZ2.sum(axis=0, out=d.b2)
-        outer = np.multiply if len(p.b2) == 1 else np.matmul  # of one column: 5 against 20 us by matmul
-        dA1 = outer(dZ2, p.W2.T, out=self._buffer("dA1", size, len(p.W2)))
+        np.matmul(A1_kept.mT, dZ2, out=d.W2)
+        dZ2.sum(axis=-2, out=d.b2)
+        outer = np.multiply if p.W2.shape[-1] == 1 else np.matmul  # of one column: 5 against 20 us by matmul
+        dA1 = outer(dZ2, p.W2.mT, out=self._buffer("dA1", *nets, size, p.W2.shape[-2])).reshape(A1.shape)
         if mask is not None:
             dA1 *= mask
-        dZ1 = g.backward(dA1, A1, cache)
+        dZ1 = g.backward(dA1, A1, cache).reshape(Z1.shape)
         _product(X.T, dZ1, out=d.W1)
         np.matmul(self._ones[:size], dZ1, out=d.b1)  # half the time of dZ1.sum(axis=0)
         return float(loss.sum(dtype=np.float64)) / B
@@ -205,7 +212,7 @@ class Network:
 
     def _take(self, rows: Rows) -> tuple[Any, np.ndarray, np.ndarray | None]:
         """Return `X`, `Y` and `w` of some rows, in memory that the next call uses again."""
-        w = None if self.w is None else self.w[rows]
+        w = None if self.w is None else self.w[..., rows, :]
         if isinstance(rows, slice):
             return self.X[rows] if rows != slice(0, self.n_samples) else self.X, self.Y[rows], w
         Y = self.Y.T.take(rows, axis=1, out=self._buffer("Y", self.Y.shape[1], len(rows)), mode="clip").T
@@ -230,5 +237,9 @@ def _product(X: np.ndarray | spmatrix, W: np.ndarray, out: np.ndarray) -> np.nda
     """Return ``X W``, dense, in `out`."""
     if isinstance(X, np.ndarray):
         return np.matmul(X, W, out=out)
-    out[...] = X @ W
+    if W.ndim == 3:  # of several nets, which SciPy does not know
+        for net, W_net in enumerate(W):
+            out[net] = X @ W_net
+    else:
+        out[...] = X @ W
     return out

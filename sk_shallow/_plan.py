@@ -17,8 +17,8 @@ class Plan:
     n_iter_no_change: float  # epochs without such an improvement before it is a plateau
     schedule: Schedule
     learning_rate_init: float | None  # None: the solver needs none
+    peak_rate: float  # that rules would choose for these data, on a schedule that ends near zero
     batch_size: int  # at most the number of rows there are
     shuffle: bool  # whether each epoch takes the rows in a new order
-    alpha: float  # strength of the penalty
     incremental: bool  # whether the rows are a part of the data, as in partial_fit
     verbose: bool

@@ -15,17 +15,19 @@ from sklearn.utils import check_random_state
 
 from sk_shallow._component import from_name
 from sk_shallow._data import Data, hold_out
-from sk_shallow._defaults import choose_solver, make_plan
+from sk_shallow._defaults import alpha as alpha_rule
+from sk_shallow._defaults import make_plan
 from sk_shallow._diagnosis import diagnose, keep_best
 from sk_shallow._monitor import Monitor
 from sk_shallow._network import Examples, Network
 from sk_shallow._parameters import Parameters
+from sk_shallow._penalty import alpha_scores
 from sk_shallow._plan import Plan
 from sk_shallow._prediction import validation_score
 from sk_shallow._targets import Targets
 from sk_shallow.activations import ACTIVATIONS, Activation, as_activation, check_derivative
 from sk_shallow.initializers import INITIALIZERS, initialize
-from sk_shallow.solvers import Solver, TrainingState
+from sk_shallow.solvers import Adam, Solver, TrainingState
 
 
 class Start(NamedTuple):
@@ -35,6 +37,8 @@ class Start(NamedTuple):
     intercepts: list[np.ndarray]
     activation: Activation
     state: dict[str, Any] | None  # attributes of a TrainingState; None: not kept
+    alpha_scores: dict[float, float]  # of what "auto" has tried; empty: nothing
+    n_samples_seen: float
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,9 @@ class Outcome:
     """What has come of a fit."""
 
     network: Network  # with the weights to return
+    alpha_scores: dict[float, float]  # of what "auto" has tried
     plan: Plan
+    n_samples_seen: float  # over all calls that went on; a part that led nowhere does not count
     losses: list[float]  # of each epoch; where the first one was interrupted, that of the start
     scores: list[float]
     n_iter: int
@@ -66,18 +72,20 @@ class Outcome:
 @np.errstate(all="ignore")  # what is not finite does not pass in silence: the monitor looks for it
 def train(settings: Any, task: Task) -> Outcome:
     """Learn a task. A KeyboardInterrupt is returned, with the best weights so far."""
-    activation = as_activation(settings.activation)
-    if type(activation) not in ACTIVATIONS.values() and not (task.start and _equal(task.start.activation, activation)):
-        check_derivative(activation)
+    activation = _checked_activation(settings, task.start)
     state = training_state(settings, task.start)
     task, stratified = _with_validation(settings, task, state.seed)
     network, solver, plan = prepare(settings, task, activation, state)
-    monitor = Monitor(network.parameters, plan, _score(settings, task, network))
+    held_out = _held_out(task, network)
+    monitor = Monitor(network.parameters, plan, _score(settings, task, held_out))
     if plan.incremental:  # patience lasts from call to call
         monitor.best, monitor.no_improvement_count = state.best, state.no_improvement_count
     warnings = list(_advice(settings, task, solver, stratified))
-    limit, interrupted = None, None
+    limit, interrupted, scores = None, None, {}
     try:
+        if settings.alpha == "auto":
+            scores = _alpha_scores(task, network, held_out, monitor, state.seed)
+            network = replace(network, alpha=max(scores, key=scores.__getitem__, default=network.alpha))
         limit = solver.minimize(network, monitor, plan, state)
         problem = diagnose(network, monitor, limit, getattr(settings, "feature_names_in_", None))
         warnings += [ConvergenceWarning(problem)] if problem else []
@@ -86,26 +94,38 @@ def train(settings: Any, task: Task) -> Outcome:
         interrupted = interrupt
     losses = monitor.losses or [network.objective()]
     kept = _state_to_keep(settings, task, monitor, state)
-    return Outcome(network, plan, losses, monitor.scores, len(monitor.losses), limit, kept, warnings, interrupted)
+    undone = plan.incremental and monitor.diverged
+    seen = (task.start.n_samples_seen if task.start else 0.0) if undone else float(network.sample_size)
+    n_iter = len(monitor.losses)
+    return Outcome(network, scores, plan, seen, losses, monitor.scores, n_iter, limit, kept, warnings, interrupted)
 
 
 def prepare(settings: Any, task: Task, activation: Activation, state: TrainingState) -> tuple[Network, Solver, Plan]:
     """Return the network that a fit starts from, and who is to do what with it."""
     data, targets = task.data, task.targets
-    solver = choose_solver(settings, data, task.incremental)
-    plan = make_plan(settings, solver, activation, data, task.incremental)
-    dtype, n_pieces = data.X.dtype, int(activation.n_pieces)
-    parameters = Parameters(data.X.shape[1], int(settings.hidden_size), targets.n_outputs, n_pieces, dtype)
+    solver, plan = make_plan(settings, data, task.incremental)
+    dtype, n_pieces, sample_size = data.X.dtype, int(activation.n_pieces), data.sample_size()
+    parameters = Parameters((data.X.shape[1], int(settings.hidden_size), targets.n_outputs, n_pieces), dtype)
     if task.start:
         parameters.filled(task.start.coefs, task.start.intercepts)
+        sample_size += task.start.n_samples_seen if task.incremental else 0.0
     else:
         init, gain = (activation.initializer, activation.gain) if settings.init == "auto" else (settings.init, 1.0)
         scale, rng = gain * settings.init_scale, np.random.default_rng([state.seed, 0])
         initialize(parameters, from_name(INITIALIZERS, init), scale, rng)
+    rule = activation.alpha_factor * alpha_rule(sample_size, data.mean_squared_length())
+    alpha = rule if settings.alpha == "auto" else float(settings.alpha)
     w = data.weights() if task.incremental else data.normalized_weights()
-    examples = _examples(data, targets, w, dtype)
-    network = Network(parameters, activation, targets.head, examples, plan.alpha, float(settings.dropout))
-    return network, solver, plan
+    examples = _examples(data, targets, w, dtype)._replace(sample_size=sample_size)
+    return Network(parameters, activation, targets.head, examples, alpha, float(settings.dropout)), solver, plan
+
+
+def _checked_activation(settings: Any, start: Start | None) -> Activation:
+    """Return the activation; raises ValueError where the derivative of the user's own is wrong."""
+    activation = as_activation(settings.activation)
+    if type(activation) not in ACTIVATIONS.values() and not (start and _equal(start.activation, activation)):
+        check_derivative(activation)
+    return activation
 
 
 def training_state(settings: Any, start: Start | None = None) -> TrainingState:
@@ -128,17 +148,36 @@ def _with_validation(settings: Any, task: Task, seed: int) -> tuple[Task, bool]:
     return replace(task, data=data, validation=validation), stratified
 
 
-def _score(settings: Any, task: Task, network: Network) -> Callable[[], float] | None:
-    """Return what scores the present weights on the validation set, or None where there is none."""
+def _held_out(task: Task, network: Network) -> Network | None:
+    """Return the network, of the same parameters, of the validation set, or None where there is none."""
     if task.validation is None:
         return None
-    scorer = None if settings.scoring == "loss" else check_scoring(settings, scoring=settings.scoring)
     w = task.validation.normalized_weights()
     examples = _examples(task.validation, task.targets, w, network.X.dtype)
     validation = Network(network.parameters, network.activation, network.head, examples)
     if not np.isfinite(validation.loss()) and np.isfinite(network.loss()):
         raise ValueError("The loss of the validation set is not finite at the initial weights. Scale its features.")
-    return validation_score(validation, task.targets, task.validation, scorer)
+    return validation
+
+
+def _score(settings: Any, task: Task, held_out: Network | None) -> Callable[[], float] | None:
+    """Return what scores the present weights on the validation set, or None where there is none."""
+    if task.validation is None or held_out is None:
+        return None
+    scorer = None if settings.scoring == "loss" else check_scoring(settings, scoring=settings.scoring)
+    return validation_score(held_out, task.targets, task.validation, scorer)
+
+
+def _alpha_scores(
+    task: Task, network: Network, held_out: Network | None, monitor: Monitor, seed: int
+) -> dict[float, float]:
+    """Return what ``alpha="auto"`` chooses from: nothing on a part of the data; of a fit that goes on, as before."""
+    if task.start or task.incremental:
+        return task.start.alpha_scores if task.start else {}
+    scores = alpha_scores(network, Adam().peak_rate(task.data.mean_squared_length()), held_out, seed)
+    for alpha, score in scores.items():
+        monitor.print(f"alpha = {alpha:.6g}, score of held-out rows = {score:.6f}")
+    return scores
 
 
 def _state_to_keep(settings: Any, task: Task, monitor: Monitor, state: TrainingState) -> TrainingState | None:

@@ -74,7 +74,7 @@ def _check_fit_arguments(estimator: Any, X_val: Any, y_val: Any, sample_weight_v
             raise ValueError(f"{one} is provided, but {other} was not provided.")
     if X_val is not None and not estimator.early_stopping:
         raise ValueError("X_val and y_val are provided, but early_stopping=False. Set early_stopping=True.")
-    if estimator.dropout and estimator.solver != "auto" and from_name(SOLVERS, estimator.solver).line_search:
+    if estimator.dropout and from_name(SOLVERS, estimator.solver).line_search:
         raise ValueError(
             f"dropout={estimator.dropout} changes the objective at every evaluation, which the line search of "
             f"solver={estimator.solver!r} can't follow. Set dropout=0, or take another solver."

@@ -31,8 +31,6 @@ class Activation(Component):
         The scheme that ``init="auto"`` takes for it.
     gain : float, default=0.5
         What ``init="auto"`` multiplies the draw by.
-    rate_factor : float, default=1.0
-        What ``learning_rate_init=None`` multiplies the rate by, in mini-batches on a schedule that ends near zero.
     alpha_factor : float, default=1.0
         What ``alpha="auto"`` multiplies the penalty by.
     range : tuple of (float, float)
@@ -58,7 +56,6 @@ class Activation(Component):
     n_pieces: int = 1
     initializer: str = "glorot_normal"
     gain: float = 0.5
-    rate_factor: float = 1.0
     alpha_factor: float = 1.0
     range: tuple[float, float] = (-np.inf, np.inf)
     formula: str = ""
@@ -115,7 +112,6 @@ class Sigmoid(ElementwiseActivation):
 
     # It is (1 + tanh(z / 2)) / 2: for the same net, weights are twice as large, and their squares four times.
     gain = 1.0
-    rate_factor = 4.0
     alpha_factor = 0.25
     range = (0.0, 1.0)
     formula = "1 / (1 + exp(-z))"
@@ -131,7 +127,6 @@ class Sigmoid(ElementwiseActivation):
 class Tanh(ElementwiseActivation):
     """Hyperbolic tangent: zero-centred, slope 1 at 0."""
 
-    rate_factor = 4.0
     range = (-1.0, 1.0)
     formula = "(exp(z) - exp(-z)) / (exp(z) + exp(-z))"
     reference = 'LeCun, Bottou, Orr, Mueller, "Efficient BackProp", Neural Networks: Tricks of the Trade, 1998'
@@ -194,7 +189,6 @@ class ELU(ElementwiseActivation):
     """
 
     initializer = "he_normal"
-    rate_factor = 2.0
     range = (-1.0, np.inf)
     formula = "z if z > 0 else alpha (exp(z) - 1)"
     reference = 'Clevert, Unterthiner, Hochreiter, "Fast and accurate deep network learning by ELUs", ICLR, 2016'
@@ -215,7 +209,6 @@ class SELU(ElementwiseActivation):
 
     initializer = "lecun_normal"
     gain = 1.0
-    rate_factor = 2.0
     alpha = 1.6732632423543772
     scale = 1.0507009873554805
     range = (-scale * alpha, np.inf)
@@ -233,7 +226,6 @@ class Softplus(ElementwiseActivation):
     """Smooth relu."""
 
     initializer = "he_normal"
-    rate_factor = 4.0
     range = (0.0, np.inf)
     formula = "log(1 + exp(z))"
     reference = 'Dugas, Bengio, Belisle, Nadeau, Garcia, "Second-order functional knowledge", NeurIPS, 2001'
@@ -249,7 +241,6 @@ class GELU(Activation):
     """Gaussian error linear unit, in its exact form, with the normal distribution function Phi and density phi."""
 
     initializer = "he_normal"
-    rate_factor = 2.0
     range = (-0.17, np.inf)
     formula = "z Phi(z)"
     reference = 'Hendrycks, Gimpel, "Gaussian error linear units", arXiv:1606.08415, 2016'
@@ -270,7 +261,6 @@ class SiLU(Activation):
     """Sigmoid linear unit, also called swish."""
 
     initializer = "he_normal"
-    rate_factor = 2.0
     range = (-0.2785, np.inf)
     formula = "z sigmoid(z)"
     reference = 'Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units", arXiv:1702.03118, 2017'
@@ -289,7 +279,6 @@ class Mish(Activation):
     """Self-regularized non-monotonic activation."""
 
     initializer = "he_normal"
-    rate_factor = 2.0
     range = (-0.309, np.inf)
     formula = "z tanh(log(1 + exp(z)))"
     reference = 'Misra, "Mish: a self regularized non-monotonic activation function", BMVC, 2020'

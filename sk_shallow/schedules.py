@@ -13,7 +13,7 @@ from sk_shallow._component import NOT_NEGATIVE, POSITIVE, Component
 class Clock:
     """How far training has come."""
 
-    samples: int = 0  # rows seen in complete epochs, repeats counted
+    epochs: int = 0  # complete ones, or calls of partial_fit
     progress: float = 0.0  # steps taken over steps planned, in [0, 1], in the present call of fit
     plateaus: int = 0  # how often the loss has stopped improving
 
@@ -46,12 +46,14 @@ class Constant(Schedule):
 
 
 class InverseScaling(Schedule):
-    """``learning_rate_init / (t + 1) ** power_t``, t the rows seen in complete epochs, as in `MLPClassifier`.
+    """``learning_rate_init / (t + 1) ** power_t``, t the epochs done (calls, in `partial_fit`).
+
+    `MLPClassifier` counts rows instead, so that its second epoch of 1,000 rows runs at 1/32 of the initial rate.
 
     Parameters
     ----------
     power_t : float in [0, inf), default=0.5
-        The exponent. With t counted in rows, the second epoch of 1,000 rows runs at 1/32 of the initial rate.
+        The exponent.
 
     References
     ----------
@@ -64,7 +66,7 @@ class InverseScaling(Schedule):
         self.power_t = power_t
 
     def rate(self, learning_rate_init: float, clock: Clock) -> float:
-        return learning_rate_init * float(clock.samples + 1) ** -float(self.power_t)  # which may come to 0
+        return learning_rate_init * float(clock.epochs + 1) ** -float(self.power_t)  # which may come to 0
 
 
 class Adaptive(Schedule):

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
+from sklearn.base import clone
 
 from sk_shallow._batches import batches
+from sk_shallow._compat import StrOptions
 from sk_shallow._component import COUNT, POSITIVE, SHARE, Component
 from sk_shallow._monitor import Monitor, Signal
 from sk_shallow._network import Network, Rows
@@ -63,9 +65,13 @@ class Solver(Component):
     learning_rate_init: float = 1.0
     line_search: bool = False
 
-    def peak_rate(self, q: float, factor: float) -> float:
+    def peak_rate(self, q: float) -> float:
         """Return the largest rate of a schedule that ends near zero, for rows of mean squared length `q`."""
         return self.learning_rate_init
+
+    def annealed(self) -> "Solver":
+        """Return the solver for a schedule that ends near zero: this one, or one with other defaults."""
+        return self
 
     @abstractmethod
     def minimize(self, network: Network, monitor: Monitor, plan: Plan, state: TrainingState) -> str | None:
@@ -105,7 +111,7 @@ class FirstOrderSolver(Solver):
                 for block in blocks:
                     self.update(*block, rate, state.steps)
                 clock.progress += size / (m * plan.max_iter)
-            clock.samples += m
+            clock.epochs += 1
             signal = monitor.epoch_end(total / m, state.moments.values())
             if signal is Signal.PLATEAU and not plan.schedule.stops(learning_rate_init, clock):
                 clock.plateaus += 1
@@ -159,9 +165,9 @@ class SGD(FirstOrderSolver):
         self.momentum = momentum
         self.nesterov = nesterov
 
-    def peak_rate(self, q: float, factor: float) -> float:
-        """Return 3 factor / q, from 0.01 to 0.5: the curvature of the loss grows with q."""
-        return min(0.5, max(0.01, 3 * factor / max(q, 1e-9)))
+    def peak_rate(self, q: float) -> float:
+        """Return 3 / q, from 0.01 to 0.5: the curvature of the loss grows with q."""
+        return min(0.5, max(0.01, 3 / max(q, 1e-9)))
 
     def start(self, theta: Array) -> Moments:
         return {"v": np.zeros_like(theta)}
@@ -186,8 +192,10 @@ class Adam(FirstOrderSolver):
 
     Parameters
     ----------
-    beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
-        Decay of the first and second moment.
+    beta_1 : float in [0, 1), default=0.9
+        Decay of the first moment.
+    beta_2 : float in [0, 1) or "auto", default="auto"
+        Decay of the second moment. "auto" is 0.95 on a schedule that ends near zero, and otherwise the paper's 0.999.
     epsilon : float in (0, inf), default=1e-8
         Keeps the division finite.
 
@@ -197,22 +205,26 @@ class Adam(FirstOrderSolver):
     """
 
     learning_rate_init = 0.001
-    _parameter_constraints = {"beta_1": [SHARE], "beta_2": [SHARE], "epsilon": [POSITIVE]}
+    _parameter_constraints = {"beta_1": [SHARE], "beta_2": [SHARE, StrOptions({"auto"})], "epsilon": [POSITIVE]}
 
-    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8) -> None:
+    def __init__(self, beta_1: float = 0.9, beta_2: float | str = "auto", epsilon: float = 1e-8) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    def peak_rate(self, q: float, factor: float) -> float:
-        """Return 0.1 / sqrt(q), from 0.001 to 0.03, times factor: steps move pre-activations alike whatever q is."""
-        return factor * min(0.03, max(0.001, 0.1 / max(q, 1e-9) ** 0.5))
+    def peak_rate(self, q: float) -> float:
+        """Return 0.1 / sqrt(q), from 0.001 to 0.1: steps move pre-activations alike whatever q is."""
+        return min(0.1, max(0.001, 0.1 / max(q, 1e-9) ** 0.5))
+
+    def annealed(self) -> "Adam":
+        return clone(self).set_params(beta_2=0.95) if self.beta_2 == "auto" else self
 
     def start(self, theta: Array) -> Moments:
         return {"m": np.zeros_like(theta), "v": np.zeros_like(theta)}
 
     def update(self, theta: Array, grad: Array, moments: Moments, learning_rate: float, t: int) -> None:
-        m, v, beta_1, beta_2 = moments["m"], moments["v"], float(self.beta_1), float(self.beta_2)
+        m, v, beta_1 = moments["m"], moments["v"], float(self.beta_1)
+        beta_2 = 0.999 if self.beta_2 == "auto" else float(self.beta_2)
         m *= beta_1
         grad *= 1 - beta_1
         m += grad

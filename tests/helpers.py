@@ -16,7 +16,7 @@ NAMES = list({activation: name for name, activation in reversed(ACTIVATIONS.item
 def random_network(activation, *, m=30, n0=4, n1=5, n2=3, dtype=np.float64, weighted=False, seed=0, **penalties):
     """Return a network with random weights on random data: softmax for n2 >= 3, else independent sigmoids."""
     rng = np.random.default_rng(seed)
-    parameters = Parameters(n0, n1, n2, activation.n_pieces, dtype)
+    parameters = Parameters((n0, n1, n2, activation.n_pieces), dtype)
     parameters.theta[:] = rng.standard_normal(parameters.theta.size)
     X = rng.standard_normal((m, n0)).astype(dtype)
     Y = np.eye(n2)[rng.integers(n2, size=m)] if n2 >= 3 else rng.integers(2, size=(m, n2))
@@ -30,8 +30,8 @@ def plan_of(**changes):
     """Return a plan of full-batch epochs at a constant rate, until a plateau."""
     plan = {
         "solver": "gd", "max_iter": 100, "max_iter_is_limit": True, "stop_at_plateau": True, "tol": 1e-4,
-        "n_iter_no_change": 10, "schedule": Constant(), "learning_rate_init": 0.1, "batch_size": 10**9,
-        "shuffle": True, "alpha": 0.0, "incremental": False, "verbose": False,
+        "n_iter_no_change": 10, "schedule": Constant(), "learning_rate_init": 0.1, "peak_rate": 0.1,
+        "batch_size": 10**9, "shuffle": True, "incremental": False, "verbose": False,
     }  # fmt: skip
     return Plan(**plan | changes)
 

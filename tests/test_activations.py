@@ -170,7 +170,7 @@ def test_aliases():
 
 def test_constants_of_the_catalogue():
     sigmoid = ACTIVATIONS["sigmoid"]
-    assert (sigmoid.gain, sigmoid.rate_factor, sigmoid.alpha_factor) == (1.0, 4.0, 0.25)
+    assert (sigmoid.gain, sigmoid.alpha_factor) == (1.0, 0.25)
     assert ACTIVATIONS["selu"].gain == 1.0
     assert ACTIVATIONS["maxout"]().n_pieces == 2
 

@@ -114,7 +114,7 @@ def test_permuting_classes_permutes_probabilities(iris):
     """Renaming the labels reorders the outputs; the same net, its output weights reordered, must come out."""
     X, y = iris
     permutation = np.array([2, 0, 1])
-    net = quick(solver="gd", max_iter=30, tol=0, learning_rate_init=0.1, warm_start=True)
+    net = quick(solver="gd", max_iter=30, tol=0, alpha=1.0, learning_rate_init=0.1, warm_start=True)
     with pytest.warns(match="max_iter=30"):
         net.fit(X, y)
     other = clone(net).set_params(max_iter=1)
@@ -188,7 +188,7 @@ def test_integer_weights_equal_repeated_rows(solver, kind, class_weight, problem
     weighted = clone(net).fit(X, y, sample_weight=w)
     repeated = clone(net).fit(X.repeat(w, axis=0), y.repeat(w, axis=0))
     removed = clone(net).fit(X[w > 0], y[w > 0], sample_weight=w[w > 0])
-    scaled = clone(net).fit(X, y, sample_weight=10.0 * w)
+    scaled = clone(net).set_params(alpha=1.0).fit(X, y, sample_weight=10.0 * w)  # the penalty is divided by their sum
     for other in (repeated, removed, scaled):
         assert_allclose(other.decision_function(X), weighted.decision_function(X), rtol=1e-6, atol=1e-7)
 
@@ -208,7 +208,7 @@ def test_partial_fit_takes_weights_as_they_are(iris, quiet):
 
 def test_weights_multiply(iris, quiet):
     X, y = iris
-    net = quick(max_iter=10, batch_size=30, alpha=1e-3)  # "auto" counts integer sample weights as repeated rows
+    net = quick(max_iter=10, batch_size=30, alpha=0.1)
     by_class = clone(net).set_params(class_weight={0: 1, 1: 2, 2: 5}).fit(X, y)
     by_row = clone(net).fit(X, y, sample_weight=np.array([1, 2, 5])[y])
     both = clone(net).set_params(class_weight={2: 5}).fit(X, y, sample_weight=np.array([1, 2, 1])[y])
@@ -218,7 +218,7 @@ def test_weights_multiply(iris, quiet):
 
 def test_balanced(iris, quiet):
     X, y = iris[0][40:], iris[1][40:]  # 10, 50 and 50 rows
-    net = quick(max_iter=10, alpha=1e-3)
+    net = quick(max_iter=10, alpha=0.0)  # the two sums of weights differ
     balanced = clone(net).set_params(class_weight="balanced").fit(X, y)
     by_hand = clone(net).fit(X, y, sample_weight=np.array([5.0, 1, 1])[y])
     assert_allclose(balanced.coefs_[0], by_hand.coefs_[0])
@@ -421,10 +421,12 @@ def test_small_integers_as_parameters(iris, quiet):
 @parametrize("dtype", [np.float32, np.float64])
 @parametrize("size", [1e-60, 1e300])
 def test_only_ratios_of_weights_matter(dtype, size, iris, quiet):
+    """But for the penalty, which is divided by their sum where that is more than the number of rows."""
     X, y = iris[0].astype(dtype), iris[1]
-    one = quick(max_iter=5).fit(X, y, sample_weight=np.full(150, size))
-    assert_allclose(one.coefs_[0], quick(max_iter=5).fit(X, y).coefs_[0], rtol=1e-5)
-    by_class = quick(max_iter=5, class_weight=dict.fromkeys(range(3), size)).fit(X, y)
+    alpha = 1.0 if size < 1 else 0.0
+    one = quick(max_iter=5, alpha=alpha).fit(X, y, sample_weight=np.full(150, size))
+    assert_allclose(one.coefs_[0], quick(max_iter=5, alpha=alpha).fit(X, y).coefs_[0], rtol=1e-5)
+    by_class = quick(max_iter=5, alpha=alpha, class_weight=dict.fromkeys(range(3), size)).fit(X, y)
     assert_allclose(by_class.coefs_[0], one.coefs_[0], rtol=1e-5)
 
 

@@ -59,8 +59,8 @@ def test_identity_is_logistic_regression(solver, kwargs, n_classes, overlapping,
 def test_lbfgs_reaches_mlpclassifiers_loss(activation, n_classes, overlapping):
     X, y = overlapping
     X, y = X[y < n_classes], y[y < n_classes]
-    alpha, limits = 0.01, {"tol": 1e-7, "max_iter": 5000}
-    mlp = MLPClassifier(7, activation=activation, solver="lbfgs", alpha=alpha * len(y), random_state=0, **limits)
+    alpha, limits = 1.0, {"tol": 1e-7, "max_iter": 5000}
+    mlp = MLPClassifier(7, activation=activation, solver="lbfgs", alpha=alpha, random_state=0, **limits)
     # MLPClassifier's own start, its random biases removed
     start = clone(mlp).set_params(max_iter=1, solver="sgd", learning_rate_init=1e-300, warm_start=True)
     with pytest.warns(match="Maximum iterations"):
@@ -108,8 +108,10 @@ def test_xor_needs_a_non_linear_activation(activation, quiet):
     assert (max(scores) == 1) == (activation != "identity")
 
 
-def test_one_alpha_means_one_penalty_for_every_number_of_rows(overlapping):
+def test_one_alpha_means_one_prior_for_every_number_of_rows(overlapping):
+    """Three times the rows bear three times the penalty: the sum of the losses stands against one prior."""
     X, y = overlapping
     net = ShallowNetClassifier(5, "tanh", solver="lbfgs", alpha=0.05, tol=1e-8, max_iter=2000, random_state=0)
-    once, thrice = clone(net).fit(X, y), clone(net).fit(np.tile(X, (3, 1)), np.tile(y, 3))
+    once = clone(net).fit(X, y)
+    thrice = clone(net).set_params(alpha=0.15).fit(np.tile(X, (3, 1)), np.tile(y, 3))
     assert once.loss_ == pytest.approx(thrice.loss_, rel=1e-6)

@@ -24,7 +24,9 @@ MINI_BATCH = ["sgd", "adam"]
 
 
 def net_of(**kwargs):
-    return ShallowNetClassifier(**{"hidden_size": 6, "batch_size": 32, "random_state": 0, **kwargs})
+    """Return a net whose calls add up: at a constant rate, without a penalty, which depends on the rows seen."""
+    plain = {"hidden_size": 6, "batch_size": 32, "random_state": 0, "learning_rate": "constant", "alpha": 0.0}
+    return ShallowNetClassifier(**plain | kwargs)
 
 
 def weights(net):
@@ -68,7 +70,9 @@ def test_partial_fits_equal_one_fit_for_every_activation(activation, iris):
 @parametrize("schedule", ["invscaling", "adaptive"])
 def test_schedules_go_on(schedule, iris):
     X, y = iris
-    kwargs = {"learning_rate": schedule, "solver": "sgd", "learning_rate_init": 0.5, "tol": 0.05, "n_iter_no_change": 1}
+    patience = 1 if schedule == "adaptive" else 20  # invscaling ends at its first plateau
+    kwargs = {"learning_rate": schedule, "solver": "sgd", "learning_rate_init": 0.5, "tol": 0.05}
+    kwargs["n_iter_no_change"] = patience
     net, whole = net_of(**kwargs), net_of(max_iter=12, **kwargs).fit(X, y)
     for _ in range(whole.n_iter_):
         net.partial_fit(X, y, classes=[0, 1, 2])
@@ -79,8 +83,8 @@ def test_schedules_go_on(schedule, iris):
 @parametrize("solver", ["gd", *MINI_BATCH])
 def test_warm_starts_equal_one_fit(solver, carry, iris):
     X, y = iris
-    whole = net_of(solver=solver, max_iter=6).fit(X, y)
-    net = net_of(solver=solver, max_iter=2, warm_start=True)
+    whole = net_of(solver=solver, max_iter=6, alpha=1.0).fit(X, y)
+    net = net_of(solver=solver, max_iter=2, alpha=1.0, warm_start=True)
     for _ in range(3):
         net = carry(net.fit(X, y))
     assert values_equal(weights(net), weights(whole))
@@ -320,6 +324,15 @@ def test_interrupted_before_the_first_step(iris):
         net.set_params(early_stopping=True, scoring=Interrupting()).fit(X, y)
     assert net.n_iter_ == 0
     net.predict(X)
+
+
+def test_interrupted_while_alpha_is_chosen(iris, monkeypatch):
+    net = net_of(alpha="auto")
+    interrupt_after(monkeypatch, 20)
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(*iris)
+    assert net.n_iter_ == 0
+    assert_array_equal(net.coefs_[0], network_at_start(net, *iris).parameters.W1)
 
 
 @parametrize("rate", [0.001, 0.3])

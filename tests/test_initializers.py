@@ -105,7 +105,7 @@ def test_zero_scale_trains_stays_symmetric_and_warns(iris, quiet):
 
 
 def test_biases_are_zeroed():
-    parameters = Parameters(3, 2, 1)
+    parameters = Parameters((3, 2, 1, 1))
     parameters.theta[:] = 5
     initialize(parameters, Constant(), 1.0, np.random.default_rng(0))
     assert not parameters.b1.any()

@@ -90,7 +90,7 @@ def test_data_is_left_alone():
 def test_objective_is_loss_plus_penalty():
     network = random_network(ACTIVATIONS["tanh"](), alpha=0.3, weighted=True)
     W1, W2 = network.parameters.W1, network.parameters.W2
-    penalty = 0.15 * ((W1**2).sum() + (W2**2).sum())
+    penalty = 0.15 * ((W1**2).sum() + (W2**2).sum()) / network.n_samples
     assert network.penalty() == pytest.approx(penalty)
     assert network.objective() == pytest.approx(network.value_and_gradient())
     assert network.objective() == pytest.approx(network.loss() + penalty)
@@ -146,7 +146,7 @@ def test_layout_of_the_data_does_not_matter(arrange):
 
 @parametrize(("n0", "n1"), [(4, 9), (9, 4)])
 def test_parameters_are_views_whatever_their_layout(n0, n1):
-    parameters = Parameters(n0, n1, 3)
+    parameters = Parameters((n0, n1, 3, 1))
     parameters.theta[:] = np.arange(parameters.theta.size)
     assert sum(getattr(parameters, block).size for block in Parameters.BLOCKS) == parameters.theta.size
     for block in Parameters.BLOCKS:

@@ -25,7 +25,7 @@ LABELS = {
     "multiclass": (X[:, 0] > 0).astype(int) + (X[:, 1] > 0.5),
     "multilabel": (X[:, :2] > 0).astype(int),
 }
-SOLVERS = ["auto", "adam", "sgd", "gd", "lbfgs"]
+SOLVERS = ["adam", "sgd", "gd", "lbfgs"]
 
 
 class FailureError(Exception):

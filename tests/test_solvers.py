@@ -70,7 +70,7 @@ def test_works_in_the_dtype_of_the_data(solver, dtype, iris, quiet, monkeypatch)
         return original(self, *args, **kwargs)
 
     monkeypatch.setattr(Network, "value_and_gradient", spy)
-    ShallowNetClassifier(5, solver=solver, max_iter=2).fit(X, y)
+    ShallowNetClassifier(5, solver=solver, max_iter=2, alpha=0.1).fit(X, y)
     assert all(data is X for data in seen)  # not even a copy
 
 
@@ -107,7 +107,9 @@ def test_same_seed_same_net(solver, kind, problems, quiet):
 
 @parametrize("solver", SOLVERS)
 def test_verbose_prints_an_epoch_a_line(solver, iris, quiet, capsys):
-    net = ShallowNetClassifier(solver=solver, max_iter=3, verbose=1, early_stopping=True, random_state=0).fit(*iris)
+    net = ShallowNetClassifier(
+        solver=solver, max_iter=3, alpha=0.1, verbose=1, early_stopping=True, random_state=0
+    ).fit(*iris)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"Iteration 1, loss = {net.loss_curve_[0]:.8f}"
     assert lines[1] == f"Validation score: {net.validation_scores_[0]:.6f}"
@@ -164,9 +166,9 @@ def test_one_step_of_gradient_descent_by_hand(quiet):
     """Two rows, three features, two sigmoid units, one logit; every number worked out with scalars."""
     X, y = np.array([[1.0, 0, 2], [0, 1, -1]]), np.array([0, 1])
     W1, W2 = [[0.1, -0.2], [0.3, 0.4], [-0.5, 0.6]], [[0.7], [-0.8]]
-    rate, alpha = 0.5, 0.1
+    rate, alpha = 0.5, 0.1  # of the mean loss of two rows
     net = ShallowNetClassifier(
-        2, "sigmoid", init=Given(W1, W2), solver="gd", learning_rate_init=rate, alpha=alpha, max_iter=1
+        2, "sigmoid", init=Given(W1, W2), solver="gd", learning_rate_init=rate, alpha=2 * alpha, max_iter=1
     ).fit(X, y)
 
     # z = x W1: (0.1 - 1.0, -0.2 + 1.2) and (0.3 + 0.5, 0.4 - 0.6)
@@ -210,7 +212,7 @@ def seen_rows(monkeypatch, net, X, y):
 
 @parametrize("shuffle", [True, False])
 def test_an_epoch_sees_every_row_once(shuffle, iris, monkeypatch, quiet):
-    net = ShallowNetClassifier(3, batch_size=40, shuffle=shuffle, max_iter=2, random_state=0)
+    net = ShallowNetClassifier(3, batch_size=40, shuffle=shuffle, max_iter=2, alpha=0.1, random_state=0)
     seen = seen_rows(monkeypatch, net, *iris)
     assert [len(rows) for rows in seen] == 2 * [40, 40, 40, 30]
     for epoch in (seen[:4], seen[4:]):
@@ -221,14 +223,16 @@ def test_an_epoch_sees_every_row_once(shuffle, iris, monkeypatch, quiet):
 
 @parametrize(("solver", "n_calls"), [("gd", 5), ("adam", 5 * 15)])
 def test_no_evaluation_is_wasted(solver, n_calls, iris, monkeypatch, quiet):
-    net = ShallowNetClassifier(3, solver=solver, batch_size=10, max_iter=5, random_state=0)
+    net = ShallowNetClassifier(3, solver=solver, batch_size=10, max_iter=5, alpha=0.1, random_state=0)
     assert len(seen_rows(monkeypatch, net, *iris)) == n_calls
 
 
-def test_auto_batch_size(iris, monkeypatch, quiet):
-    X, y = np.tile(iris[0], (3, 1)), np.tile(iris[1], 3)
-    seen = seen_rows(monkeypatch, ShallowNetClassifier(3, max_iter=1, random_state=0), X, y)
-    assert [len(rows) for rows in seen] == [200, 200, 50]
+@parametrize("schedule", ["auto", "constant"])
+def test_auto_batch_size(schedule, iris, monkeypatch, quiet):
+    X, y = np.tile(iris[0], (14, 1)), np.tile(iris[1], 14)
+    net = ShallowNetClassifier(3, learning_rate=schedule, max_iter=1, alpha=0.1, random_state=0)
+    seen = seen_rows(monkeypatch, net, X, y)
+    assert [len(rows) for rows in seen] == 50 * [42]
 
 
 # L-BFGS
@@ -279,7 +283,7 @@ def test_lbfgs_history_and_max_fun(iris):
 
 def test_lbfgs_that_starts_at_the_minimum():
     X, y = np.eye(4), [0, 0, 1, 1]
-    with pytest.warns(match="init_scale=0"):
+    with pytest.warns(match="init_scale=0"), pytest.warns(match="learned next to nothing"):
         net = ShallowNetClassifier(3, solver="lbfgs", init_scale=0).fit(X, y)
     assert net.n_iter_ == 1
     assert net.loss_ == pytest.approx(np.log(2))
@@ -322,11 +326,11 @@ def rates(schedule, n_steps, **clock):
 
 @parametrize("name", SCHEDULES)
 def test_rate_is_positive_and_at_most_the_initial_one(name):
-    assert all(0 < rate <= 0.1 for rate in rates(SCHEDULES[name](), 100, samples=50, plateaus=2))
+    assert all(0 < rate <= 0.1 for rate in rates(SCHEDULES[name](), 100, epochs=50, plateaus=2))
 
 
 def test_schedules_by_formula():
-    clock = Clock(samples=99, progress=0.25, plateaus=3)
+    clock = Clock(epochs=99, progress=0.25, plateaus=3)
     assert Constant().rate(0.1, clock) == 0.1
     assert SCHEDULES["invscaling"]().rate(0.1, clock) == pytest.approx(0.01)
     assert Adaptive().rate(0.1, clock) == pytest.approx(0.1 / 125)
@@ -370,13 +374,22 @@ def test_adaptive_divides_the_rate_at_plateaus(iris):
     assert state["clock"].plateaus == 3  # 1, 1/5, 1/25, 1/125 <= 0.01
 
 
-# MLPClassifier ignores learning_rate under adam
-@parametrize(("solver", "schedule"), [("sgd", "constant"), ("sgd", "invscaling"), ("adam", "constant")])
-def test_trajectory_is_mlpclassifiers(solver, schedule, iris, quiet):
+def test_invscaling_counts_epochs():
+    """Not rows, as MLPClassifier does: the second epoch runs at 0.7 of the rate, however many rows there are."""
+    network = random_network(ACTIVATIONS["tanh"](), m=60)
+    seen = []
+    spy = type("Spy", (SGD,), {"update": lambda self, *args: seen.append(args[3])})
+    plan = plan_of(schedule=SCHEDULES["invscaling"](), batch_size=20, max_iter=3)
+    spy().minimize(network, Monitor(network.parameters, plan), plan, TrainingState(0, np.random.default_rng(0)))
+    assert_allclose(seen, np.repeat(0.1 / np.sqrt([1, 2, 3]), 3))
+
+
+@parametrize("solver", ["sgd", "adam"])
+def test_trajectory_is_mlpclassifiers(solver, iris, quiet):
     """Twenty epochs in batches, step by step: same start, same order of rows, no penalty."""
     X, y = iris
     kwargs = {
-        "activation": "tanh", "solver": solver, "learning_rate": schedule, "learning_rate_init": 0.05, "alpha": 0,
+        "activation": "tanh", "solver": solver, "learning_rate": "constant", "learning_rate_init": 0.05, "alpha": 0,
         "shuffle": False, "batch_size": 50, "random_state": 0,
     }  # fmt: skip
     mlp = MLPClassifier(6, max_iter=1, **kwargs).fit(X, y)

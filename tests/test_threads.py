@@ -112,7 +112,7 @@ def test_only_lbfgs_limits_scipys_threads(solver, iris, monkeypatch):
 
     monkeypatch.setattr(Network, "value_and_gradient", watch)
     with ThreadPoolExecutor(2) as pool:
-        fits = [pool.submit(ShallowNetClassifier(5, solver=solver, max_iter=2).fit, *iris) for _ in range(2)]
+        fits = [pool.submit(ShallowNetClassifier(5, solver=solver, max_iter=2, alpha=1.0).fit, *iris) for _ in range(2)]
         assert all(fit.result() for fit in fits)
     for numpys, scipys in seen:
         assert numpys == {4}

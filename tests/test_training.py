@@ -53,7 +53,7 @@ def test_nothing_below_the_targets_knows_of_classes(solver, dtype):
     rng = np.random.default_rng(0)
     X = rng.uniform(-2, 2, size=(300, 1)).astype(dtype)
     Y = np.hstack([np.sin(2 * X), X**2 / 4])
-    parameters = Parameters(1, 20, 2, dtype=dtype)
+    parameters = Parameters((1, 20, 2, 1), dtype)
     initialize(parameters, Glorot(), 2.0, rng)
     network = Network(parameters, Tanh(), SquaredError(), Examples(X, Y))
     rate = {"gd": 0.3, "sgd": 0.05, "adam": 0.03, "lbfgs": None}[solver]
@@ -135,7 +135,7 @@ def test_a_plateau_divides_the_rate_and_does_not_stop(iris, quiet):
 
 def test_weights_are_there_again_after_an_error(iris, monkeypatch):
     """The best weights are looked for by trying them: a failure leaves those that were there."""
-    parameters = Parameters(4, 3, 3)
+    parameters = Parameters((4, 3, 3, 1))
     parameters.theta[:] = np.random.default_rng(0).standard_normal(parameters.theta.size)
     network = Network(parameters, Tanh(), SquaredError(), Examples(iris[0], np.eye(3)[iris[1]]))
     monitor = Monitor(parameters, plan_of())
@@ -156,17 +156,17 @@ def test_weights_are_there_again_after_an_error(iris, monkeypatch):
 # Warnings
 
 
-RARE = np.r_[2, np.arange(149) % 2]
+RARE = np.r_[2, np.arange(1, 150) >= 50]  # the first kind of iris and the others, but for one row
 CONVERGING = {"learning_rate_init": 0.05, "max_iter": 3000, "tol": 0.1}
 
 
 @parametrize(
     ("kwargs", "y", "texts"),
     [
-        ({"init_scale": 0.0}, None, ["init_scale"]),
+        ({"init_scale": 0.0, "max_iter": 1000}, None, ["init_scale", "learned next to nothing"]),
         ({"batch_size": 1000, **CONVERGING}, None, ["batch_size"]),
         ({}, np.zeros(150), ["one class"]),
-        ({"early_stopping": True, **CONVERGING}, RARE, ["without regard"]),
+        ({"early_stopping": True}, RARE, ["without regard"]),
         ({"solver": "sgd", "learning_rate_init": 1e5, "batch_size": 999}, None, ["batch_size", "diverged"]),
     ],
     ids=["init_scale", "batch_size", "one class", "rare class", "two"],
@@ -198,7 +198,7 @@ def test_a_warning_made_an_error_comes_after_the_fit(iris):
 
 
 @parametrize("labels", [["a"], [7], [True]], ids=str)
-@parametrize("solver", ["auto", *SOLVERS])
+@parametrize("solver", SOLVERS)
 @parametrize(
     "kwargs", [{}, {"early_stopping": True}, {"class_weight": "balanced"}, {"max_iter": 3, "alpha": 1.0}], ids=str
 )

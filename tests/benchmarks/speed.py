@@ -116,7 +116,8 @@ def our_net(p: Problem, solver: str = "adam", activation: str = "relu") -> Shall
         solver=solver,
         learning_rate_init=RATES[solver],
         max_iter=p.epochs,
-        alpha=ALPHA / (p.X.shape[0] if solver == "lbfgs" else p.batch_size),  # MLPClassifier divides by it
+        batch_size=p.batch_size,
+        alpha=ALPHA * (1 if solver == "lbfgs" else p.X.shape[0] / p.batch_size),  # as MLPClassifier has it
         **EQUAL,
     )
 

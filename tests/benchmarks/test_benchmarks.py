@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import blas
+import cliffs
 import defaults
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ def tables():
         yield speed.main(["--smoke"])
 
 
-@pytest.mark.parametrize("script", [speed, defaults])
+@pytest.mark.parametrize("script", [speed, defaults, cliffs])
 def test_kernels_are_those_of_users(script):
     """Whatever the environment says, which is what CI needs on some machines."""
 
@@ -81,7 +82,7 @@ def test_writing_replaces_the_tables_alone(tables, tmp_path, monkeypatch):
         assert speed.simple_table(rows) in once
 
 
-@pytest.mark.parametrize("option", ["--smoke", "--alternatives", "--search"])
+@pytest.mark.parametrize("option", ["--smoke", "--alternatives"])
 def test_defaults_run(option, monkeypatch, tmp_path):
     monkeypatch.setattr(defaults, "DATA", tmp_path)  # nothing but what scikit-learn brings
     for title, (header, *rows) in defaults.main(["--smoke", option]).items():
@@ -91,12 +92,23 @@ def test_defaults_run(option, monkeypatch, tmp_path):
         assert "nan" not in str(rows)
 
 
+def test_cliffs_run(monkeypatch):
+    small = {"alpha": (1.0,), "solver": ("gd",), "learning_rate": ("cosine",)}
+    monkeypatch.setattr(cliffs, "SETTINGS", small)
+    monkeypatch.setattr(cliffs, "SETS", ("iris",))
+    for title, (header, *rows) in cliffs.main(["--smoke"]).items():
+        assert f".. {title}\n" in speed.PAGE.read_text()
+        assert rows
+        assert all(len(row) == len(header) for row in rows)
+
+
 def test_defaults_are_compared_with_defaults():
     """Nothing but the seed is set on either side, and both are judged on rows that they have not seen."""
     assert repr(defaults.ours()(3)) == repr(ShallowNetClassifier(random_state=3))
     assert repr(defaults.its()(3)) == repr(MLPClassifier(random_state=3))
-    for train, test in defaults.folds("iris", 15):
-        assert not set(train) & set(test)
+    for X, y, X_test, y_test in defaults.folds("wine", 3):
+        assert len(y) + len(y_test) == 178
+        assert not {tuple(row) for row in X} & {tuple(row) for row in X_test}
 
 
 def test_figures_of_a_fit():

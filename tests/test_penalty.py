@@ -1,0 +1,194 @@
+"""The objective's penalty, nets trained together, and what alpha="auto" tries."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import NAMES, random_network
+from numpy.testing import assert_allclose
+from scipy.sparse import csr_array
+from sklearn.datasets import load_iris, load_wine, make_classification
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import scale
+
+from sk_shallow import ShallowNetClassifier
+from sk_shallow._network import Examples
+from sk_shallow.activations import as_activation
+
+
+@pytest.fixture(scope="module")
+def wine():
+    X, y = load_wine(return_X_y=True)
+    return scale(X), y
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    return make_classification(700, 10, flip_y=0.4, random_state=0)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("alpha", [0.3, 3.0])
+def test_alpha_is_that_of_mlpclassifier_with_lbfgs(wine, alpha, weighted):
+    """Number for number: of a net without hidden non-linearity, which has one minimum, the optima are equal."""
+    X, y = wine
+    w = np.random.default_rng(0).integers(0, 4, size=len(y)).astype(float) if weighted else None
+    ours = ShallowNetClassifier(4, "identity", solver="lbfgs", alpha=alpha, tol=1e-9, max_iter=5000, random_state=0)
+    its = MLPClassifier((4,), activation="identity", solver="lbfgs", alpha=alpha, tol=1e-9, max_iter=5000)
+    ours.fit(X, y, w)
+    its.set_params(random_state=0).fit(X, y, w)
+    assert_allclose(ours.loss_, its.loss_, rtol=1e-6)
+    assert_allclose(ours.predict_proba(X), its.predict_proba(X), atol=1e-3)
+
+
+@pytest.mark.parametrize("solver", ["gd", "lbfgs"])
+def test_integer_weights_equal_repeated_rows_penalty_included(wine, solver):
+    X, y = wine
+    w = np.random.default_rng(1).integers(0, 4, size=len(y))
+    net = ShallowNetClassifier(5, "tanh", solver=solver, alpha=2.0, max_iter=20, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        p = net.fit(X, y, w).predict_proba(X)
+        q = net.fit(np.repeat(X, w, axis=0), np.repeat(y, w)).predict_proba(X)
+    assert net.n_samples_seen_ == w.sum()
+    assert_allclose(p, q, atol=1e-8)
+
+
+def test_weights_that_sum_to_one_leave_the_penalty_as_it_is(wine):
+    X, y = wine
+    net = ShallowNetClassifier(random_state=0)
+    p = net.fit(X, y).predict_proba(X)
+    q = net.fit(X, y, np.full(len(y), 1 / len(y))).predict_proba(X)
+    assert net.n_samples_seen_ == len(y)
+    assert_allclose(p, q, atol=1e-6)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("n2", [1, 3])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nets_trained_together_have_the_gradients_of_each(dtype, name, n2, sparse):
+    """Of every activation, with its own weights, alpha and sample size for each net."""
+    network = random_network(as_activation(name), dtype=dtype, n2=n2)
+    rng = np.random.default_rng(1)
+    parameters = network.parameters.repeated(3)
+    parameters.theta += rng.standard_normal(parameters.theta.size).astype(dtype)
+    w, alpha, size = rng.uniform(0, 2, (3, 30, 1)).astype(dtype), np.array([0.0, 1, 2]), np.array([30.0, 60, 90])
+    X = csr_array(network.X) if sparse else network.X
+    data = Examples(X, network.Y, w, size.reshape(3, 1, 1))
+    together = replace(network, parameters=parameters, data=data, alpha=alpha.reshape(3, 1, 1))
+    for rows in (slice(None), np.arange(7, 20)):
+        total = together.value_and_gradient(rows)
+        values = []
+        for net in range(3):
+            data = Examples(X, network.Y, w[net], size[net])
+            alone = replace(network, parameters=parameters[net], data=data, alpha=alpha[net])
+            values.append(alone.value_and_gradient(rows))
+            rtol = 1e-3 if dtype == np.float32 else 1e-10
+            assert_allclose(together.gradient[net].theta, alone.gradient.theta, rtol=rtol, atol=rtol / 100)
+        assert_allclose(total, sum(values), rtol=1e-5 if dtype == np.float32 else 1e-12)
+
+
+def test_auto_takes_the_best_score(noisy):
+    net = ShallowNetClassifier(random_state=0).fit(*noisy)
+    assert len(net.alpha_scores_) == 3
+    assert net.alpha_ == max(net.alpha_scores_, key=net.alpha_scores_.get)
+    assert net.alpha_ == max(net.alpha_scores_)  # of labels that are noise, the strongest
+    assert_allclose(np.array(sorted(net.alpha_scores_)) / min(net.alpha_scores_), [1, 10, 100])
+
+
+@pytest.mark.parametrize("changed", [{}, {"solver": "sgd"}, {"solver": "lbfgs", "max_iter": 500}, {"batch_size": 50}])
+def test_one_seed_gives_one_choice_whatever_the_solver(noisy, changed):
+    net = ShallowNetClassifier(random_state=3).fit(*noisy)
+    other = ShallowNetClassifier(random_state=3, **changed).fit(*noisy)
+    assert net.alpha_scores_ == other.alpha_scores_
+
+
+def test_a_given_alpha_or_few_rows_are_not_tried(wine):
+    X, y = wine
+    assert ShallowNetClassifier(alpha=0.5, random_state=0).fit(X, y).alpha_scores_ is None
+    few = ShallowNetClassifier(random_state=0).fit(X[::5], y[::5])
+    assert few.alpha_scores_ is None
+    m, q = len(y[::5]), (X[::5] ** 2).sum(axis=1).mean()
+    assert_allclose(few.alpha_, q / 10 * m / (m + 100))
+
+
+def test_small_sets_do_not_try_the_weakest(wine):
+    X, y = wine
+    scores = ShallowNetClassifier(random_state=0).fit(X, y).alpha_scores_
+    rule = 13 / 10 * len(y) / (len(y) + 100)
+    assert_allclose(sorted(scores), [rule, 10 * rule])
+
+
+def test_a_validation_set_decides(noisy):
+    """Whose labels are those of the training rows: overfitting pays there, and the weakest penalty wins."""
+    X, y = noisy
+    stopped = ShallowNetClassifier(early_stopping=True, random_state=0).fit(X, y, X_val=X, y_val=y)
+    assert stopped.alpha_ == min(stopped.alpha_scores_)
+
+
+def test_partial_fit_takes_the_rule_or_keeps_the_choice(noisy):
+    X, y = noisy
+    net = ShallowNetClassifier(random_state=0).partial_fit(X[:200], y[:200], classes=[0, 1])
+    assert net.alpha_scores_ is None
+    assert_allclose(net.alpha_, (X[:200] ** 2).sum(axis=1).mean() / 10 * 200 / 300)
+    assert net.partial_fit(X[200:], y[200:]).n_samples_seen_ == len(y)
+    chosen = ShallowNetClassifier(random_state=0).fit(X, y)
+    alpha, scores = chosen.alpha_, chosen.alpha_scores_
+    chosen.partial_fit(X[:50], y[:50])
+    assert (chosen.alpha_, chosen.alpha_scores_, chosen.n_samples_seen_) == (alpha, scores, len(y) + 50)
+
+
+def test_verbose_prints_what_was_tried(noisy, capsys):
+    net = ShallowNetClassifier(random_state=0, verbose=1).fit(*noisy)
+    out = capsys.readouterr().out
+    assert all(
+        f"alpha = {alpha:.6g}, score of held-out rows = {score:.6f}" in out
+        for alpha, score in net.alpha_scores_.items()
+    )
+
+
+def test_the_choice_does_not_depend_on_how_many_nets_are_trained_together(noisy, monkeypatch):
+    scores = ShallowNetClassifier(random_state=0).fit(*noisy).alpha_scores_
+    monkeypatch.setattr("sk_shallow._penalty.MAX_SIZE", 1)
+    alone = ShallowNetClassifier(random_state=0).fit(*noisy).alpha_scores_
+    assert_allclose(list(alone.values()), list(scores.values()), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("changed", "cause"), [
+    ({"alpha": 1e4}, "alpha=1e"),
+    ({"learning_rate_init": 1e-7}, "learning_rate_init=1e-07 is too low"),
+    ({"learning_rate": "one_cycle", "learning_rate_init": 1e-7}, "learning_rate_init=1e-07 is too low"),
+])  # fmt: skip
+def test_a_net_that_learned_nothing_says_why(wine, changed, cause):
+    X, y = wine
+    with pytest.warns(ConvergenceWarning, match=f"learned next to nothing.*{cause}|worse than a constant.*{cause}"):
+        ShallowNetClassifier(random_state=0, **changed).fit(X, y)
+
+
+def test_tiny_features_are_named(wine):
+    X, y = wine
+    with pytest.warns(ConvergenceWarning, match=r"learned next to nothing.*features are tiny"):
+        ShallowNetClassifier(random_state=0, alpha=1.0).fit(1e-6 * X, y)
+
+
+def test_labels_without_a_pattern_are_said_to_have_none():
+    X, y = np.ones((60, 2)), np.arange(60) % 2
+    with pytest.warns(ConvergenceWarning, match="say nothing about the classes"):
+        ShallowNetClassifier(random_state=0, alpha=0.0).fit(X, y)
+
+
+def test_rates_far_off_are_named():
+    X, y = load_iris(return_X_y=True)
+    X = scale(X)
+    with pytest.warns(ConvergenceWarning, match=r"learning_rate_init=0\.0003 is too low for these data"):
+        ShallowNetClassifier(learning_rate="one_cycle", learning_rate_init=3e-4, random_state=0).fit(X, y)
+
+
+@pytest.mark.parametrize("activation", [name for name in NAMES if name != "identity"])
+def test_xor(activation):
+    X, y = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), [0, 1, 1, 0]
+    nets = [ShallowNetClassifier(activation=activation, max_iter=2000, random_state=seed) for seed in range(3)]
+    assert all(net.fit(X, y).score(X, y) == 1 for net in nets)
