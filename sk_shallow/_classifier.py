@@ -152,7 +152,8 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         What the last call used. No learning rate with "lbfgs".
     alpha_scores_ : dict of float to float, or None
         Score of every `alpha` that "auto" has tried: minus the log loss of held-out rows, in nats per sample, greater
-        is better. None where it was given, in `partial_fit`, and for fewer than 40 rows, where a rule decides.
+        is better. None where `alpha` is given, and where a rule decides: for fewer than 40 rows, and in `partial_fit`
+        without a `fit` before it.
     n_samples_seen_ : float
         Sample size, by which the penalty is divided: the sum of the weights, or the number of rows with a weight where
         that is more. Calls of `partial_fit` add theirs.

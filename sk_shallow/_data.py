@@ -51,10 +51,12 @@ class Data(NamedTuple):
         """Return sum(w), which divides the penalty, or the number of rows with a weight where that is more.
 
         Integer weights thus equal repeated rows, and weights that sum to 1 do not let the penalty outweigh the data.
-        Of weights that differ from label to label, it is the mean of their sums.
+        Of weights that differ from label to label, it is the mean of their sums. A sum that overflows is the largest
+        number there is.
         """
         w = self.weights()
-        return float(self.n_weighted() if w is None else max(w.sum(axis=0).mean(), self.n_weighted()))
+        total = 0.0 if w is None else min(w.sum(axis=0).mean(), np.finfo(np.float64).max)
+        return float(max(total, self.n_weighted()))
 
     def mean_squared_length(self) -> float:
         """Return the weighted mean of ``|x|^2``: the number of features, where they are standardized."""

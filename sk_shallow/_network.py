@@ -100,7 +100,8 @@ class Network:
         self._row_blocks = list(batches(self.n_samples, rows_in_block(self.parameters.W1)))
         self._scratch = self.parameters.zeros_like() if len(self._row_blocks) > 1 else self.gradient
         alpha = self.parameters.zeros_like()  # of each parameter: biases are not penalized
-        alpha.W1[...] = alpha.W2[...] = self.alpha / self.sample_size
+        if np.all(self.sample_size):  # otherwise no row has had a weight yet, and there is nothing to learn
+            alpha.W1[...] = alpha.W2[...] = self.alpha / self.sample_size
         vectors = self.parameters.theta, self.gradient.theta, alpha.theta
         self._penalized = [[v[block] for v in vectors] for block in batches(alpha.theta.size) if np.any(self.alpha)]
         self._ones = np.ones(self.n_samples, dtype=alpha.theta.dtype)

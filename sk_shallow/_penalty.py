@@ -68,7 +68,7 @@ def _rows(network: Network, seed: int) -> np.ndarray:
 def _part(network: Network, rows: np.ndarray) -> Examples:
     """Return some rows, with weights of mean 1 and their share of the sample size."""
     w = np.ones((len(rows), 1)) if network.w is None else network.w[rows].astype(np.float64)
-    size = network.sample_size * w.mean() * len(rows) / network.n_samples
+    size = network.sample_size * (w.mean() * len(rows) / network.n_samples)
     return Examples(network.X[rows], network.Y[rows], (w / w.mean()).astype(network.Y.dtype), size)
 
 

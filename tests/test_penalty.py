@@ -8,7 +8,7 @@ import pytest
 from helpers import NAMES, random_network
 from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
-from sklearn.datasets import load_iris, load_wine, make_classification
+from sklearn.datasets import load_digits, load_iris, load_wine, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import scale
@@ -63,6 +63,20 @@ def test_weights_that_sum_to_one_leave_the_penalty_as_it_is(wine):
     q = net.fit(X, y, np.full(len(y), 1 / len(y))).predict_proba(X)
     assert net.n_samples_seen_ == len(y)
     assert_allclose(p, q, atol=1e-6)
+
+
+@pytest.mark.parametrize("alpha", ["auto", 1.0])
+def test_extreme_sample_sizes(wine, alpha):
+    """A sum of weights that overflows, and a first part of the data without any weight."""
+    X, y = wine
+    net = ShallowNetClassifier(alpha=alpha, random_state=0).fit(X, y, np.full(len(y), 1e308))
+    assert net.score(X, y) > 0.9
+    assert np.isfinite([net.alpha_, net.n_samples_seen_]).all()
+    net = ShallowNetClassifier(alpha=alpha, class_weight={0: 0.0}, random_state=0)
+    net.partial_fit(X[y == 0], y[y == 0], classes=[0, 1, 2])
+    assert net.n_samples_seen_ == 0
+    assert np.isfinite(net.loss_)
+    assert net.partial_fit(X, y).n_samples_seen_ == (y > 0).sum()
 
 
 @pytest.mark.parametrize("sparse", [False, True])
@@ -185,6 +199,9 @@ def test_rates_far_off_are_named():
     X = scale(X)
     with pytest.warns(ConvergenceWarning, match=r"learning_rate_init=0\.0003 is too low for these data"):
         ShallowNetClassifier(learning_rate="one_cycle", learning_rate_init=3e-4, random_state=0).fit(X, y)
+    X, y = load_digits(return_X_y=True)
+    with pytest.warns(ConvergenceWarning, match=r"learning_rate_init=0\.1 is too high.*goes up and down"):
+        ShallowNetClassifier(learning_rate_init=0.1, random_state=0).fit(scale(X), y)
 
 
 @pytest.mark.parametrize("activation", [name for name in NAMES if name != "identity"])

@@ -83,7 +83,7 @@ def folds(name: str, at_most: int) -> list[tuple[np.ndarray, ...]]:
     """Return X and y to train on, and to test on, of each fold."""
     X, y = load(name)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class")
+        warnings.filterwarnings("ignore", "The least populated class")  # ecoli has two classes of two rows
         splits = list(StratifiedKFold(3, shuffle=True, random_state=0).split(X, y))[:at_most]
     parts = []
     for train, test in splits:
