@@ -20,7 +20,7 @@ def alpha(m: float, q: float) -> float:
     Of many rows, weights are then, a priori, normal with a variance of 10 / q. The 100 keep the penalty of a handful of
     rows from leaving a constant as the best there is.
     """
-    return min(q, 100.0) / 10 * m / (m + 100)
+    return min(q, 100.0) / 10 * (m / (m + 100))
 
 
 def batch_size(m: int) -> int:
