@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers import NAMES, random_network
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.datasets import load_digits, load_iris, load_wine, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import scale
 
-from sk_shallow import ShallowNetClassifier
-from sk_shallow._network import Examples
+from sk_shallow import ShallowNetClassifier, _penalty
+from sk_shallow._network import Examples, Network
 from sk_shallow.activations import as_activation
 
 
@@ -141,6 +141,33 @@ def test_a_validation_set_decides(noisy):
     X, y = noisy
     stopped = ShallowNetClassifier(early_stopping=True, random_state=0).fit(X, y, X_val=X, y_val=y)
     assert stopped.alpha_ == min(stopped.alpha_scores_)
+
+
+@pytest.mark.parametrize("data", ["wine", "noisy", "validation"])
+def test_no_net_is_judged_by_rows_that_it_was_trained_on(data, wine, noisy, monkeypatch):
+    """And each row is held out by one fold of four, or by none where there is a validation set."""
+    X, y = wine if data == "wine" else noisy
+    stacks, judged, loss = [], [], Network.loss
+    monkeypatch.setattr(_penalty, "_trained", lambda network, rate, seed: stacks.append(network) or network)
+    monkeypatch.setattr(Network, "loss", lambda self: judged.append(self.X) or loss(self))
+    held_out = {"X_val": X[:50], "y_val": y[:50]} if data == "validation" else {}
+    net = ShallowNetClassifier(early_stopping=bool(held_out), max_iter=1, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net.fit(X[50:] if held_out else X, y[50:] if held_out else y, **held_out)
+    (stack,) = stacks
+    for w, rows in zip(stack.w, judged[1 if held_out else 0 :], strict=False):
+        trained, held = ({tuple(row) for row in part} for part in (stack.X[w[:, 0] > 0], rows))
+        assert not trained & held
+        shares = {"wine": (0.75, 0.25), "noisy": (0.75, 0.25), "validation": (1.0, 50 / 650)}[data]
+        size = len(y) - 50 if held_out else len(y)
+        assert_allclose([len(trained) / size, len(held) / size], shares, atol=0.01)
+
+
+def test_the_rows_of_the_choice_do_not_depend_on_the_order_of_classes():
+    network = random_network(as_activation("tanh"), m=60)
+    renamed = replace(network, data=network.data._replace(Y=network.Y[:, [2, 0, 1]]))
+    assert_array_equal(_penalty._rows(network, 0), _penalty._rows(renamed, 0))
 
 
 def test_partial_fit_takes_the_rule_or_keeps_the_choice(noisy):
