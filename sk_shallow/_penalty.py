@@ -18,7 +18,7 @@ from sk_shallow.solvers import Adam, TrainingState
 STRENGTHS = (0.1, 1.0, 10.0)  # times that of the rule
 FEW_ROWS = 500  # below, every fold is held out in turn, and the first strength is left out: chance would choose it
 MIN_ROWS = 40  # below, held-out rows say too little
-MAX_ROWS = 1000  # that are looked at; fewer where they have more numbers than
+MAX_ROWS = 2000  # that are looked at; fewer where they have more numbers than
 MAX_NUMBERS = 2**21  # or 100
 N_FOLDS = 4
 EPOCHS, STEPS = 15, 60  # at least so many of both
@@ -26,12 +26,13 @@ BATCH_SIZE = 64
 MAX_SIZE = 2**18  # parameters of the nets that are trained together
 
 
-def alpha_scores(network: Network, rate: float, held_out: Network | None, seed: int) -> dict[float, float]:
+def alpha_scores(network: Network, rate: float, epochs: int, held_out: Network | None, seed: int) -> dict[float, float]:
     """Return minus the held-out loss, in nats per sample, of each strength that is tried.
 
     The `network` is at its initial weights, with the alpha of the rule, and stays as it is; `rate` is the largest
-    learning rate. A validation set, that of `held_out`, takes the place of folds. The dict is empty where there are too
-    few rows, or no loss is finite; where some are not, their score is minus infinity.
+    learning rate, `epochs` the least length of training. A validation set, that of `held_out`, takes the place of
+    folds. The dict is empty where there are too few rows, or no loss is finite; where some are not, their score is
+    minus infinity.
     """
     rows = _rows(network, seed)
     if len(rows) < MIN_ROWS or not network.alpha:
@@ -46,7 +47,7 @@ def alpha_scores(network: Network, rate: float, held_out: Network | None, seed: 
     nets = [(float(network.alpha) * strength, fold) for strength in STRENGTHS[few:] for fold in turns]
     losses = dict.fromkeys((alpha for alpha, _ in nets), 0.0)
     for together in batches(len(nets), max(1, MAX_SIZE // network.parameters.theta.size)):
-        stack = _trained(_stack(network, rows, folds, nets[together]), rate, seed)
+        stack = _trained(_stack(network, rows, folds, nets[together]), rate, epochs, seed)
         for net, (alpha, fold) in enumerate(nets[together]):
             losses[alpha] -= replace(judges[fold], parameters=stack.parameters[net]).loss() / len(turns)
     scores = {alpha: loss if np.isfinite(loss) else -np.inf for alpha, loss in losses.items()}
@@ -81,11 +82,11 @@ def _stack(network: Network, rows: np.ndarray, folds: np.ndarray, nets: list[tup
     return replace(network, parameters=network.parameters.repeated(len(nets)), data=data, alpha=alphas)
 
 
-def _trained(network: Network, rate: float, seed: int) -> Network:
+def _trained(network: Network, rate: float, epochs: int, seed: int) -> Network:
     batch_size = min(BATCH_SIZE, network.n_samples)
     plan = Plan(
         solver="adam",
-        max_iter=max(EPOCHS, STEPS // -(-network.n_samples // batch_size)),
+        max_iter=max(epochs, EPOCHS, STEPS // -(-network.n_samples // batch_size)),
         max_iter_is_limit=False,
         stop_at_plateau=False,
         tol=0.0,

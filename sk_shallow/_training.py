@@ -174,7 +174,9 @@ def _alpha_scores(
     """Return what ``alpha="auto"`` chooses from: nothing on a part of the data; of a fit that goes on, as before."""
     if task.start or task.incremental:
         return task.start.alpha_scores if task.start else {}
-    scores = alpha_scores(network, Adam().peak_rate(task.data.mean_squared_length()), held_out, seed)
+    plan, rate = monitor.plan, Adam().peak_rate(task.data.mean_squared_length())
+    epochs = plan.max_iter // 2 if plan.schedule.needs_length else 0  # a long fit overfits more
+    scores = alpha_scores(network, rate, epochs, held_out, seed)
     for alpha, score in scores.items():
         monitor.print(f"alpha = {alpha:.6g}, score of held-out rows = {score:.6f}")
     return scores

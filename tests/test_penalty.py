@@ -16,6 +16,7 @@ from sklearn.preprocessing import scale
 from sk_shallow import ShallowNetClassifier, _penalty
 from sk_shallow._network import Examples, Network
 from sk_shallow.activations import as_activation
+from sk_shallow.solvers import Adam
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +149,7 @@ def test_no_net_is_judged_by_rows_that_it_was_trained_on(data, wine, noisy, monk
     """And each row is held out by one fold of four, or by none where there is a validation set."""
     X, y = wine if data == "wine" else noisy
     stacks, judged, loss = [], [], Network.loss
-    monkeypatch.setattr(_penalty, "_trained", lambda network, rate, seed: stacks.append(network) or network)
+    monkeypatch.setattr(_penalty, "_trained", lambda network, *args: stacks.append(network) or network)
     monkeypatch.setattr(Network, "loss", lambda self: judged.append(self.X) or loss(self))
     held_out = {"X_val": X[:50], "y_val": y[:50]} if data == "validation" else {}
     net = ShallowNetClassifier(early_stopping=bool(held_out), max_iter=1, random_state=0)
@@ -180,6 +181,16 @@ def test_partial_fit_takes_the_rule_or_keeps_the_choice(noisy):
     alpha, scores = chosen.alpha_, chosen.alpha_scores_
     chosen.partial_fit(X[:50], y[:50])
     assert (chosen.alpha_, chosen.alpha_scores_, chosen.n_samples_seen_) == (alpha, scores, len(y) + 50)
+
+
+def test_a_long_fit_is_chosen_for_by_long_ones(monkeypatch):
+    """Half as long: what suits 15 epochs overfits in 500."""
+    lengths, minimize = [], Adam.minimize
+    monkeypatch.setattr(Adam, "minimize", lambda self, *args: lengths.append(args[2].max_iter) or minimize(self, *args))
+    X, y = make_classification(700, 10, random_state=0)
+    for max_iter in (None, 10, 100):
+        ShallowNetClassifier(max_iter=max_iter, random_state=0).fit(X, y)
+    assert lengths == [15, 30, 15, 10, 50, 100]
 
 
 def test_verbose_prints_what_was_tried(noisy, capsys):

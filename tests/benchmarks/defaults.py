@@ -230,7 +230,7 @@ ALTERNATIVES = {
     "alpha: five strengths": ({}, {f"{PENALTY}.STRENGTHS": (0.1, 0.3, 1.0, 3.0, 10.0)}),
     "alpha: the weakest for small sets too": ({}, {f"{PENALTY}.STRENGTHS": (0.0, 0.1, 1.0, 10.0)}),
     "alpha: 500 rows looked at": ({}, {f"{PENALTY}.MAX_ROWS": 500}),
-    "alpha: 2,000 rows looked at": ({}, {f"{PENALTY}.MAX_ROWS": 2000}),
+    "alpha: 1,000 rows looked at": ({}, {f"{PENALTY}.MAX_ROWS": 1000}),
     "alpha: 30 epochs": ({}, {f"{PENALTY}.EPOCHS": 30}),
     "max_iter: 20 epochs, 240 steps": ({}, {f"{RULES}.max_iter": lambda steps: max(20, -(-240 // steps))}),
     "max_iter: 45 epochs, 240 steps": ({}, {f"{RULES}.max_iter": lambda steps: max(45, -(-240 // steps))}),
