@@ -194,14 +194,15 @@ class Ending:
         largest = float(np.sqrt(mean_squares(network.X).max()))
         low = rate is not None and rate < (LOW_PLANNED if plan.schedule.needs_length else LOW) * plan.peak_rate
         shrunk = np.linalg.norm(network.parameters.theta) < np.linalg.norm(self.monitor.first_theta) / 2
-        plateau = f"a plateau, that n_iter_no_change={plan.n_iter_no_change:g} or tol={plan.tol:g} took for the end"
+        patience = f"n_iter_no_change={plan.n_iter_no_change:g} or lower tol={plan.tol:g}"
+        impatient = self.monitor.signal is Signal.PLATEAU and not shrunk and not self.monitor.scores
         tiny = f"features are tiny (root mean square at most {largest:.2g}): put a StandardScaler in front"
         possible = {
             tiny: largest < TINY,
-            f"alpha={network.alpha:.3g} is too high, as the weights have shrunk": bool(network.alpha) and shrunk,
+            f"alpha={network.alpha:.3g} is too high: it has shrunk the weights": bool(network.alpha) and shrunk,
             f"learning_rate_init={rate} is too low": low,
             f"dropout={network.dropout:g} is too high": network.dropout >= 0.8,
-            plateau: self.monitor.signal is Signal.PLATEAU and not shrunk,
+            f"training stopped too soon: raise {patience}": impatient,
         }
         return [cause for cause, applies in possible.items() if applies]
 
