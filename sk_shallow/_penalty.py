@@ -18,8 +18,8 @@ from sk_shallow.solvers import Adam, TrainingState
 STRENGTHS = (0.1, 1.0, 10.0)  # times that of the rule
 FEW_ROWS = 500  # below, every fold is held out in turn, and the first strength is left out: chance would choose it
 MIN_ROWS = 40  # below, held-out rows say too little
-MAX_ROWS = 2000  # that are looked at; fewer where they have more numbers than
-MAX_NUMBERS = 2**21  # or 100
+MAX_ROWS = 2000  # that are looked at
+MAX_NUMBERS = 2**20  # of X and Y in those rows; 100 rows are looked at in any case
 N_FOLDS = 4
 EPOCHS, STEPS = 15, 60  # at least so many of both
 BATCH_SIZE = 64
@@ -61,7 +61,7 @@ def _rows(network: Network, seed: int) -> np.ndarray:
     classes = network.Y @ np.arange(1, network.Y.shape[1] + 1, dtype=network.Y.dtype)
     _, first, codes = np.unique(classes[rows], return_index=True, return_inverse=True)
     rows = rows[np.argsort(first[codes], kind="stable")]  # whatever the order of the classes is
-    row_size = max(1, network.X.size // network.n_samples)
+    row_size = network.X.size // network.n_samples + network.Y.shape[1]
     number = min(MAX_ROWS, max(100, MAX_NUMBERS // row_size))
     return rows if len(rows) <= number else rows[np.linspace(0, len(rows) - 1, number).astype(int)]
 
