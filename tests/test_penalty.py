@@ -242,8 +242,11 @@ def test_rates_far_off_are_named():
         ShallowNetClassifier(learning_rate_init=0.1, random_state=0).fit(scale(X), y)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("low", [0, -1])
 @pytest.mark.parametrize("activation", [name for name in NAMES if name != "identity"])
-def test_xor(activation):
-    X, y = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), [0, 1, 1, 0]
-    nets = [ShallowNetClassifier(activation=activation, max_iter=2000, random_state=seed) for seed in range(3)]
-    assert all(net.fit(X, y).score(X, y) == 1 for net in nets)
+def test_xor(activation, low):
+    """At least nine seeds of ten learn it in a long fit, which at 4 rows has time to shrink to a constant."""
+    X, y = np.array([[low, low], [low, 1], [1, low], [1, 1]], dtype=float), [0, 1, 1, 0]
+    nets = [ShallowNetClassifier(activation=activation, max_iter=2000, random_state=seed) for seed in range(10)]
+    assert sum(net.fit(X, y).score(X, y) == 1 for net in nets) >= 9
