@@ -43,7 +43,7 @@ def test_a_planned_fit_does_not_warn(activation, kwargs, problems):
 
 def test_partial_fit_keeps_a_constant_rate(iris):
     net = net_of().partial_fit(*iris, classes=[0, 1, 2])
-    assert (net.solver_, net.learning_rate_init_, net.batch_size_) == ("adam", 0.001, 32)
+    assert (net.solver_, net.learning_rate_init_, net.batch_size_) == ("adam", 0.0015, 32)
 
 
 @parametrize(("m", "rows"), [(20, 20), (1000, 32), (6000, 120), (60_000, 512)])
@@ -51,7 +51,7 @@ def test_batches_are_a_fiftieth(m, rows):
     assert min(m, rules.batch_size(m)) == rows
 
 
-CONSTANT = {"learning_rate": "constant", "learning_rate_init": 0.001}
+CONSTANT = {"learning_rate": "constant", "learning_rate_init": 0.0015}
 
 PARAMETERS = {
     "max_iter": 7, "learning_rate": "constant", "learning_rate_init": 0.5, "batch_size": 77, "alpha": 3.0,
