@@ -296,7 +296,7 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
             several.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, not negative, not all zero. A weight of 2 is worth two equal rows, in the penalty too; for the
-            loss, only ratios matter. The rules behind "auto" and None count rows with a weight.
+            loss, only ratios matter. The rules for `max_iter` and `batch_size` count rows with a weight.
         X_val : {array-like, sparse matrix} of shape (n_samples_val, n_features), default=None
             Validation set for early stopping, in place of a held-out part of `X`.
         y_val : array-like of shape (n_samples_val,) or (n_samples_val, n_labels), default=None

@@ -12,6 +12,7 @@ from sk_shallow._batches import batches
 from sk_shallow._monitor import Monitor, Signal
 from sk_shallow._network import Network
 from sk_shallow._plan import Plan
+from sk_shallow.activations import Identity
 
 # Root mean square from which a feature counts as unscaled: ten times that of a standardized one.
 UNSCALED = 10.0
@@ -21,6 +22,12 @@ HEAVY = 100.0
 
 # Share of the loss of the class frequencies that a net must explain to have learned something.
 LITTLE = 0.02
+
+# Factor of its spread from which a feature's mean is far from zero.
+FAR = 10.0
+
+# Steps at the rate of the rules that a fit of the defaults takes on data of some thousand rows.
+USUAL_STEPS = 1500
 
 # Root mean square of the largest feature below which features are tiny.
 TINY = 0.01
@@ -46,15 +53,17 @@ class Verdict(Enum):
     UNSTEADY = auto()  # it has stopped improving because its steps are too long
 
 
-def diagnose(network: Network, monitor: Monitor, limit: str | None, names: np.ndarray | None) -> str | None:
+def diagnose(
+    network: Network, monitor: Monitor, limit: str | None, *, names: np.ndarray | None, alpha_was_chosen: bool
+) -> str | None:
     """Leave in the network the weights that a fit returns, and return the text of a warning, or None.
 
-    `limit` says what has ended the fit before it converged, `names` are those of the features. Raises ValueError where
-    the whole of a fit has never had a finite loss.
+    `limit` says what has ended the fit before it converged, `names` are those of the features, `alpha_was_chosen` says
+    whether held-out rows have chosen alpha. Raises ValueError where the whole of a fit has never had a finite loss.
     """
     if not monitor.losses:
         raise ValueError(f"solver={monitor.plan.solver} has not reported an epoch: monitor.epoch_end(loss) does.")
-    ending = Ending(network, monitor, monitor.plan, limit)
+    ending = Ending(network, monitor, limit, alpha_was_chosen)
     losses = [ending.loss_if_bad()]
     monitor.diverged |= not (np.isfinite(losses[0]) and np.isfinite(network.parameters.theta).all())
     if ending.choose_weights():
@@ -86,10 +95,13 @@ class Ending:
 
     network: Network
     monitor: Monitor
-    plan: Plan
     limit: str | None
+    alpha_was_chosen: bool = False
 
     def __post_init__(self) -> None:
+        self.plan: Plan = self.monitor.plan
+        norms = [np.linalg.norm(theta) for theta in (self.network.parameters.theta, self.monitor.first_theta)]
+        self.shrunk = bool(norms[0] < norms[1] / 2)
         self.zero = self.network.loss_at_zero()
         self.slack = max(self.plan.tol, 0.01 * self.zero)
         self.constant = np.inf if self.plan.incremental else self.network.loss_of_constant()
@@ -144,11 +156,13 @@ class Ending:
         rate = plan.learning_rate_init
         if rate is None:
             return Verdict.GOOD
-        if plan.schedule.needs_length and rate < LOW_PLANNED * plan.peak_rate and losses[-1] > self.constant / 10:
+        steps = len(losses) * -(-self.network.n_samples // plan.batch_size)
+        low = rate < LOW_PLANNED * plan.peak_rate and rate * steps < LOW_PLANNED * plan.peak_rate * USUAL_STEPS
+        if plan.schedule.needs_length and low and losses[-1] > self.constant / 10:
             return Verdict.UNDERTRAINED
-        steps = np.abs(np.diff(losses[-10:]))
+        changes = np.abs(np.diff(losses[-10:]))
         large = max(10 * plan.tol, 0.1 * float(np.mean(losses[-10:])))
-        unsteady = self.monitor.signal is Signal.PLATEAU and steps.size and steps.mean() > large
+        unsteady = self.monitor.signal is Signal.PLATEAU and changes.size and changes.mean() > large
         return Verdict.UNSTEADY if unsteady and rate > HIGH * plan.peak_rate else Verdict.GOOD
 
     def message(self, verdict: Verdict, loss: float, names: np.ndarray | None) -> str | None:
@@ -160,22 +174,22 @@ class Ending:
         if verdict in (Verdict.UNDERTRAINED, Verdict.UNSTEADY):
             return self._bad_rate(verdict)
         unscaled = unscaled_features(self.network.X, names)
-        scale = [f"unscaled features, {unscaled}: put a StandardScaler in front"] if unscaled else []
+        scale = [f"unscaled features, {unscaled}: {self._scaler()}"] if unscaled else []
         head, incremental = self.network.head, self.plan.incremental
         if verdict is Verdict.LEARNED_NOTHING:
-            causes = "; or ".join(scale + self._causes_of_nothing()) or "the features say nothing about the classes"
+            linear = isinstance(self.network.activation, Identity)
+            nothing = "nothing that a linear net, activation='identity', can use" if linear else "nothing"
+            features = f"the features say {nothing} about the classes"
+            causes = "; or ".join(scale + self._causes_of_nothing()) or features
             return (
                 f"The net has learned next to nothing: its training loss is {loss:.4g} nats per sample, and that of "
                 f"{head.constant} is {self.constant:.4g}. Likely cause: {causes}."
             )
         what = "is still worse than a constant" if verdict is Verdict.WORSE_THAN_CONSTANT else "has diverged"
         end = "not finite" if verdict is Verdict.NOT_FINITE else f"at {loss:.4g} nats per sample"
-        bound = f"twice that of {head.zero}" if incremental else f"hardly above that of {head.constant}"
+        other, reference = (head.zero, self.zero) if incremental else (head.constant, self.constant)
         causes = "; ".join(scale + self._causes(verdict)) or "init_scale is too high"
-        return (
-            f"The fit {what}: its loss has ended {end}, and may be {self.bound:.4g} at most, {bound}. Likely causes: "
-            f"{causes}."
-        )
+        return f"The fit {what}: its loss has ended {end}, but {other} gives {reference:.4g}. Likely causes: {causes}."
 
     def _bad_rate(self, verdict: Verdict) -> str:
         rate, peak_rate, losses = self.plan.learning_rate_init, self.plan.peak_rate, self.monitor.losses
@@ -191,15 +205,20 @@ class Ending:
 
     def _causes_of_nothing(self) -> list[str]:
         network, plan, rate = self.network, self.plan, self.plan.learning_rate_init
-        largest = float(np.sqrt(mean_squares(network.X).max()))
+        means, mean_square = moments(network.X)
+        largest = float(np.sqrt(mean_square.max()))
+        far = means**2 > FAR**2 * np.maximum(mean_square - means**2, 1e-12 * mean_square)
+        far &= mean_square - means**2 > 1e-12 * mean_square
         low = rate is not None and rate < (LOW_PLANNED if plan.schedule.needs_length else LOW) * plan.peak_rate
-        shrunk = np.linalg.norm(network.parameters.theta) < np.linalg.norm(self.monitor.first_theta) / 2
         patience = f"n_iter_no_change={plan.n_iter_no_change:g} or lower tol={plan.tol:g}"
-        impatient = self.monitor.signal is Signal.PLATEAU and not shrunk and not self.monitor.scores
-        tiny = f"features are tiny (root mean square at most {largest:.2g}): put a StandardScaler in front"
+        impatient = self.monitor.signal is Signal.PLATEAU and not self.shrunk and not self.monitor.scores
+        alpha = bool(network.alpha) and self.shrunk and not self.alpha_was_chosen
         possible = {
-            tiny: largest < TINY,
-            f"alpha={network.alpha:.3g} is too high: it has shrunk the weights": bool(network.alpha) and shrunk,
+            "init_scale=0 leaves every weight at zero": not self.monitor.first_theta.any(),
+            "all hidden units are dead: raise hidden_size, or take leaky_relu": self._is_dead(),
+            f"features are tiny (root mean square at most {largest:.2g}): {self._scaler()}": largest < TINY,
+            f"{np.count_nonzero(far)} features hardly vary around their mean: {self._scaler()}": bool(far.any()),
+            f"alpha={network.alpha:.3g} is too high: it has shrunk the weights": alpha,
             f"learning_rate_init={rate} is too low": low,
             f"dropout={network.dropout:g} is too high": network.dropout >= 0.8,
             f"training stopped too soon: raise {patience}": impatient,
@@ -208,13 +227,24 @@ class Ending:
 
     def _causes(self, verdict: Verdict) -> list[str]:
         if verdict is Verdict.WORSE_THAN_CONSTANT:
-            limit = [f"{self.limit} is too low"] if self.limit else []
-            return limit + self._causes_of_nothing() or ["the learning rate or n_iter_no_change is too low"]
+            limit = self.limit or ("" if self.monitor.signal else f"max_iter={self.plan.max_iter} epochs")
+            high = _value_at(self.monitor.first_theta, self.network, self.network.loss) > 5 * self.zero
+            causes = [f"{limit} is too low"] * bool(limit) + ["init_scale is too high"] * high
+            return causes + self._causes_of_nothing() or ["the learning rate or n_iter_no_change is too low"]
         rate, w = self.plan.learning_rate_init, self.network.w
         causes = [] if rate is None else [f"learning_rate_init={rate:g} is too high"]
         if self.plan.incremental and w is not None and w.max() > HEAVY:
             causes = [f"weights of up to {w.max():.3g}, which partial_fit takes as they are", *causes]
         return causes
+
+    def _is_dead(self) -> bool:
+        """Say whether no hidden unit is ever active, on a sample of the rows."""
+        p, X = self.network.parameters, self.network.sample(SAMPLE).X
+        A1, _ = self.network.activation.forward(np.asarray(X @ p.W1 + p.b1))
+        return self.monitor.first_theta.any() and not A1.any()
+
+    def _scaler(self) -> str:
+        return f"put a {'MaxAbsScaler' if issparse(self.network.X) else 'StandardScaler'} in front"
 
     def _unfinished(self) -> str:
         monitor, plan, limit = self.monitor, self.plan, self.limit
@@ -222,7 +252,7 @@ class Ending:
             return f"{limit} ended the fit after one, at a training loss of {monitor.losses[0]:.6g}. Raise the limit."
         what = "validation score" if monitor.scores else "training loss"
         before, after = monitor.recent_change()
-        rate = "" if plan.learning_rate_init is None else f", learning_rate_init={plan.learning_rate_init:g}"
+        rate = "" if plan.learning_rate_init is None else f", learning_rate_init (now {plan.learning_rate_init:g})"
         by_scipy = str(limit).startswith("SciPy")  # its line search, which has no limit to raise
         advice = "Scale the features, or raise tol" if by_scipy else f"Raise the limit{rate} or tol"
         return (
@@ -234,7 +264,7 @@ class Ending:
 
 def unscaled_features(X: Any, names: np.ndarray | None) -> str:
     """Return the names of the features whose root mean square is above `UNSCALED`, the largest first, as a phrase."""
-    mean_square = mean_squares(X)
+    _, mean_square = moments(X)
     largest = np.argsort(-mean_square, kind="stable")[: np.count_nonzero(mean_square > UNSCALED**2)]
     if not largest.size:
         return ""
@@ -243,13 +273,14 @@ def unscaled_features(X: Any, names: np.ndarray | None) -> str:
     return f"{', '.join(shown)}{more} (root mean square up to {np.sqrt(mean_square.max()):.3g})"
 
 
-def mean_squares(X: Any) -> np.ndarray:
-    """Return the mean square of each feature, (n0,)."""
-    sums = np.zeros(X.shape[1])
+def moments(X: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and the mean square of each feature, (n0,)."""
+    sums, squares = np.zeros(X.shape[1]), np.zeros(X.shape[1])
     for rows in batches(X.shape[0], 512):
         block = X[rows].astype(np.float64)  # whose squares do not overflow
-        sums += np.asarray((block.multiply(block) if issparse(block) else block**2).sum(axis=0)).ravel()
-    return sums / X.shape[0]
+        sums += np.asarray(block.sum(axis=0)).ravel()
+        squares += np.asarray((block.multiply(block) if issparse(block) else block**2).sum(axis=0)).ravel()
+    return sums / X.shape[0], squares / X.shape[0]
 
 
 def _value_at(theta: np.ndarray, network: Network, value: Callable[[], float]) -> float:

@@ -15,7 +15,7 @@ from sk_shallow._plan import Plan
 from sk_shallow.schedules import OneCycle
 from sk_shallow.solvers import Adam, TrainingState
 
-STRENGTHS = (0.1, 1.0, 10.0)  # times that of the rule
+STRENGTHS = (0.1, 1.0, 10.0)  # times that of the rule; large weights add stronger ones
 FEW_ROWS = 500  # below, every fold is held out in turn, and the first strength is left out: chance would choose it
 MIN_ROWS = 40  # below, held-out rows say too little
 MAX_ROWS = 2000  # that are looked at
@@ -44,7 +44,8 @@ def alpha_scores(network: Network, rate: float, epochs: int, held_out: Network |
         folds = folds + 1  # no row is of fold 0
     elif not few:
         rows, folds = rows[folds > 0], folds[folds > 0]
-    nets = [(float(network.alpha) * strength, fold) for strength in STRENGTHS[few:] for fold in turns]
+    strengths = [*STRENGTHS[few:], *_strengths_for_weights(network)]
+    nets = [(float(network.alpha) * strength, fold) for strength in strengths for fold in turns]
     losses = dict.fromkeys((alpha for alpha, _ in nets), 0.0)
     for together in batches(len(nets), max(1, MAX_SIZE // network.parameters.theta.size)):
         stack = _trained(_stack(network, rows, folds, nets[together]), rate, epochs, seed)
@@ -52,6 +53,12 @@ def alpha_scores(network: Network, rate: float, epochs: int, held_out: Network |
             losses[alpha] -= replace(judges[fold], parameters=stack.parameters[net]).loss() / len(turns)
     scores = {alpha: loss if np.isfinite(loss) else -np.inf for alpha, loss in losses.items()}
     return scores if max(scores.values()) > -np.inf else {}
+
+
+def _strengths_for_weights(network: Network) -> list[float]:
+    """Return stronger strengths, up to ten times the mean weight, where that is 10 or more, as that of surveys is."""
+    n_weighted = network.n_samples if network.w is None else np.count_nonzero(network.w.any(axis=1))
+    return [10.0**k for k in range(2, 2 + min(6, int(np.log10(network.sample_size / n_weighted))))]
 
 
 def _rows(network: Network, seed: int) -> np.ndarray:

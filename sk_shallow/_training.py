@@ -87,7 +87,8 @@ def train(settings: Any, task: Task) -> Outcome:
             scores = _alpha_scores(task, network, held_out, monitor, state.seed)
             network = replace(network, alpha=max(scores, key=scores.__getitem__, default=network.alpha))
         limit = solver.minimize(network, monitor, plan, state)
-        problem = diagnose(network, monitor, limit, getattr(settings, "feature_names_in_", None))
+        names = getattr(settings, "feature_names_in_", None)
+        problem = diagnose(network, monitor, limit, names=names, alpha_was_chosen=bool(scores))
         warnings += [ConvergenceWarning(problem)] if problem else []
     except KeyboardInterrupt as interrupt:
         keep_best(network, monitor)
@@ -175,7 +176,7 @@ def _alpha_scores(
     if task.start or task.incremental:
         return task.start.alpha_scores if task.start else {}
     plan, rate = monitor.plan, Adam().peak_rate(task.data.mean_squared_length())
-    epochs = plan.max_iter // 2 if plan.schedule.needs_length else 0  # a long fit overfits more
+    epochs = 0 if plan.max_iter_is_limit else plan.max_iter // 2  # a long fit overfits more
     scores = alpha_scores(network, rate, epochs, held_out, seed)
     for alpha, score in scores.items():
         monitor.print(f"alpha = {alpha:.6g}, score of held-out rows = {score:.6f}")
@@ -198,8 +199,8 @@ def _advice(settings: Any, task: Task, solver: Solver, stratified: bool) -> Iter
     m = len(task.data.y)
     if settings.init_scale == 0 and not task.start:
         yield UserWarning(
-            "init_scale=0 starts every hidden unit alike, and without dropout they stay alike: the net is worth one "
-            "unit. Take a positive init_scale."
+            "init_scale=0 starts every hidden unit alike. Without dropout they stay alike, and where g(0) = 0, as of relu "
+            "and tanh, no weight ever changes. Take a positive init_scale."
         )
     if settings.batch_size != "auto" and settings.batch_size > m and not (solver.full_batch or task.incremental):
         yield UserWarning(f"batch_size={settings.batch_size} is larger than the {m} rows: {m} is used.")

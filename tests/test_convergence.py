@@ -123,7 +123,7 @@ def test_features_that_are_unscaled_in_a_part_of_the_rows():
 def test_worse_than_the_frequencies_but_still_falling(iris):
     text = warning_of(net_of(max_iter=2, learning_rate_init=1e-5, init_scale=3), *iris)
     assert "still worse than a constant" in text
-    assert "max_iter=2 epochs is too low; learning_rate_init=1e-05 is too low" in text
+    assert "max_iter=2 epochs is too low; init_scale is too high; learning_rate_init=1e-05 is too low" in text
 
 
 def test_lbfgs_is_not_told_of_a_learning_rate(iris):
@@ -359,3 +359,40 @@ def test_partial_fit_warns_where_the_loss_has_risen_too_high(rate, iris):
         assert bool(caught) == has_risen
         rises += has_risen
     assert bool(rises) == (rate >= 3)
+
+
+CAUSES = {
+    "a linear net": (
+        {"activation": "identity"},
+        "xor",
+        "the features say nothing that a linear net",
+    ),
+    "dead units": ({"hidden_size": 1}, "iris", "all hidden units are dead"),
+    "no start": ({"init_scale": 0}, "iris", "init_scale=0 leaves every weight at zero"),
+    "far from zero": ({}, "far", "4 features hardly vary around their mean"),
+    "alpha that held-out rows chose": ({}, "noise", "the features say nothing about the classes"),
+    "early stopping at a high alpha": ({"alpha": 1e4, "early_stopping": True}, "iris", "alpha=1e\\+04 is too high"),
+}
+
+
+@parametrize("case", CAUSES)
+def test_advice_is_right(case, iris):
+    parameters, name, text = CAUSES[case]
+    rng = np.random.default_rng(0)
+    X_xor = np.tile([[0.0, 0], [0, 1], [1, 0], [1, 1]], (30, 1))
+    X, y = {
+        "iris": iris,
+        "xor": (X_xor, X_xor[:, 0] != X_xor[:, 1]),
+        "far": (iris[0] * 1e-3 + 9, iris[1]),
+        "noise": (rng.standard_normal((5000, 20)), rng.integers(2, size=5000)),
+    }[name]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        net_of(**parameters).fit(X, y)
+    assert re.search(f"Likely cause: {text}", str(caught[-1].message))
+
+
+def test_a_low_rate_with_many_steps_is_not_blamed(problems):
+    """It has moved the weights as far as the default rate in fewer epochs."""
+    X, y = problems["multiclass"]
+    net_of(learning_rate="cosine", learning_rate_init=0.004, max_iter=1000).fit(X, y)  # a warning would be an error

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.datasets import load_digits, load_iris, load_wine, make_classification
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import scale
 
@@ -250,3 +251,14 @@ def test_xor(activation, low):
     X, y = np.array([[low, low], [low, 1], [1, low], [1, 1]], dtype=float), [0, 1, 1, 0]
     nets = [ShallowNetClassifier(activation=activation, max_iter=2000, random_state=seed) for seed in range(10)]
     assert sum(net.fit(X, y).score(X, y) == 1 for net in nets) >= 9
+
+
+def test_large_weights_do_not_switch_the_penalty_off():
+    """Weights of surveys, which count persons: the choice then tries stronger penalties, and finds one as good."""
+    X, y = make_classification(600, 20, flip_y=0.4, random_state=0)
+    X = scale(X)
+    plain = ShallowNetClassifier(random_state=0).fit(X[:400], y[:400])
+    heavy = ShallowNetClassifier(random_state=0).fit(X[:400], y[:400], np.full(400, 1000.0))
+    losses = [log_loss(y[400:], net.predict_proba(X[400:])) for net in (plain, heavy)]
+    assert losses[1] < losses[0] + 0.01
+    assert len(heavy.alpha_scores_) == len(plain.alpha_scores_) + 3
