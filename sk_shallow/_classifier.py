@@ -5,16 +5,17 @@ from contextlib import contextmanager
 from numbers import Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.metrics import get_scorer_names
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sk_shallow._compat import Interval, Options, StrOptions
+from sk_shallow._compat import CALLBACK_STATE, CallbackSupportMixin, Interval, Options, StrOptions, with_callbacks
 from sk_shallow._component import COUNT, NOT_NEGATIVE, POSITIVE, SHARE
+from sk_shallow._network import hidden_activations
 from sk_shallow._prediction import PredictionMixin, finite_logits
 from sk_shallow._targets import MultilabelTargets, targets_with_classes
-from sk_shallow._training import Start, Task, train
+from sk_shallow._training import Start, Task, fitted_attributes, train
 from sk_shallow._validation import check_fit, check_partial_fit
 from sk_shallow.activations import ACTIVATIONS, as_activation
 from sk_shallow.activations import CONSTRAINT as ACTIVATION_CONSTRAINT
@@ -31,8 +32,9 @@ def _unchanged_on_error(estimator):
     try:
         yield
     except BaseException:
+        callbacks = {name: value for name, value in vars(estimator).items() if name in CALLBACK_STATE}
         vars(estimator).clear()
-        vars(estimator).update(before)
+        vars(estimator).update(before | callbacks)  # which scikit-learn must still take down
         raise
 
 
@@ -43,7 +45,14 @@ def _has_partial_fit(estimator):
     return True
 
 
-class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
+class ShallowNetClassifier(
+    PredictionMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    ClassifierMixin,
+    TransformerMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
+):
     """A classifier with one hidden layer, whose activation, size and initial weights are parameters.
 
     It minimizes, in nats per sample,
@@ -136,6 +145,10 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         b1 and b2.
     n_iter_ : int
         Epochs (iterations) of the last call of `fit` or `partial_fit`.
+    stop_reason_ : str
+        What ended the last call: "max_iter", also where the end was planned; "plateau", where the loss or the score had
+        stopped improving; "converged", of "lbfgs"; "limit", of evaluations; "callback"; "interrupt" (Ctrl-C); or
+        "diverged".
     t_ : int
         Rows seen in all epochs (iterations), over all calls that went on.
     loss_curve_ : list of float
@@ -324,13 +337,7 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         UserWarning
             If `batch_size` is above the number of rows, `init_scale` is 0, `y` has one class, or one too rare to split.
         """
-        with _unchanged_on_error(self):
-            start = self._start() if self.warm_start else None
-            rows, validation = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
-            task = Task(*check_fit(self, rows, validation, goes_on=start is not None), start)
-            outcome = train(self, task)
-            self._store(task, outcome)
-        return self._finish(outcome)
+        return self._finish(self._trained((X, y, sample_weight), (X_val, y_val, sample_weight_val)))
 
     @available_if(_has_partial_fit)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -384,6 +391,7 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.classifier_tags.multi_label = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
     @property
@@ -400,6 +408,13 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
     def _logits(self, X):
         return finite_logits(X, self.coefs_, self.intercepts_, self._activation)
 
+    def _hidden(self, X):
+        return hidden_activations(X, self.coefs_, self.intercepts_, self._activation)
+
+    @property
+    def _n_features_out(self):
+        return len(self.coefs_[1])
+
     def _start(self):
         """Return what training goes on from, or None before the first fit."""
         if not hasattr(self, "coefs_"):
@@ -408,11 +423,21 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         scores = getattr(self, "alpha_scores_", None) or {}
         return Start(self.coefs_, self.intercepts_, self._activation, state, scores, seen)
 
+    @with_callbacks
+    def _trained(self, rows, validation):
+        """Store what comes of a fit, and return it; callbacks have then ended."""
+        with _unchanged_on_error(self):
+            start = self._start() if self.warm_start else None
+            task = Task(*check_fit(self, rows, validation, goes_on=start is not None), start)
+            outcome = train(self, task)
+            self._store(task, outcome)
+        return outcome
+
     def _store(self, task, outcome):
-        network, plan, p = outcome.network, outcome.plan, outcome.network.parameters
+        network, plan = outcome.network, outcome.plan
         curve, seen = (self.loss_curve_, getattr(self, "t_", 0)) if task.start else ([], 0)
-        self.coefs_, self.intercepts_ = [p.W1.copy(), p.W2.copy()], [p.b1.copy(), p.b2.copy()]
-        self.n_iter_, self.n_layers_ = outcome.n_iter, 3
+        vars(self).update(fitted_attributes(network, task.targets))
+        self.n_iter_, self.stop_reason_ = outcome.n_iter, outcome.stop_reason
         self.t_ = seen + outcome.n_iter * network.n_samples
         self.loss_curve_ = curve + outcome.losses
         self.loss_, self.best_loss_ = outcome.losses[-1], min(self.loss_curve_)
@@ -421,8 +446,6 @@ class ShallowNetClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         self.solver_, self.alpha_, self.n_samples_seen_ = plan.solver, network.alpha, outcome.n_samples_seen
         self.alpha_scores_ = outcome.alpha_scores or None
         self.learning_rate_init_, self.batch_size_ = plan.learning_rate_init, plan.batch_size
-        self.classes_, self.n_outputs_ = task.targets.classes, task.targets.n_outputs
-        self.out_activation_, self._activation = network.head.name, network.activation
         for name in ("_state", "_targets"):  # the latter from early files
             vars(self).pop(name, None)
         if outcome.state:

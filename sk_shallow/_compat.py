@@ -4,23 +4,84 @@ They have kept these names and meanings in every supported release; a release th
 `_parameter_constraints`, a table that scikit-learn reads from each class, stands in the classes themselves.
 """
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+from sklearn.utils import _safe_indexing as rows_of
+from sklearn.utils._optional_dependencies import check_matplotlib_support, check_pandas_support
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_classes_on_first_call
 from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
+try:  # from scikit-learn 1.9 on
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:
+    CallbackSupportMixin = type("CallbackSupportMixin", (), {})
+
+    def with_callbacks(method: Any) -> Any:
+        return method
+
+
 __all__ = [
+    "CALLBACK_STATE",
+    "CallbackSupportMixin",
     "Interval",
     "Options",
     "StrOptions",
     "blas_libraries",
     "check_classes_on_first_call",
+    "check_matplotlib_support",
+    "check_pandas_support",
     "check_sample_weight",
+    "propagate",
+    "root_task",
+    "rows_of",
+    "running",
     "set_blas_threads",
+    "set_callbacks",
+    "subtask",
     "validate_parameters",
+    "with_callbacks",
 ]
+
+# What scikit-learn keeps on an estimator while its callbacks run.
+CALLBACK_STATE = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+
+
+def set_callbacks(estimator: Any, callbacks: Any) -> None:
+    """Set the callbacks of an estimator; raises ValueError where scikit-learn is too old for them."""
+    if not hasattr(estimator, "set_callbacks"):
+        raise ValueError("callbacks need scikit-learn 1.9 or later.")
+    estimator.set_callbacks(*callbacks)
+
+
+def root_task(estimator: Any, max_subtasks: int, sequential: bool = True) -> Any:
+    """Return the callback context of a call of `fit`, whose callbacks are then set up, or None if it has none."""
+    if not getattr(estimator, "_skl_callbacks", None):
+        return None
+    return estimator._init_callback_context(max_subtasks=max_subtasks, sequential_subtasks=sequential)
+
+
+def subtask(context: Any, name: str, number: int | None = None) -> Any:
+    """Return the context of a task within another one's, if there is one."""
+    return context and context.subcontext(task_name=name, task_id=number)
+
+
+@contextmanager
+def running(context: Any, estimator: Any, X: Any, y: Any) -> Iterator[None]:
+    """Tell callbacks, if there is a context, that its task begins, and at the end that it has ended."""
+    if context:
+        context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+    yield
+    if context:
+        context.call_on_fit_task_end(estimator=estimator, X=X, y=y)
+
+
+def propagate(context: Any, estimator: Any) -> AbstractContextManager[Any]:
+    """Return what lets an estimator run as a task of a context, if there is one."""
+    return context.propagate_callback_context(estimator) if context else nullcontext()
 
 
 def validate_parameters(estimator: Any) -> None:

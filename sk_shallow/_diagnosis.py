@@ -141,9 +141,9 @@ class Ending:
         if loss > self.bound:
             if loss >= _value_at(monitor.first_theta, self.network, self.network.loss):
                 return Verdict.DIVERGED
-            return Verdict.GOOD if plan.incremental else Verdict.WORSE_THAN_CONSTANT
-        if not self.constant:
-            return Verdict.GOOD  # one class, or one with weight: there is nothing to learn
+            return Verdict.GOOD if plan.incremental or monitor.stopped else Verdict.WORSE_THAN_CONSTANT
+        if not self.constant or monitor.stopped:
+            return Verdict.GOOD  # one class, or one with weight, is nothing to learn; and who stops a fit knows why
         if self.limit and not plan.incremental and monitor.still_improves():
             return Verdict.UNFINISHED
         if plan.incremental or (self.limit and len(monitor.losses) == 1):
@@ -241,7 +241,7 @@ class Ending:
         """Say whether no hidden unit is ever active, on a sample of the rows."""
         p, X = self.network.parameters, self.network.sample(SAMPLE).X
         A1, _ = self.network.activation.forward(np.asarray(X @ p.W1 + p.b1))
-        return self.monitor.first_theta.any() and not A1.any()
+        return bool(self.monitor.first_theta.any()) and not A1.any()
 
     def _scaler(self) -> str:
         return f"put a {'MaxAbsScaler' if issparse(self.network.X) else 'StandardScaler'} in front"

@@ -5,6 +5,7 @@ from enum import Enum, auto
 
 import numpy as np
 
+from sk_shallow._callbacks import Epochs
 from sk_shallow._parameters import Parameters
 from sk_shallow._plan import Plan
 
@@ -29,10 +30,18 @@ class Monitor:
     before the epoch of the lowest loss, which was measured while they changed.
     """
 
-    def __init__(self, parameters: Parameters, plan: Plan, score: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        parameters: Parameters,
+        plan: Plan,
+        score: Callable[[], float] | None = None,
+        callbacks: Epochs | None = None,
+    ) -> None:
         self.theta = parameters.theta
         self.plan = plan
         self.score = score
+        self.callbacks = callbacks
+        self.stopped = False  # whether a callback has ended the fit
         self.losses: list[float] = []  # training objective of each epoch, in nats per sample
         self.scores: list[float] = []  # validation score of each epoch
         self.best = np.inf  # the lowest loss, or minus the highest score
@@ -42,6 +51,11 @@ class Monitor:
         self.best_theta = self.theta.copy()
         self.first_theta = self.theta.copy()
         self._theta_before = self.theta.copy()
+
+    def epoch_begin(self) -> None:
+        """Take note that an epoch begins, or goes on."""
+        if self.callbacks:
+            self.callbacks.epoch_begin()
 
     def epoch_end(self, loss: float, moments: Iterable[np.ndarray] = ()) -> Signal:
         """Take note of an epoch and its training objective, and say how to go on; a fit that has diverged stops.
@@ -61,7 +75,9 @@ class Monitor:
             self._compare(loss, self._theta_before)
             self._theta_before[:] = self.theta
         plateau = self.plan.stop_at_plateau and self.no_improvement_count > self.plan.n_iter_no_change
-        self.signal = Signal.STOP if self.diverged else Signal.PLATEAU if plateau else Signal.CONTINUE
+        self.stopped = self.callbacks is not None and self.callbacks.epoch_end()
+        stop = self.diverged or self.stopped
+        self.signal = Signal.STOP if stop else Signal.PLATEAU if plateau else Signal.CONTINUE
         return self.signal
 
     def recent_change(self) -> tuple[float, float]:

@@ -14,7 +14,7 @@
 Several nets can be trained together, on the same rows: every array but `X` and `Y` then has an axis in front.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -48,6 +48,26 @@ def logits(
     """Return `Z2` of shape (m, n2), in blocks of rows, so that no (m, n1) array of a large m is held."""
     (W1, W2), (b1, b2) = coefs, intercepts
     Z2 = np.empty((X.shape[0], len(b2)), dtype=W1.dtype)
+    for rows, A1 in _hidden_blocks(X, W1, b1, activation):
+        np.matmul(A1, W2, out=Z2[rows])
+    Z2 += b2
+    return Z2
+
+
+def hidden_activations(
+    X: np.ndarray | spmatrix, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray], activation: Activation
+) -> np.ndarray:
+    """Return `A1` of shape (m, n1), made in blocks of rows."""
+    A1 = np.empty((X.shape[0], len(coefs[1])), dtype=coefs[0].dtype)
+    for rows, block in _hidden_blocks(X, coefs[0], intercepts[0], activation):
+        A1[rows] = block
+    return A1
+
+
+def _hidden_blocks(
+    X: np.ndarray | spmatrix, W1: np.ndarray, b1: np.ndarray, activation: Activation
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield slices of rows and their `A1`, in memory that the next block may use again."""
     size = rows_in_block(W1)
     buffer = np.empty((min(X.shape[0], size), len(b1)), dtype=W1.dtype)
     for rows in batches(X.shape[0], size):
@@ -55,9 +75,7 @@ def logits(
         _product(X[rows], W1, out=Z1)
         Z1 += b1
         A1, _ = activation.forward(Z1)
-        np.matmul(A1, W2, out=Z2[rows])
-    Z2 += b2
-    return Z2
+        yield rows, A1
 
 
 class Examples(NamedTuple):

@@ -1,11 +1,13 @@
 """One fit, from what is to be learned to what has come of it: `prepare` sets it up, `train` runs it.
 
-`settings` is the estimator, which is read, for its parameters and the names of its features, and never changed.
+`settings` is the estimator, which is read, for its parameters and the names of its features, and changed by nothing but
+scikit-learn's callbacks, which keep their state there.
 """
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,12 +15,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 
+from sk_shallow._callbacks import begin_epochs
 from sk_shallow._component import from_name
 from sk_shallow._data import Data, hold_out
 from sk_shallow._defaults import alpha as alpha_rule
 from sk_shallow._defaults import make_plan
 from sk_shallow._diagnosis import diagnose, keep_best
-from sk_shallow._monitor import Monitor
+from sk_shallow._monitor import Monitor, Signal
 from sk_shallow._network import Examples, Network
 from sk_shallow._parameters import Parameters
 from sk_shallow._penalty import alpha_scores
@@ -63,7 +66,7 @@ class Outcome:
     losses: list[float]  # of each epoch; where the first one was interrupted, that of the start
     scores: list[float]
     n_iter: int
-    limit: str | None  # what has ended it before it converged
+    stop_reason: str  # "callback", "converged", "diverged", "interrupt", "limit", "max_iter" or "plateau"
     state: TrainingState | None  # None: of no use to a later call
     warnings: list[Warning]
     interrupted: KeyboardInterrupt | None
@@ -77,7 +80,9 @@ def train(settings: Any, task: Task) -> Outcome:
     task, stratified = _with_validation(settings, task, state.seed)
     network, solver, plan = prepare(settings, task, activation, state)
     held_out = _held_out(task, network)
-    monitor = Monitor(network.parameters, plan, _score(settings, task, held_out))
+    attributes = partial(fitted_attributes, network, task.targets)
+    callbacks = None if plan.incremental else begin_epochs(settings, task.data, plan.max_iter, attributes)
+    monitor = Monitor(network.parameters, plan, _score(settings, task, held_out), callbacks)
     if plan.incremental:  # patience lasts from call to call
         monitor.best, monitor.no_improvement_count = state.best, state.no_improvement_count
     warnings = list(_advice(settings, task, solver, stratified))
@@ -86,19 +91,45 @@ def train(settings: Any, task: Task) -> Outcome:
         if settings.alpha == "auto":
             scores = _alpha_scores(task, network, held_out, monitor, state.seed)
             network = replace(network, alpha=max(scores, key=scores.__getitem__, default=network.alpha))
-        limit = solver.minimize(network, monitor, plan, state)
+        limit = solver.minimize(network, monitor, plan, state) or ("a callback" if monitor.stopped else None)
         names = getattr(settings, "feature_names_in_", None)
         problem = diagnose(network, monitor, limit, names=names, alpha_was_chosen=bool(scores))
         warnings += [ConvergenceWarning(problem)] if problem else []
+        if callbacks:
+            callbacks.end()
     except KeyboardInterrupt as interrupt:
         keep_best(network, monitor)
         interrupted = interrupt
-    losses = monitor.losses or [network.objective()]
+    losses, n_iter = monitor.losses or [network.objective()], len(monitor.losses)
     kept = _state_to_keep(settings, task, monitor, state)
-    undone = plan.incremental and monitor.diverged
-    seen = (task.start.n_samples_seen if task.start else 0.0) if undone else float(network.sample_size)
-    n_iter = len(monitor.losses)
-    return Outcome(network, scores, plan, seen, losses, monitor.scores, n_iter, limit, kept, warnings, interrupted)
+    seen = _n_samples_seen(task, network, monitor)
+    reason = "interrupt" if interrupted else _stop_reason(monitor, limit)
+    return Outcome(network, scores, plan, seen, losses, monitor.scores, n_iter, reason, kept, warnings, interrupted)
+
+
+def fitted_attributes(network: Network, targets: Targets) -> dict[str, Any]:
+    """Return copies of the attributes of the estimator that predictions need."""
+    p = network.parameters
+    return {
+        "coefs_": [p.W1.copy(), p.W2.copy()],
+        "intercepts_": [p.b1.copy(), p.b2.copy()],
+        "classes_": targets.classes,
+        "n_outputs_": targets.n_outputs,
+        "n_layers_": 3,
+        "out_activation_": network.head.name,
+        "_activation": network.activation,
+    }
+
+
+def _stop_reason(monitor: Monitor, limit: str | None) -> str:
+    """Return in a word what has ended a fit."""
+    if monitor.stopped or monitor.diverged:
+        return "callback" if monitor.stopped else "diverged"
+    if monitor.signal is Signal.PLATEAU:
+        return "plateau"
+    if len(monitor.losses) >= monitor.plan.max_iter:
+        return "max_iter"
+    return "limit" if limit else "converged"
 
 
 def prepare(settings: Any, task: Task, activation: Activation, state: TrainingState) -> tuple[Network, Solver, Plan]:
@@ -183,6 +214,12 @@ def _alpha_scores(
     return scores
 
 
+def _n_samples_seen(task: Task, network: Network, monitor: Monitor) -> float:
+    """Return the sample size over all calls that went on; a part that led nowhere does not count."""
+    undone = task.incremental and monitor.diverged
+    return (task.start.n_samples_seen if task.start else 0.0) if undone else float(network.sample_size)
+
+
 def _state_to_keep(settings: Any, task: Task, monitor: Monitor, state: TrainingState) -> TrainingState | None:
     """Return what a later call needs in order to go on, or None where none is expected."""
     if monitor.diverged and monitor.plan.incremental and task.start and task.start.state:
@@ -199,8 +236,8 @@ def _advice(settings: Any, task: Task, solver: Solver, stratified: bool) -> Iter
     m = len(task.data.y)
     if settings.init_scale == 0 and not task.start:
         yield UserWarning(
-            "init_scale=0 starts every hidden unit alike. Without dropout they stay alike, and where g(0) = 0, as of relu "
-            "and tanh, no weight ever changes. Take a positive init_scale."
+            "init_scale=0 starts every hidden unit alike. Without dropout they stay alike, and where g(0) = 0, as of "
+            "relu and tanh, no weight ever changes. Take a positive init_scale."
         )
     if settings.batch_size != "auto" and settings.batch_size > m and not (solver.full_batch or task.incremental):
         yield UserWarning(f"batch_size={settings.batch_size} is larger than the {m} rows: {m} is used.")

@@ -103,6 +103,7 @@ class FirstOrderSolver(Solver):
             for block in batches(theta.size)
         ]
         for _ in range(plan.max_iter):
+            monitor.epoch_begin()
             total = 0.0
             for rows, size in self._batches(m, plan, state.rng):
                 total += size * network.value_and_gradient(rows, state.rng)
@@ -287,6 +288,7 @@ class LBFGS(Solver):
         """Minimize in the dtype of a network, as far as that and the limits of iterations and evaluations go."""
 
         def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
+            monitor.epoch_begin()
             network.parameters.theta[:] = x  # SciPy owns x and what it is given: copy in, copy out
             return network.value_and_gradient(), network.gradient.theta.astype(np.float64)
 

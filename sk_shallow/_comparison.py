@@ -1,0 +1,276 @@
+"""What a comparison of activations has found: differences, verdicts, and how they are shown."""
+
+import numpy as np
+
+from sk_shallow._statistics import (
+    MeanDifference,
+    holm,
+    letters,
+    smallest_difference,
+    splits_to_find,
+    standard_errors,
+)
+from sk_shallow._table import Table
+from sk_shallow.inspection import ActivationComparisonDisplay
+
+# p-value below which a difference counts, and posterior probability from which two are practically the same.
+LEVEL, SURE = 0.05, 0.95
+
+# What is measured besides the score.
+FIGURES = ("seconds", "epochs", "weights", "dead", "saturated")
+
+FORMATS = {
+    "score": "{:.4f}".format,
+    "difference": "{:+.4f}".format,
+    "p": "{:.3f}".format,
+    "p_better": "{:.2f}".format,
+    "p_same": "{:.2f}".format,
+    "p_worse": "{:.2f}".format,
+    "seconds": "{:.2f}".format,
+    "epochs": "{:.0f}".format,
+    "weights": "{:,.0f}".format,
+    "dead": "{:.0%}".format,
+    "saturated": "{:.0%}".format,
+}
+
+
+class ActivationComparison:
+    """What `compare_activations` has found.
+
+    Parameters
+    ----------
+    figures : dict of str to dict of str to ndarray of shape (n_splits,)
+        "score", "seconds", "epochs", "weights", "dead" and "saturated" of each label on each split.
+    reference : str
+        The label that the others are compared with.
+    test_ratio : float
+        Test rows per training row.
+    rope : float or None, default=None
+        Half the width of the region of practical equivalence, in units of the score.
+    scoring : str, default="score"
+        Name of the score.
+
+    Attributes
+    ----------
+    scores_ : dict of str to ndarray of shape (n_splits,)
+        Scores of each label, greater is better.
+    reference_ : str
+        The label that the others are compared with.
+    best_ : str
+        The label with the highest mean score; not necessarily better than the others.
+    best_estimator_ : estimator
+        The estimator with the activation `best_`, fitted on all rows. Only with ``refit=True``.
+    verdicts_ : dict of str to str
+        "better", "worse", "practically the same" or "cannot tell" for each label but the reference.
+        With a probability of at least 0.95 that the difference is within `rope`, it is "practically the same", also
+        where all differences are zero; otherwise it is "better" or "worse" where the corrected p is below 0.05.
+    smallest_difference_ : float or None
+        True difference of mean scores that this design finds with a probability of 0.8, where a test at 0.05 divided
+        by the number of comparisons must find it. None where no two scores differ.
+    splits_for_half_ : int or None
+        How many splits of the same kind would find half of it; None where no number up to 1000 would.
+    """
+
+    def __init__(self, figures, *, reference, test_ratio, rope=None, scoring="score"):
+        self.figures = figures
+        self.reference = reference
+        self.test_ratio = test_ratio
+        self.rope = rope
+        self.scoring = scoring
+        self.scores_, self.reference_ = figures["score"], reference
+        means = {label: float(scores.mean()) for label, scores in self.scores_.items()}
+        self.best_ = max(means, key=means.__getitem__)
+        self.labels_ = sorted(means, key=means.__getitem__, reverse=True)
+        self.n_splits_ = len(self.scores_[reference])
+        self._differences = {
+            label: MeanDifference.of(self.scores_[label] - self.scores_[reference], test_ratio)
+            for label in self.labels_
+            if label != reference
+        }
+        p_values = holm(np.array([difference.p_value() for difference in self._differences.values()]))
+        self._p_values = dict(zip(self._differences, p_values.tolist(), strict=True))
+        self.verdicts_ = {label: self._verdict(label) for label in self._differences}
+        self.smallest_difference_, self.splits_for_half_ = self._sensitivity()
+
+    def difference(self, label):
+        """Return the distribution of a label's mean difference to the reference.
+
+        Parameters
+        ----------
+        label : str
+            Any label but the reference.
+
+        Returns
+        -------
+        difference : MeanDifference
+            With `mean`, `standard_error`, `degrees_of_freedom`, ``interval(confidence)``, ``p_value()``, not corrected
+            for the number of comparisons, and ``probabilities(rope)``.
+        """
+        return self._differences[label]
+
+    def to_frame(self):
+        """Return the figures as a pandas frame, a row per label, sorted by mean score.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            Columns: mean "score" and its "difference" to the reference with the bounds "low" and "high" of its 95 %
+            interval; corrected "p"; probabilities "p_better", "p_same" and "p_worse"; splits "won" against the
+            reference; means over the splits of "seconds" per fit, "epochs", "weights", and the shares of "dead" and
+            "saturated" hidden units; and the "verdict".
+        """
+        return Table(self._columns()).to_frame("ActivationComparison.to_frame")
+
+    def plot(self, ax=None):
+        """Draw the differences and their intervals.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        display : ActivationComparisonDisplay
+        """
+        return ActivationComparisonDisplay.from_comparison(self, ax=ax)
+
+    def compare_all_pairs(self):
+        """Compare every two labels by the same test, with p-values corrected for the number of pairs.
+
+        Returns
+        -------
+        pairs : PairwiseComparison
+        """
+        return PairwiseComparison({label: self.scores_[label] for label in self.labels_}, test_ratio=self.test_ratio)
+
+    def __repr__(self):
+        return str(self._table())
+
+    def _repr_html_(self):
+        return self._table().html()
+
+    def _verdict(self, label):
+        difference = self._differences[label]
+        same = difference.probabilities(self.rope or 0.0)[1]
+        if same >= SURE or not (difference.mean or difference.standard_error):
+            return "practically the same"
+        if self._p_values[label] >= LEVEL:
+            return "cannot tell"
+        return "better" if difference.mean > 0 else "worse"
+
+    def _sensitivity(self):
+        """Return `smallest_difference_` and `splits_for_half_`."""
+        factor = standard_errors(self.n_splits_, self.test_ratio)
+        deviations = [difference.standard_error / factor for difference in self._differences.values()]
+        deviations = [deviation for deviation in deviations if deviation > 0]
+        if not deviations:
+            return None, None
+        level = LEVEL / len(self._differences)
+        smallest = smallest_difference(self.n_splits_, self.test_ratio, level)
+        return float(np.median(deviations)) * smallest, splits_to_find(smallest / 2, self.test_ratio, level)
+
+    def _columns(self):
+        """Return the figures of all labels, by column; None where the reference has none."""
+        differences = [self._differences.get(label) for label in self.labels_]
+        intervals = [difference and difference.interval() for difference in differences]
+        chances = [difference and difference.probabilities(self.rope or 0.0) for difference in differences]
+        own = self.scores_[self.reference_]
+        return {
+            "activation": self.labels_,
+            "score": [float(self.scores_[label].mean()) for label in self.labels_],
+            "difference": [difference and difference.mean for difference in differences],
+            "low": [interval and interval[0] for interval in intervals],
+            "high": [interval and interval[1] for interval in intervals],
+            "p": [self._p_values.get(label) for label in self.labels_],
+            **{name: [c and c[i] for c in chances] for i, name in enumerate(("p_better", "p_same", "p_worse"))},
+            "won": [
+                d and int((self.scores_[label] > own).sum()) for d, label in zip(differences, self.labels_, strict=True)
+            ],
+            **{what: [float(self.figures[what][label].mean()) for label in self.labels_] for what in FIGURES},
+            "verdict": [self.verdicts_.get(label, "reference") for label in self.labels_],
+        }
+
+    def _table(self):
+        """Return what `print` and notebooks show."""
+        columns = self._columns()
+        bounds = zip(columns.pop("low"), columns.pop("high"), strict=True)
+        columns["95 % interval"] = ["" if low is None else f"[{low:+.4f}, {high:+.4f}]" for low, high in bounds]
+        if self.rope is None:
+            columns.pop("p_same")
+        order = ["activation", "score", "difference", "95 % interval"]
+        columns = {name: columns[name] for name in [*order, *(name for name in columns if name not in order)]}
+        return Table(columns, FORMATS, self._notes())
+
+    def _notes(self):
+        region = "" if self.rope is None else f" Differences up to {self.rope:g} are practically the same."
+        notes = [
+            f"score: {self.scoring}, mean of {self.n_splits_} splits, greater is better. Differences are to "
+            f"{self.reference_}.{region}",
+            "Intervals, p and probabilities: corrected resampled t-test; p also corrected by Holm's method.",
+        ]
+        if self.smallest_difference_ is not None:
+            n = self.splits_for_half_
+            half = f"{n} splits would find half of it." if n else "More splits of these rows would not find half of it."
+            notes.append(
+                f"This design finds a true difference of {self.smallest_difference_:.2g} in 80 % of cases. {half}"
+            )
+        if hasattr(self, "best_estimator_"):
+            notes.append(
+                f"best_estimator_ has {self.best_}, the highest of {len(self.labels_)} means. That score is "
+                "optimistic, because it was chosen for being the highest."
+            )
+        return notes
+
+
+class PairwiseComparison:
+    """Every two contenders compared, and letters for those that cannot be told apart.
+
+    Parameters
+    ----------
+    scores : dict of str to ndarray of shape (n_splits,)
+        Scores of each label, greater is better.
+    test_ratio : float
+        Test rows per training row.
+
+    Attributes
+    ----------
+    labels_ : list of str
+        The labels.
+    p_values_ : ndarray of shape (n_labels, n_labels)
+        p-values of the corrected resampled t-test, corrected by Holm's method; 1 on the diagonal.
+    letters_ : dict of str to str
+        Two labels share a letter if and only if their p-value is at least 0.05.
+    """
+
+    def __init__(self, scores, *, test_ratio):
+        self.scores = scores
+        self.test_ratio = test_ratio
+        self.labels_ = list(scores)
+        above = np.triu_indices(len(scores), 1)
+        values = list(scores.values())
+        p_values = [MeanDifference.of(values[i] - values[j], test_ratio).p_value() for i, j in zip(*above, strict=True)]
+        self.p_values_ = np.ones((len(scores), len(scores)))
+        self.p_values_[above] = self.p_values_.T[above] = holm(np.array(p_values))
+        self.letters_ = dict(zip(self.labels_, letters(self.p_values_ < LEVEL), strict=True))
+
+    def to_frame(self):
+        """Return the p-values as a pandas frame, a row and a column per label.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+        """
+        columns = dict(zip(self.labels_, self.p_values_.T.tolist(), strict=True))
+        return Table({"activation": self.labels_, **columns}).to_frame("PairwiseComparison.to_frame")
+
+    def __repr__(self):
+        return str(self._table())
+
+    def _repr_html_(self):
+        return self._table().html()
+
+    def _table(self):
+        means = [float(scores.mean()) for scores in self.scores.values()]
+        columns = {"activation": self.labels_, "score": means, "letters": list(self.letters_.values())}
+        return Table(columns, FORMATS, ["Activations that share a letter cannot be told apart."])

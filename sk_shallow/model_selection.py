@@ -1,0 +1,302 @@
+"""`compare_activations`: which activation suits the data, and how sure one can be of it."""
+
+from collections.abc import Mapping
+from functools import partial
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import GridSearchCV, RepeatedKFold, RepeatedStratifiedKFold, check_cv
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state, indexable
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.parallel import Parallel, delayed
+
+from sk_shallow._classifier import ShallowNetClassifier
+from sk_shallow._comparison import FIGURES, ActivationComparison, PairwiseComparison
+from sk_shallow._compat import (
+    CallbackSupportMixin,
+    propagate,
+    root_task,
+    rows_of,
+    running,
+    set_callbacks,
+    subtask,
+    with_callbacks,
+)
+from sk_shallow._nets import fitted_net, path_to_net
+from sk_shallow.activations import ACTIVATIONS, as_activation
+from sk_shallow.inspection._units import units_of
+
+__all__ = ["ActivationComparison", "PairwiseComparison", "compare_activations"]
+
+# Rows on which the hidden units are looked at.
+ROWS = 2000
+
+
+def compare_activations(
+    estimator,
+    X,
+    y,
+    *,
+    activations=None,
+    reference=None,
+    cv=None,
+    scoring=None,
+    rope=None,
+    paired_seeds=True,
+    refit=False,
+    groups=None,
+    params=None,
+    n_jobs=None,
+    random_state=None,
+    callbacks=(),
+):
+    """Compare activations by cross-validation, each with one reference, and say which differences can be trusted.
+
+    On every split all activations are fitted on the same rows, with the same seed, so that their scores differ by the
+    activation alone. Differences are judged by the corrected resampled t-test, which knows that the training sets of
+    cross-validation overlap [1]_; p-values are corrected for the number of comparisons by Holm's method.
+
+    Parameters
+    ----------
+    estimator : ShallowNetClassifier, Pipeline or search
+        The net, a pipeline that ends in it, or a search over either, such as `GridSearchCV`, which then tunes every
+        activation alike within each training set. It is cloned, never fitted itself.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Features.
+    y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        Labels.
+    activations : sequence of str or Activation, dict of str to either, or None, default=None
+        What to compare. The keys of a dict are the labels in the results; two of them may have the same activation.
+        None takes all that are registered.
+    reference : str or None, default=None
+        Label of the activation that each other one is compared with. Choose it before you see the results. None is
+        the activation of the estimator, which is added if it is not there.
+    cv : int, splitter, iterable or None, default=None
+        Splits, as in `cross_validate`. None is ``RepeatedStratifiedKFold(n_splits=5, n_repeats=4)``.
+    scoring : str, callable or None, default=None
+        One scikit-learn scorer, greater is better. None is "neg_log_loss", in nats per sample.
+    rope : float in [0, inf) or None, default=None
+        Region of practical equivalence: a difference of mean scores of at most `rope`, in units of the score, does not
+        matter to you. None is no region.
+    paired_seeds : bool, default=True
+        Whether all activations have the same seed on a split. With False each has its own: differences then hold what
+        the seed alone does, too.
+    refit : bool, default=False
+        Whether to fit the activation with the highest mean score on all rows, as ``best_estimator_`` of the result.
+    groups : array-like of shape (n_samples,), default=None
+        Group of each row, for splitters such as `GroupKFold`.
+    params : dict or None, default=None
+        What `fit` and the scorer are given besides, such as `sample_weight`; routed as in `GridSearchCV.fit`.
+    n_jobs : int or None, default=None
+        Number of splits that are worked on at the same time, in processes of joblib. It does not change the results.
+    random_state : int, RandomState instance or None, default=None
+        Source of the folds and of a seed for each split. The seed replaces every `random_state` of the estimator.
+    callbacks : sequence of callbacks, default=()
+        For example ``[sklearn.callback.ProgressBar(max_propagation_depth=None)]``. Needs scikit-learn 1.9 or later.
+
+    Returns
+    -------
+    comparison : ActivationComparison
+        Scores, differences and verdicts. Print it, or call its `to_frame` and `plot`.
+
+    Raises
+    ------
+    ValueError
+        If there is no net in the estimator, a name is unknown, fewer than two activations or splits are there, or a
+        splitter needs groups that are not given.
+
+    References
+    ----------
+    .. [1] Nadeau, Bengio, "Inference for the generalization error", Machine Learning 52, 2003.
+    .. [2] Bouthillier et al., "Accounting for variance in machine learning benchmarks", MLSys, 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sk_shallow import ShallowNetClassifier
+    >>> from sk_shallow.model_selection import compare_activations
+    >>> X, y = load_iris(return_X_y=True)
+    >>> net = ShallowNetClassifier(hidden_size=10)
+    >>> comparison = compare_activations(net, X, y, activations=["identity", "relu"], cv=2, random_state=0)
+    >>> comparison.scores_["identity"].shape
+    (2,)
+    """
+    X, y = indexable(X, y)
+    path = path_to_net(estimator)
+    _check_searches(estimator)
+    if not (rope is None or (isinstance(rope, Real) and 0 <= rope < np.inf)):
+        raise ValueError(f"rope must be a finite number, not negative, in units of the score. Got {rope!r}.")
+    own = estimator.get_params()[f"{path}activation"]
+    table, reference = _labelled(activations, own, reference)
+    rng = check_random_state(random_state)
+    cv = _repeated_folds(y, rng) if cv is None else check_cv(cv, y, classifier=True)
+    splits = _splits(cv, X, y, groups)
+    scorer, name = _scorer(estimator, y, scoring)
+    seeds = rng.randint(np.iinfo(np.int32).max, size=(len(splits), 1 if paired_seeds else len(table)))
+    grids = [_grid(estimator, path, table, row) for row in seeds]
+    runs = CompareActivations(estimator, grids, splits, scorer, n_jobs)
+    if callbacks:
+        set_callbacks(runs, callbacks)
+    measured = runs.fit(X, y, **(params or {})).measured_
+    figures = {what: dict(zip(table, values.T, strict=True)) for what, values in measured.items()}
+    ratio = sum(len(test) for _, test in splits) / sum(len(train) for train, _ in splits)
+    comparison = ActivationComparison(figures, reference=reference, test_ratio=ratio, rope=rope, scoring=name)
+    if refit:
+        best = clone(estimator).set_params(**{f"{path}activation": table[comparison.best_]})
+        comparison.best_estimator_ = best.fit(X, y, **(params or {}))
+    return comparison
+
+
+class CompareActivations(CallbackSupportMixin, BaseEstimator):
+    """The runs of a comparison, a search over the activations for each split, as an estimator that takes callbacks."""
+
+    def __init__(self, estimator, grids, splits, scorer, n_jobs=None):
+        self.estimator = estimator
+        self.grids = grids
+        self.splits = splits
+        self.scorer = scorer
+        self.n_jobs = n_jobs
+
+    @with_callbacks
+    def fit(self, X, y, **params):
+        """Run the searches; `measured_` holds each figure as an array of shape (n_splits, n_activations)."""
+        root = root_task(self, len(self.splits), sequential=False)
+        tasks = [subtask(root, f"split {i}", i) for i in range(len(self.splits))]
+        with running(root, self, X, y):
+            measured = Parallel(n_jobs=self.n_jobs)(
+                delayed(self._measure)(i, task, X, y, params) for i, task in enumerate(tasks)
+            )
+        self.measured_ = {what: np.array([split[what] for split in measured]) for what in ("score", *FIGURES)}
+        return self
+
+    def _measure(self, i, task, X, y, params):
+        """Return the figures of all activations on a split, each of shape (n_activations,)."""
+        train, _ = self.splits[i]
+        rows = rows_of(X, train[:: -(-len(train) // ROWS)])
+        scoring = {"score": self.scorer, **{what: partial(measure, rows) for what, measure in MEASURES.items()}}
+        search = GridSearchCV(
+            self.estimator, self.grids[i], scoring=scoring, cv=[self.splits[i]], refit=False, error_score="raise"
+        )
+        with propagate(task, search), running(task, self, X, y):
+            results = search.fit(X, y, **params).cv_results_
+        measured = {what: results[f"mean_test_{what}"] for what in scoring}
+        return {**measured, "seconds": results["mean_fit_time"]}
+
+
+def _epochs(rows, estimator, X, y):
+    return fitted_net(estimator, rows)[0].n_iter_
+
+
+def _weights(rows, estimator, X, y):
+    net, _ = fitted_net(estimator, rows)
+    return sum(array.size for array in net.coefs_ + net.intercepts_)
+
+
+def _dead(rows, estimator, X, y):
+    return units_of(estimator, rows).dead.mean()
+
+
+def _saturated(rows, estimator, X, y):
+    return units_of(estimator, rows).saturated.mean()
+
+
+# What is measured of a fitted estimator besides its score, on rows that it was trained on: scorers that ignore X and y.
+MEASURES = {"epochs": _epochs, "weights": _weights, "dead": _dead, "saturated": _saturated}
+
+
+def _check_searches(estimator):
+    """Raise ValueError where a search around the net tunes the activation itself, or does not refit."""
+    while not isinstance(estimator, ShallowNetClassifier):
+        if isinstance(estimator, Pipeline):
+            estimator = estimator[-1]
+            continue
+        inner, grid = (
+            estimator.estimator,
+            getattr(estimator, "param_grid", getattr(estimator, "param_distributions", {})),
+        )
+        name = f"{path_to_net(inner)}activation"
+        if any(name in part for part in ([grid] if isinstance(grid, Mapping) else grid)):
+            raise ValueError(f"The search tunes {name!r}, which is what is compared. Take it out of the search.")
+        if not estimator.refit:
+            raise ValueError(f"The search must have refit=True, or there is no net to score. Got {estimator.refit!r}.")
+        estimator = inner
+
+
+def _labelled(activations, own, reference):
+    """Return a dict from labels to activation objects, and the label of the reference."""
+    if activations is None:
+        activations = list({kind: name for name, kind in reversed(ACTIVATIONS.items())}.values())[::-1]
+    if isinstance(activations, str):
+        raise ValueError(f"activations must be several: a list or a dict. Got {activations!r}.")
+    if not isinstance(activations, Mapping):
+        labels = [_label(value) for value in activations]
+        if repeated := {label for label in labels if labels.count(label) > 1}:
+            raise ValueError(f"{sorted(repeated)} are there twice. Give a dict, from labels to activations.")
+        activations = dict(zip(labels, activations, strict=True))
+    table = {str(label): _activation(value) for label, value in activations.items()}
+    own = _activation(own)
+    if reference is None:
+        reference = next((label for label, value in table.items() if repr(value) == repr(own)), None)
+    if reference is None:
+        reference = _label(own)
+        table = {reference: own, **table}
+    if reference not in table:
+        raise ValueError(f"reference must be one of {sorted(table)}. Got {reference!r}.")
+    if len(table) < 2:
+        raise ValueError(f"At least two activations are needed. Got {sorted(table)}.")
+    return table, reference
+
+
+def _label(value):
+    return value if isinstance(value, str) else repr(_activation(value))
+
+
+def _activation(value):
+    """Return the activation that a value stands for; raises ValueError for an unknown name."""
+    if isinstance(value, str) and value not in ACTIVATIONS:
+        raise ValueError(f"Unknown activation {value!r}. Known are {sorted(ACTIVATIONS)}; or give an object.")
+    return as_activation(value)
+
+
+def _repeated_folds(y, rng):
+    kind = RepeatedKFold if type_of_target(y).startswith("multilabel") else RepeatedStratifiedKFold
+    return kind(n_splits=5, n_repeats=4, random_state=rng.randint(np.iinfo(np.int32).max))
+
+
+def _splits(cv, X, y, groups):
+    """Return the splits as a list of pairs of indices."""
+    try:
+        splits = list(cv.split(X, y, groups))
+    except ValueError as error:
+        if groups is None and "groups" in str(error):
+            raise ValueError(f"{cv} needs groups: an array with the group of each row. Got None.") from error
+        raise
+    if len(splits) < 2:
+        raise ValueError(f"At least two splits are needed to see how scores vary. Got {len(splits)} from cv={cv}.")
+    return splits
+
+
+def _scorer(estimator, y, scoring):
+    """Return the scorer and its name."""
+    if scoring is None:
+        if type_of_target(y).startswith("multilabel"):
+            raise ValueError(
+                "neg_log_loss is not defined for multilabel targets. Give scoring, for example 'f1_macro'."
+            )
+        scoring = "neg_log_loss"
+    if not (isinstance(scoring, str) or callable(scoring)):
+        raise ValueError(f"scoring must be one scorer: a name or a callable. Got {scoring!r}.")
+    return check_scoring(estimator, scoring), scoring if isinstance(scoring, str) else str(scoring)
+
+
+def _grid(estimator, path, table, seeds):
+    """Return one set of parameters per activation, with its seed."""
+    names = [name for name in estimator.get_params() if name == "random_state" or name.endswith("__random_state")]
+    seeds = [int(seed) for seed in np.broadcast_to(seeds, len(table))]
+    return [
+        {f"{path}activation": [activation], **{name: [seed] for name in names}}
+        for activation, seed in zip(table.values(), seeds, strict=True)
+    ]
