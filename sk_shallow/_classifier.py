@@ -387,6 +387,31 @@ class ShallowNetClassifier(
             self._store(task, outcome)
         return self._finish(outcome)
 
+    @np.errstate(all="ignore")
+    def transform(self, X):
+        """Return the hidden activations, the features that the net has learned.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The features of `fit`.
+
+        Returns
+        -------
+        A1 : ndarray of shape (n_samples, hidden_size)
+            ``g(X W1 + b1)``, of the dtype of the weights. Columns are named as `get_feature_names_out` says.
+
+        Raises
+        ------
+        ValueError
+            If numbers overflow.
+        """
+        X = self._checked(X)
+        A1 = hidden_activations(X, self.coefs_, self.intercepts_, self._activation)
+        if not np.isfinite(A1).all():
+            raise ValueError(f"The hidden layer overflows: the largest number of X is {abs(X).max():g}. Scale X.")
+        return A1
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -407,9 +432,6 @@ class ShallowNetClassifier(
 
     def _logits(self, X):
         return finite_logits(X, self.coefs_, self.intercepts_, self._activation)
-
-    def _hidden(self, X):
-        return hidden_activations(X, self.coefs_, self.intercepts_, self._activation)
 
     @property
     def _n_features_out(self):

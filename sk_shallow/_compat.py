@@ -4,8 +4,9 @@ They have kept these names and meanings in every supported release; a release th
 `_parameter_constraints`, a table that scikit-learn reads from each class, stands in the classes themselves.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from inspect import signature
 from typing import Any
 
 from sklearn.utils import _safe_indexing as rows_of
@@ -29,6 +30,7 @@ __all__ = [
     "CallbackSupportMixin",
     "Interval",
     "Options",
+    "ScorerAndMore",
     "StrOptions",
     "blas_libraries",
     "check_classes_on_first_call",
@@ -55,6 +57,26 @@ def set_callbacks(estimator: Any, callbacks: Any) -> None:
     if not hasattr(estimator, "set_callbacks"):
         raise ValueError("callbacks need scikit-learn 1.9 or later.")
     estimator.set_callbacks(*callbacks)
+
+
+class ScorerAndMore:
+    """A scorer that measures more: a callable that returns a dict, for searches.
+
+    It stands for `scorer` in whatever scikit-learn asks of one, such as whether it takes sample weights.
+    """
+
+    def __init__(self, scorer: Any, measure: Callable[[Any], dict[str, float]]) -> None:
+        self.scorer = scorer
+        self.measure = measure  # of a fitted estimator
+        self.__signature__ = signature(scorer)
+
+    def __call__(self, estimator: Any, X: Any, y: Any, **kwargs: Any) -> dict[str, float]:
+        return {"score": self.scorer(estimator, X, y, **kwargs), **self.measure(estimator)}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "scorer":  # of an object that is being unpickled
+            raise AttributeError(name)
+        return getattr(self.scorer, name)
 
 
 def root_task(estimator: Any, max_subtasks: int, sequential: bool = True) -> Any:

@@ -34,7 +34,9 @@ def is_search(estimator: Any) -> bool:
 def fitted_net(estimator: Any, X: Any) -> tuple[ShallowNetClassifier, Any]:
     """Return the fitted net and the rows as it sees them; raises ValueError where there is no net."""
     if isinstance(estimator, Pipeline):
-        return fitted_net(estimator[-1], estimator[:-1].transform(X) if len(estimator) > 1 else X)
+        for step in (step for _, step in estimator.steps[:-1] if step not in (None, "passthrough")):
+            X = step.transform(X)
+        return fitted_net(estimator[-1], X)
     if is_search(estimator):
         check_is_fitted(estimator, "best_estimator_")
         return fitted_net(estimator.best_estimator_, X)

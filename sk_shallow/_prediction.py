@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from sk_shallow._batches import batches
 from sk_shallow._data import Data
-from sk_shallow._network import Network, hidden_activations, logits, rows_of_logits
+from sk_shallow._network import Network, logits, rows_of_logits
 from sk_shallow._targets import Targets
 from sk_shallow.activations import Activation
 
@@ -27,10 +27,6 @@ class PredictionMixin(ABC):
     @abstractmethod
     def _logits(self, X: np.ndarray | spmatrix) -> np.ndarray:
         """Return `Z2`, (m, n2), finite."""
-
-    @abstractmethod
-    def _hidden(self, X: np.ndarray | spmatrix) -> np.ndarray:
-        """Return `A1`, (m, n1)."""
 
     @np.errstate(all="ignore")
     def predict(self, X: Any) -> np.ndarray:
@@ -103,31 +99,6 @@ class PredictionMixin(ABC):
         Z2 = self._logits(self._checked(X))
         return self._targets.head.log_probabilities(self._targets.class_logits(Z2))
 
-    @np.errstate(all="ignore")
-    def transform(self, X: Any) -> np.ndarray:
-        """Return the hidden activations, the features that the net has learned.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The features of `fit`.
-
-        Returns
-        -------
-        A1 : ndarray of shape (n_samples, hidden_size)
-            ``g(X W1 + b1)``, of the dtype of the weights. Columns are named as `get_feature_names_out` says.
-
-        Raises
-        ------
-        ValueError
-            If numbers overflow.
-        """
-        X = self._checked(X)
-        A1 = self._hidden(X)
-        if not np.isfinite(A1).all():
-            raise ValueError(f"The hidden layer overflows: the largest number of X is {abs(X).max():g}. Scale X.")
-        return A1
-
 
 def finite_logits(
     X: np.ndarray | spmatrix, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray], activation: Activation
@@ -168,10 +139,6 @@ class Snapshot(PredictionMixin, ClassifierMixin, BaseEstimator):
     def _logits(self, X: np.ndarray | spmatrix) -> np.ndarray:
         p = self.network.parameters
         return finite_logits(X, (p.W1, p.W2), (p.b1, p.b2), self.network.activation)
-
-    def _hidden(self, X: np.ndarray | spmatrix) -> np.ndarray:
-        p = self.network.parameters
-        return hidden_activations(X, (p.W1, p.W2), (p.b1, p.b2), self.network.activation)
 
 
 def validation_score(network: Network, targets: Targets, data: Data, scorer: Any = None) -> Callable[[], float]:

@@ -1,8 +1,9 @@
 """`compare_activations`: which activation suits the data, and how sure one can be of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from numbers import Real
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -17,6 +18,7 @@ from sk_shallow._classifier import ShallowNetClassifier
 from sk_shallow._comparison import FIGURES, ActivationComparison, PairwiseComparison
 from sk_shallow._compat import (
     CallbackSupportMixin,
+    ScorerAndMore,
     propagate,
     root_task,
     rows_of,
@@ -137,10 +139,11 @@ def compare_activations(
     scorer, name = _scorer(estimator, y, scoring)
     seeds = rng.randint(np.iinfo(np.int32).max, size=(len(splits), 1 if paired_seeds else len(table)))
     grids = [_grid(estimator, path, table, row) for row in seeds]
-    runs = CompareActivations(estimator, grids, splits, scorer, n_jobs)
+    runs = [Run(estimator, grid, split, scorer) for grid, split in zip(grids, splits, strict=True)]
+    comparing = CompareActivations(runs, n_jobs)
     if callbacks:
-        set_callbacks(runs, callbacks)
-    measured = runs.fit(X, y, **(params or {})).measured_
+        set_callbacks(comparing, callbacks)
+    measured = comparing.fit(X, y, **(params or {})).measured_
     figures = {what: dict(zip(table, values.T, strict=True)) for what, values in measured.items()}
     ratio = sum(len(test) for _, test in splits) / sum(len(train) for train, _ in splits)
     comparison = ActivationComparison(figures, reference=reference, test_ratio=ratio, rope=rope, scoring=name)
@@ -150,61 +153,57 @@ def compare_activations(
     return comparison
 
 
-class CompareActivations(CallbackSupportMixin, BaseEstimator):
-    """The runs of a comparison, a search over the activations for each split, as an estimator that takes callbacks."""
+class Run(NamedTuple):
+    """The fits of all activations to one training set."""
 
-    def __init__(self, estimator, grids, splits, scorer, n_jobs=None):
-        self.estimator = estimator
-        self.grids = grids
-        self.splits = splits
-        self.scorer = scorer
+    estimator: BaseEstimator
+    grid: list[dict[str, list]]  # the parameters of each activation
+    split: tuple[np.ndarray, np.ndarray]
+    scorer: Callable[..., float]
+
+    def measured(self, task, X, y, params):
+        """Return the figures of all activations, each of shape (n_activations,)."""
+        train = self.split[0]
+        rows = rows_of(X, train[:: -(-len(train) // ROWS)])
+        scoring = ScorerAndMore(self.scorer, partial(_measure, rows))
+        options = {"scoring": scoring, "cv": [self.split], "refit": False, "error_score": "raise"}
+        search = GridSearchCV(self.estimator, self.grid, **options)
+        with propagate(task, search), running(task, search, X, y):
+            results = search.fit(X, y, **params).cv_results_
+        figures = {what: results.get(f"mean_test_{what}") for what in ("score", *FIGURES)}
+        return {**figures, "seconds": results["mean_fit_time"]}
+
+
+class CompareActivations(CallbackSupportMixin, BaseEstimator):
+    """The runs of a comparison as an estimator, which is what takes callbacks."""
+
+    def __init__(self, runs, n_jobs=None):
+        self.runs = runs
         self.n_jobs = n_jobs
 
     @with_callbacks
     def fit(self, X, y, **params):
-        """Run the searches; `measured_` holds each figure as an array of shape (n_splits, n_activations)."""
-        root = root_task(self, len(self.splits), sequential=False)
-        tasks = [subtask(root, f"split {i}", i) for i in range(len(self.splits))]
+        """Run them; `measured_` holds each figure as an array of shape (n_splits, n_activations)."""
+        root = root_task(self, len(self.runs), sequential=False)
+        tasks = [subtask(root, "split", i) for i in range(len(self.runs))]
         with running(root, self, X, y):
             measured = Parallel(n_jobs=self.n_jobs)(
-                delayed(self._measure)(i, task, X, y, params) for i, task in enumerate(tasks)
+                delayed(run.measured)(task, X, y, params) for run, task in zip(self.runs, tasks, strict=True)
             )
-        self.measured_ = {what: np.array([split[what] for split in measured]) for what in ("score", *FIGURES)}
+        self.measured_ = {what: np.array([figures[what] for figures in measured]) for what in ("score", *FIGURES)}
         return self
 
-    def _measure(self, i, task, X, y, params):
-        """Return the figures of all activations on a split, each of shape (n_activations,)."""
-        train, _ = self.splits[i]
-        rows = rows_of(X, train[:: -(-len(train) // ROWS)])
-        scoring = {"score": self.scorer, **{what: partial(measure, rows) for what, measure in MEASURES.items()}}
-        search = GridSearchCV(
-            self.estimator, self.grids[i], scoring=scoring, cv=[self.splits[i]], refit=False, error_score="raise"
-        )
-        with propagate(task, search), running(task, self, X, y):
-            results = search.fit(X, y, **params).cv_results_
-        measured = {what: results[f"mean_test_{what}"] for what in scoring}
-        return {**measured, "seconds": results["mean_fit_time"]}
 
-
-def _epochs(rows, estimator, X, y):
-    return fitted_net(estimator, rows)[0].n_iter_
-
-
-def _weights(rows, estimator, X, y):
+def _measure(rows, estimator):
+    """Return what else is measured of a fitted estimator, on rows that it was trained on."""
     net, _ = fitted_net(estimator, rows)
-    return sum(array.size for array in net.coefs_ + net.intercepts_)
-
-
-def _dead(rows, estimator, X, y):
-    return units_of(estimator, rows).dead.mean()
-
-
-def _saturated(rows, estimator, X, y):
-    return units_of(estimator, rows).saturated.mean()
-
-
-# What is measured of a fitted estimator besides its score, on rows that it was trained on: scorers that ignore X and y.
-MEASURES = {"epochs": _epochs, "weights": _weights, "dead": _dead, "saturated": _saturated}
+    units = units_of(estimator, rows)
+    return {
+        "epochs": net.n_iter_,
+        "weights": sum(array.size for array in net.coefs_ + net.intercepts_),
+        "dead": units.dead.mean(),
+        "saturated": units.saturated.mean(),
+    }
 
 
 def _check_searches(estimator):
@@ -213,10 +212,8 @@ def _check_searches(estimator):
         if isinstance(estimator, Pipeline):
             estimator = estimator[-1]
             continue
-        inner, grid = (
-            estimator.estimator,
-            getattr(estimator, "param_grid", getattr(estimator, "param_distributions", {})),
-        )
+        inner, tuned = estimator.estimator, vars(estimator)
+        grid = tuned.get("param_grid", tuned.get("param_distributions", {}))
         name = f"{path_to_net(inner)}activation"
         if any(name in part for part in ([grid] if isinstance(grid, Mapping) else grid)):
             raise ValueError(f"The search tunes {name!r}, which is what is compared. Take it out of the search.")
@@ -237,12 +234,11 @@ def _labelled(activations, own, reference):
             raise ValueError(f"{sorted(repeated)} are there twice. Give a dict, from labels to activations.")
         activations = dict(zip(labels, activations, strict=True))
     table = {str(label): _activation(value) for label, value in activations.items()}
-    own = _activation(own)
     if reference is None:
-        reference = next((label for label, value in table.items() if repr(value) == repr(own)), None)
+        reference = next((label for label, value in table.items() if repr(value) == repr(_activation(own))), None)
     if reference is None:
         reference = _label(own)
-        table = {reference: own, **table}
+        table = {reference: _activation(own), **table}
     if reference not in table:
         raise ValueError(f"reference must be one of {sorted(table)}. Got {reference!r}.")
     if len(table) < 2:

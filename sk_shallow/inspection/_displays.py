@@ -1,5 +1,7 @@
 """Displays, as scikit-learn has them: made from an estimator, drawn by `plot`, which keeps `ax_` and `figure_`."""
 
+from contextlib import suppress
+
 import numpy as np
 
 from sk_shallow._compat import check_matplotlib_support
@@ -471,8 +473,8 @@ def _feature_names(estimator, net):
     while hasattr(estimator, "best_estimator_"):
         estimator = estimator.best_estimator_
     if hasattr(estimator, "steps") and len(estimator) > 1:
-        try:
-            return estimator[:-1].get_feature_names_out()
-        except (AttributeError, ValueError):  # a step that does not know its features
-            pass
+        with suppress(AttributeError, ValueError):  # of a step that does not know its features
+            names = estimator[:-1].get_feature_names_out()
+            if names is not None:
+                return names
     return getattr(net, "feature_names_in_", [f"x{j}" for j in range(net.n_features_in_)])

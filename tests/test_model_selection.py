@@ -1,0 +1,389 @@
+"""`compare_activations`: pairing, statistics, what is shown, what is refused; and that chance is called chance."""
+
+import re
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import sklearn
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse, stats
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.datasets import load_breast_cancer, make_multilabel_classification
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss, make_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    PredefinedSplit,
+    RandomizedSearchCV,
+    RepeatedStratifiedKFold,
+    ShuffleSplit,
+    StratifiedKFold,
+    cross_val_score,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
+
+from sk_shallow import ShallowNetClassifier
+from sk_shallow._statistics import MeanDifference
+from sk_shallow.activations import ACTIVATIONS, LeakyReLU
+from sk_shallow.model_selection import ActivationComparison, compare_activations
+
+parametrize = pytest.mark.parametrize
+TWO = ["identity", "relu"]
+
+
+def net_of(**kwargs):
+    return ShallowNetClassifier(**{"hidden_size": 4, "max_iter": 5, "alpha": 1.0, **kwargs})
+
+
+def compare(X, y, estimator=None, **kwargs):
+    given = {"activations": TWO, "cv": StratifiedKFold(3, shuffle=True, random_state=0), "random_state": 0, **kwargs}
+    return compare_activations(estimator or net_of(), X, y, **given)
+
+
+def of_scores(scores, reference="relu", **kwargs):
+    """Return a comparison of given scores, 5 x 4 splits of five folds if there are 20."""
+    ones = {label: np.ones(len(values)) for label, values in scores.items()}
+    figures = {"score": scores, **dict.fromkeys(("seconds", "epochs", "weights", "dead", "saturated"), ones)}
+    return ActivationComparison(figures, reference=reference, test_ratio=0.25, **kwargs)
+
+
+def test_scores_are_those_of_cross_validation_with_one_seed_per_split(iris):
+    X, y = iris
+    cv, seen = StratifiedKFold(3, shuffle=True, random_state=0), compare(X, y)
+    rng = np.random.RandomState(0)
+    seeds = rng.randint(np.iinfo(np.int32).max, size=(3, 1))
+    for activation in TWO:
+        expected = [
+            cross_val_score(
+                net_of(activation=activation, random_state=int(seed)), X, y, scoring="neg_log_loss", cv=[split]
+            )
+            for (seed,), split in zip(seeds, cv.split(X, y), strict=True)
+        ]
+        assert_allclose(seen.scores_[activation], np.ravel(expected))
+
+
+def test_default_splits_are_stratified_and_repeated(iris):
+    X, y = iris
+    comparison = compare(X, y, cv=None, random_state=7)
+    assert comparison.n_splits_ == 20
+    seed = np.random.RandomState(7).randint(np.iinfo(np.int32).max)
+    same = compare(X, y, cv=RepeatedStratifiedKFold(n_splits=5, n_repeats=4, random_state=seed))
+    assert same.test_ratio == comparison.test_ratio == 0.25
+
+
+def test_results_do_not_depend_on_n_jobs(iris):
+    """Nor does a pair of functions, whose lambda joblib pickles."""
+    activations = {"relu": "relu", "sine": (lambda z: np.sin(z), np.cos)}
+    one, two = (compare(*iris, activations=activations, n_jobs=n_jobs) for n_jobs in (None, 2))
+    assert_array_equal(one.scores_["sine"], two.scores_["sine"])
+    assert_array_equal(one.scores_["relu"], two.scores_["relu"])
+
+
+def test_all_activations_by_default_and_the_estimators_own_is_the_reference(iris):
+    comparison = compare(*iris, net_of(activation="tanh"), activations=None)
+    assert len(comparison.scores_) == len(set(ACTIVATIONS.values())) == 12
+    assert comparison.reference_ == "tanh"
+
+
+@parametrize(
+    ("own", "reference", "expected"),
+    [("relu", None, "relu"), ("logistic", None, "logistic"), (LeakyReLU(0.2), None, "LeakyReLU(negative_slope=0.2)")],
+)
+def test_the_own_activation_is_added_if_it_is_not_there(own, reference, expected, iris):
+    activations = ["tanh", "sigmoid"] if own == "relu" else ["tanh", "relu"]
+    comparison = compare(*iris, net_of(activation=own), activations=activations, reference=reference)
+    assert comparison.reference_ in (expected, own)
+    assert len(comparison.scores_) == 3
+
+
+def test_one_activation_under_two_names_is_the_same(iris):
+    """Without variance: p is 1, not NaN."""
+    comparison = compare(*iris, net_of(activation="silu"), activations=["silu", "swish"])
+    assert comparison.reference_ == "silu"
+    assert comparison.verdicts_ == {"swish": "practically the same"}
+    assert comparison.difference("swish").p_value() == 1.0
+    assert comparison.smallest_difference_ is None
+    assert "nan" not in str(comparison)
+
+
+def test_seeds_that_are_not_paired_differ(iris):
+    same = {"one": "relu", "other": "relu"}
+    comparison = compare(*iris, activations=same, paired_seeds=False)
+    assert not np.array_equal(comparison.scores_["one"], comparison.scores_["other"])
+    paired = compare(*iris, activations=same)
+    assert_array_equal(paired.scores_["one"], paired.scores_["other"])
+
+
+@parametrize("wrap", ["pipeline", "grid", "random", "grid in pipeline"])
+def test_pipelines_and_searches(wrap, iris):
+    X, y = iris
+    estimator = {
+        "pipeline": make_pipeline(StandardScaler(), net_of()),
+        "grid": GridSearchCV(
+            make_pipeline(StandardScaler(), net_of()), {"shallownetclassifier__alpha": [0.1, 1]}, cv=2
+        ),
+        "random": RandomizedSearchCV(net_of(), {"alpha": [0.1, 1, 10]}, n_iter=2, cv=2),
+        "grid in pipeline": make_pipeline(StandardScaler(), GridSearchCV(net_of(), {"alpha": [0.1, 1]}, cv=2)),
+    }[wrap]
+    before = repr(estimator)
+    comparison = compare(X, y, estimator)
+    assert set(comparison.scores_) == set(TWO)
+    assert comparison.figures["epochs"]["relu"].tolist() == [5, 5, 5]
+    assert comparison.figures["weights"]["relu"].tolist() == [4 * 4 + 4 + 4 * 3 + 3] * 3
+    assert repr(estimator) == before
+    assert not hasattr(estimator, "classes_")
+
+
+def test_a_search_tunes_each_activation_alike(iris):
+    """A random one draws the same candidates for every activation of a split."""
+    seen = []
+
+    class Draws(BaseEstimator, TransformerMixin):
+        def __init__(self, scale=1.0):
+            self.scale = scale
+
+        def fit(self, X, y=None):
+            seen.append(self.scale)
+            return self
+
+        def transform(self, X):
+            return X * self.scale
+
+    search = RandomizedSearchCV(
+        make_pipeline(Draws(), net_of()), {"draws__scale": stats.uniform(0.5, 1)}, n_iter=2, cv=2, refit=True
+    )
+    compare(*iris, search, cv=2)
+    by_fit = np.array(seen).reshape(2, 2, 5)  # split, activation, candidates x folds and the refit
+    assert_array_equal(by_fit[:, 0, :4], by_fit[:, 1, :4])
+    assert not np.array_equal(by_fit[0, 0, :4], by_fit[1, 0, :4])
+
+
+@parametrize("kind", ["frame", "sparse", "float32", "strings"])
+def test_data_of_any_kind(kind, iris):
+    pandas = pytest.importorskip("pandas")
+    X, y = iris
+    X = {
+        "frame": pandas.DataFrame(X, columns=list("abcd")),
+        "sparse": sparse.csr_array(X),
+        "float32": np.float32(X),
+    }.get(kind, X)
+    names = np.array(["a", "b", "c"])[y]
+    assert np.isfinite(compare(X, names).scores_["relu"]).all()
+
+
+def test_multilabel_wants_a_score():
+    X, y = make_multilabel_classification(90, n_features=5, n_classes=3, random_state=0)
+    X = scale(X)
+    with pytest.raises(ValueError, match=r"neg_log_loss is not defined for multilabel targets\. Give scoring"):
+        compare(X, y, cv=None)
+    assert compare(X, y, cv=None, scoring="f1_macro").n_splits_ == 20
+
+
+def test_any_scorer(iris):
+    scorer = make_scorer(log_loss, greater_is_better=False, response_method="predict_proba")
+    by_name, by_object = (compare(*iris, scoring=scoring) for scoring in (None, scorer))
+    assert_allclose(by_name.scores_["relu"], by_object.scores_["relu"])
+    assert compare(*iris, scoring="accuracy").scores_["relu"].max() <= 1
+
+
+def test_weights_reach_fit(iris):
+    X, y = iris
+    w = np.where(np.arange(len(y)) % 3, 1.0, 5.0)
+    assert_array_equal(*(compare(X, y, params={"sample_weight": w}, cv=3).scores_["relu"] for _ in range(2)))
+    assert not np.array_equal(
+        compare(X, y, params={"sample_weight": w}, cv=3).scores_["relu"], compare(X, y, cv=3).scores_["relu"]
+    )
+
+
+def test_metadata_is_routed(iris):
+    X, y = iris
+    w = np.where(np.arange(len(y)) % 3, 1.0, 5.0)
+    plain = compare(X, y, params={"sample_weight": w}, scoring="accuracy", cv=3)
+    with sklearn.config_context(enable_metadata_routing=True):
+        net = net_of().set_fit_request(sample_weight=True)
+        scorer = sklearn.metrics.get_scorer("accuracy").set_score_request(sample_weight=True)
+        routed = compare(X, y, net, params={"sample_weight": w}, scoring=scorer, cv=3)
+        with pytest.raises(sklearn.exceptions.UnsetMetadataPassedError):
+            compare(X, y, params={"sample_weight": w}, scoring=scorer, cv=3)
+    assert_allclose(plain.scores_["relu"], routed.scores_["relu"])
+
+
+def test_groups(iris):
+    X, y = iris
+    groups = np.arange(len(y)) % 5
+    comparison = compare(X, y, cv=GroupKFold(5), groups=groups)
+    assert comparison.n_splits_ == 5
+    with pytest.raises(ValueError, match=r"GroupKFold\(.*\) needs groups: an array with the group of each row"):
+        compare(X, y, cv=GroupKFold(5))
+
+
+ERRORS = {
+    "no net": ({"estimator": make_pipeline(StandardScaler(), LogisticRegression())}, "Got LogisticRegression"),
+    "unknown name": ({"activations": ["relu", "rellu"]}, "Unknown activation 'rellu'. Known are"),
+    "a single name": ({"activations": "relu"}, "activations must be several"),
+    "one activation": ({"activations": ["relu"]}, "At least two activations"),
+    "twice": ({"activations": ["relu", "relu"]}, r"\['relu'\] are there twice. Give a dict"),
+    "unknown reference": ({"reference": "tanh"}, r"reference must be one of \['identity', 'relu'\]. Got 'tanh'"),
+    "one split": ({"cv": ShuffleSplit(1, random_state=0)}, "At least two splits are needed"),
+    "one split, given": ({"cv": PredefinedSplit([-1] * 100 + [0] * 50)}, "At least two splits are needed"),
+    "several scores": ({"scoring": ["accuracy", "neg_log_loss"]}, "scoring must be one scorer"),
+    "negative rope": ({"rope": -1}, "rope must be a finite number, not negative"),
+    "rope of another kind": ({"rope": "wide"}, "rope must be a finite number, not negative"),
+    "tuned": (
+        {"estimator": GridSearchCV(net_of(), {"activation": ["relu", "tanh"]})},
+        "The search tunes 'activation', which is what is compared",
+    ),
+    "tuned in a pipeline": (
+        {"estimator": GridSearchCV(make_pipeline(net_of()), [{"shallownetclassifier__activation": ["tanh"]}])},
+        "The search tunes 'shallownetclassifier__activation'",
+    ),
+    "no refit": ({"estimator": GridSearchCV(net_of(), {"alpha": [1]}, refit=False)}, "The search must have refit=True"),
+}
+
+
+@parametrize("case", ERRORS)
+def test_errors_are_clear(case, iris):
+    arguments, text = ERRORS[case]
+    with pytest.raises(ValueError, match=text):
+        compare(*iris, **arguments)
+
+
+def test_an_error_of_a_fit_is_raised(iris):
+    with pytest.raises(ValueError, match="hidden_size"):
+        compare(*iris, net_of(hidden_size=-1))
+
+
+def test_an_interrupt_stops_at_once(iris):
+    calls = []
+
+    def scorer(estimator, X, y):
+        calls.append(1)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compare(*iris, scoring=scorer)
+    assert len(calls) == 1
+
+
+def test_statistics_are_those_of_the_scores():
+    rng = np.random.default_rng(0)
+    scores = {"relu": rng.normal(0, 1, 20), "tanh": rng.normal(2, 1, 20), "elu": rng.normal(0, 1, 20)}
+    comparison = of_scores(scores, rope=0.5)
+    differences = {label: MeanDifference.of(scores[label] - scores["relu"], 0.25) for label in ("tanh", "elu")}
+    frame = comparison.to_frame()
+    for label, difference in differences.items():
+        assert_allclose(frame.loc[label, "difference"], difference.mean)
+        assert_allclose(frame.loc[label, ["low", "high"]].astype(float), difference.interval())
+        assert_allclose(
+            frame.loc[label, ["p_better", "p_same", "p_worse"]].astype(float), difference.probabilities(0.5)
+        )
+        assert frame.loc[label, "won"] == (scores[label] > scores["relu"]).sum()
+    p = sorted(difference.p_value() for difference in differences.values())
+    assert_allclose(sorted(frame["p"].dropna()), [2 * p[0], max(2 * p[0], p[1])])
+    assert frame.index.tolist() == sorted(scores, key=lambda label: -scores[label].mean())
+
+
+@parametrize(
+    ("shift", "spread", "rope", "verdict"),
+    [
+        (1.0, 0.1, None, "better"),
+        (-1.0, 0.1, None, "worse"),
+        (0.1, 1.0, None, "cannot tell"),
+        (0.1, 0.01, 0.5, "practically the same"),
+        (0.1, 0.01, None, "better"),
+        (0.1, 1.0, 0.5, "cannot tell"),
+    ],
+)
+def test_verdicts(shift, spread, rope, verdict):
+    noise = np.random.default_rng(0).normal(0, spread, 20)
+    relu = np.random.default_rng(1).normal(0, 1, 20)
+    comparison = of_scores({"relu": relu, "tanh": relu + shift + noise - noise.mean()}, rope=rope)
+    assert comparison.verdicts_ == {"tanh": verdict}
+
+
+def test_the_table_says_what_the_design_can_show():
+    relu = np.random.default_rng(0).normal(0, 1, 20)
+    comparison = of_scores({"relu": relu, "tanh": relu + np.random.default_rng(1).normal(0, 1, 20)}, rope=0.1)
+    text = str(comparison)
+    header, *rows = text.splitlines()[:3]
+    assert header.split()[:4] == ["activation", "score", "difference", "95"]
+    assert len({re.search("cannot tell|reference", row).start() for row in rows}) == 1  # aligned
+    assert f"finds a true difference of {comparison.smallest_difference_:.2g} in 80 % of cases" in text
+    assert "More splits of these rows would not find half of it." in text
+    assert "Differences up to 0.1 are practically the same." in text
+    html = comparison._repr_html_()
+    assert html.count("<tr>") == 3
+    assert "<b>" not in html + text
+
+
+def test_the_best_one_is_refitted_and_called_optimistic(iris):
+    X, y = iris
+    comparison = compare(X, y, make_pipeline(StandardScaler(), net_of()), refit=True)
+    assert comparison.best_estimator_.predict(X).shape == y.shape
+    assert comparison.best_ == max(comparison.scores_, key=lambda label: comparison.scores_[label].mean())
+    assert "That score is optimistic" in str(comparison)
+    assert "optimistic" not in str(compare(X, y))
+
+
+def test_all_pairs():
+    rng = np.random.default_rng(0)
+    base = rng.normal(0, 1, 20)
+    scores = {
+        "relu": base,
+        "tanh": base + rng.normal(0, 0.1, 20),
+        "identity": base - 2 + rng.normal(0, 0.1, 20),
+    }
+    pairs = of_scores(scores).compare_all_pairs()
+    letters = pairs.letters_
+    assert letters["relu"] == letters["tanh"] != letters["identity"]
+    frame = pairs.to_frame()
+    assert_array_equal(frame.values, frame.values.T)
+    assert frame.loc["relu", "relu"] == 1
+    assert "share a letter" in str(pairs)
+    assert "<table>" in pairs._repr_html_()
+
+
+@contextmanager
+def one_blas_thread():
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.mark.slow
+def test_a_against_a_is_hardly_ever_a_difference(quiet):
+    """One activation under two labels, with other seeds, by real cross-validation on real rows."""
+    X, y = load_breast_cancer(return_X_y=True)
+    found, runs = 0, 60
+    for seed in range(runs):
+        rows = np.random.default_rng(seed).choice(len(y), 150, replace=False)
+        with one_blas_thread():
+            comparison = compare(
+                X[rows], y[rows], make_pipeline(StandardScaler(), net_of(max_iter=10)), cv=None, random_state=seed,
+                activations={"one": "tanh", "other": "tanh"}, reference="one", paired_seeds=False,
+            )  # fmt: skip
+        found += comparison.verdicts_["other"] in ("better", "worse")
+    assert found <= 0.05 * runs
+
+
+def test_callbacks(iris):
+    callback = pytest.importorskip("sklearn.callback")
+    from test_callbacks import Recorder
+
+    recorder = Recorder()
+    recorder.max_propagation_depth = None
+    assert isinstance(recorder, callback.AutoPropagatedCallback)
+    compare(*iris, make_pipeline(StandardScaler(), net_of()), callbacks=[recorder])
+    assert recorder.events.count("end epoch") == 3 * 2 * 5
+    assert (recorder.events[0], recorder.events[-1]) == ("setup", "teardown")
+    assert recorder.events.count("teardown") == 1
+
+
+@pytest.mark.skipif(hasattr(ShallowNetClassifier, "set_callbacks"), reason="scikit-learn has callbacks")
+def test_callbacks_need_scikit_learn_1_9(iris):
+    with pytest.raises(ValueError, match=r"scikit-learn 1\.9"):
+        compare(*iris, callbacks=[object()])
