@@ -295,6 +295,7 @@ def test_without_matplotlib_the_message_says_so(monkeypatch, iris):
 
 
 def test_without_pandas_the_message_says_so(monkeypatch, iris):
+    report = hidden_unit_report(net_of().fit(*iris), iris[0])
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"HiddenUnitReport.to_frame requires pandas"):
-        hidden_unit_report(net_of().fit(*iris), iris[0]).to_frame()
+        report.to_frame()
