@@ -29,12 +29,12 @@ from sk_shallow._compat import (
 )
 from sk_shallow._nets import fitted_net, path_to_net
 from sk_shallow.activations import ACTIVATIONS, as_activation
-from sk_shallow.inspection._units import units_of
+from sk_shallow.inspection._units import units_of_net
 
 __all__ = ["ActivationComparison", "PairwiseComparison", "compare_activations"]
 
 # Rows on which the hidden units are looked at.
-ROWS = 2000
+ROWS = 1000
 
 
 def compare_activations(
@@ -196,8 +196,8 @@ class CompareActivations(CallbackSupportMixin, BaseEstimator):
 
 def _measure(rows, estimator):
     """Return what else is measured of a fitted estimator, on rows that it was trained on."""
-    net, _ = fitted_net(estimator, rows)
-    units = units_of(estimator, rows)
+    net, rows = fitted_net(estimator, rows)
+    units = units_of_net(net, rows)
     return {
         "epochs": net.n_iter_,
         "weights": sum(array.size for array in net.coefs_ + net.intercepts_),

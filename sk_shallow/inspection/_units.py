@@ -48,7 +48,11 @@ class Units:
 
 def units_of(estimator: Any, X: Any) -> Units:
     """Return the hidden units of a fitted net, or of a pipeline or search that ends in one."""
-    net, X = fitted_net(estimator, X)
+    return units_of_net(*fitted_net(estimator, X))
+
+
+def units_of_net(net: Any, X: Any) -> Units:
+    """Return the hidden units of a fitted net, on rows as it sees them."""
     X, activation = net._checked(X), net._activation
     Z1 = np.asarray(X @ net.coefs_[0] + net.intercepts_[0])
     A1, dZ = values_and_slopes(activation, Z1)

@@ -345,14 +345,15 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ..
     return tables
 
 
-def write(tables: dict[str, list[tuple[str, ...]]]) -> None:
-    """Replace the tables in the page, each of which follows a comment with its title."""
-    page = PAGE.read_text()
+def write(tables: dict[str, list[tuple[str, ...]]], path: Path | None = None) -> None:
+    """Replace the tables in a page (None: the benchmarks'), each of which follows a comment with its title."""
+    path = path or PAGE
+    page = path.read_text()
     for title, rows in tables.items():
         before, rest = page.split(f".. {title}\n", 1)
         _, after = rest.split(".. end\n", 1)
         page = f"{before}.. {title}\n\n{simple_table(rows)}\n\n.. end\n{after}"
-    PAGE.write_text(page)
+    path.write_text(page)
 
 
 if __name__ == "__main__":

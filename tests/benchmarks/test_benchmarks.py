@@ -7,6 +7,7 @@ import sys
 
 import blas
 import cliffs
+import comparisons
 import defaults
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ def tables():
         yield speed.main(["--smoke"])
 
 
-@pytest.mark.parametrize("script", [speed, defaults, cliffs])
+@pytest.mark.parametrize("script", [speed, defaults, cliffs, comparisons])
 def test_kernels_are_those_of_users(script):
     """Whatever the environment says, which is what CI needs on some machines."""
 
@@ -100,6 +101,25 @@ def test_cliffs_run(monkeypatch):
         assert f".. {title}\n" in speed.PAGE.read_text()
         assert rows
         assert all(len(row) == len(header) for row in rows)
+
+
+def test_comparisons_run(monkeypatch, tmp_path, quiet):
+    pytest.importorskip("matplotlib").use("agg")
+    before = comparisons.PAGE.read_text()
+    monkeypatch.setattr(comparisons, "DOCS", tmp_path)
+    monkeypatch.setattr(comparisons, "PAGE", tmp_path / "page.rst")
+    comparisons.PAGE.write_text(before.replace(".. breast_cancer\n", ".. iris\n"))
+    tables = comparisons.main(["--smoke", "--write"])
+    page = comparisons.PAGE.read_text()
+    assert speed.simple_table(tables["Power"]) in page
+    assert "score: neg_log_loss, mean of 2 splits" in page
+    assert {path.name for path in (tmp_path / "images").iterdir()} == {"iris.png", "power.png"}
+
+
+def test_pages_show_no_smoke_test():
+    page = comparisons.PAGE.read_text()
+    assert "iris" not in page
+    assert page.count("mean of 20 splits") == len(comparisons.COMPARED)
 
 
 def test_defaults_are_compared_with_defaults():
