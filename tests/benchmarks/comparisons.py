@@ -7,8 +7,8 @@
 Each sample is 400 rows of a large set, standardized. An activation is compared with relu on 5 x 4 splits. "Found" is a
 p-value below 0.05 of a single comparison, by the corrected test and by the ordinary paired t-test. The true difference
 is that of the mean log losses, on all rows that are not in the sample, of nets fitted to 320 rows of it. A against A is
-relu under two labels, with other seeds: whatever is found there is an error. The time of a comparison of all activations
-is compared with that of as many fits of MLPClassifier() to the same training sets, two at a time in both cases.
+relu under two labels, with other seeds: whatever is found there is an error. A comparison of all activations is timed
+beside as many fits of MLPClassifier() to the same training sets, two at a time in both cases.
 """
 
 import argparse
