@@ -27,11 +27,15 @@ class Epochs:
             self.epoch = subtask(self.root, "epoch")
             self.epoch.call_on_fit_task_begin(**self.given, reconstruction_attributes=self.attributes)
 
-    def epoch_end(self) -> bool:
-        """Say that the epoch has ended, and return whether a callback wants the fit to stop."""
+    def epoch_end(self, finite: bool) -> bool:
+        """Say that the epoch has ended, and return whether a callback wants the fit to stop.
+
+        Where not all numbers are `finite`, there is no net to show.
+        """
         self.epoch_begin()
         epoch, self.epoch = self.epoch, None
-        return bool(epoch.call_on_fit_task_end(**self.given, reconstruction_attributes=self.attributes))
+        attributes = self.attributes if finite else None
+        return bool(epoch.call_on_fit_task_end(**self.given, reconstruction_attributes=attributes))
 
     def end(self) -> None:
         """Say that the fit has ended, and first the epoch, if it is one that L-BFGS has not completed."""

@@ -78,6 +78,13 @@ class ActivationComparison:
         self.rope = rope
         self.scoring = scoring
         self.scores_, self.reference_ = figures["score"], reference
+        for label, scores in self.scores_.items():
+            if not np.isfinite(scores).all():
+                split = int(np.flatnonzero(~np.isfinite(scores))[0])
+                raise ValueError(
+                    f"scoring={scoring} gives {scores[split]} for {label} on split {split}. Choose a score that is "
+                    "defined there, or splits whose test sets have all classes."
+                )
         means = {label: float(scores.mean()) for label, scores in self.scores_.items()}
         self.best_ = max(means, key=means.__getitem__)
         self.labels_ = sorted(means, key=means.__getitem__, reverse=True)

@@ -75,7 +75,7 @@ class Monitor:
             self._compare(loss, self._theta_before)
             self._theta_before[:] = self.theta
         plateau = self.plan.stop_at_plateau and self.no_improvement_count > self.plan.n_iter_no_change
-        self.stopped = self.callbacks is not None and self.callbacks.epoch_end()
+        self.stopped = self.callbacks is not None and self.callbacks.epoch_end(finite=not self.diverged)
         stop = self.diverged or self.stopped
         self.signal = Signal.STOP if stop else Signal.PLATEAU if plateau else Signal.CONTINUE
         return self.signal

@@ -28,7 +28,8 @@ def path_to_net(estimator: Any) -> str:
 
 def is_search(estimator: Any) -> bool:
     """Say whether an estimator is a search such as GridSearchCV."""
-    return hasattr(estimator, "estimator") and hasattr(estimator, "refit")
+    tuned = ("param_grid", "param_distributions", "search_spaces")
+    return hasattr(estimator, "refit") and any(hasattr(estimator, name) for name in tuned)
 
 
 def fitted_net(estimator: Any, X: Any) -> tuple[ShallowNetClassifier, Any]:
@@ -38,6 +39,8 @@ def fitted_net(estimator: Any, X: Any) -> tuple[ShallowNetClassifier, Any]:
             X = step.transform(X)
         return fitted_net(estimator[-1], X)
     if is_search(estimator):
+        if not estimator.refit:
+            raise ValueError("The search has refit=False, and so no fitted net. Set refit=True.")
         check_is_fitted(estimator, "best_estimator_")
         return fitted_net(estimator.best_estimator_, X)
     path_to_net(estimator)

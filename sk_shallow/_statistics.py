@@ -31,8 +31,9 @@ class MeanDifference:
     @classmethod
     def of(cls, differences: np.ndarray, test_ratio: float) -> "MeanDifference":
         """Return that of differences of shape (J,), one per split, with ``test_ratio = n_test/n_train``."""
-        J = len(differences)
-        return cls(float(differences.mean()), float(differences.std(ddof=1)) * standard_errors(J, test_ratio), J - 1)
+        J, mean, deviation = len(differences), float(differences.mean()), float(differences.std(ddof=1))
+        deviation = 0.0 if deviation <= 1e-12 * abs(mean) else deviation  # rounding
+        return cls(mean, deviation * standard_errors(J, test_ratio), J - 1)
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Return the confidence interval."""
@@ -40,8 +41,8 @@ class MeanDifference:
         return self.mean - half, self.mean + half
 
     def p_value(self) -> float:
-        """Return the two-sided p-value of no difference; 1 where all differences are zero."""
-        return 2 * self._distribution(-abs(self.mean))
+        """Return the two-sided p-value of no difference; 1 without variance, of which the test knows nothing."""
+        return 1.0 if not self.standard_error else 2 * self._distribution(-abs(self.mean))
 
     def probabilities(self, rope: float) -> tuple[float, float, float]:
         """Return the posterior probabilities of a difference above `rope`, within it, and below minus `rope`."""

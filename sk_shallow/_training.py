@@ -125,11 +125,11 @@ def _stop_reason(monitor: Monitor, limit: str | None) -> str:
     """Return in a word what has ended a fit."""
     if monitor.stopped or monitor.diverged:
         return "callback" if monitor.stopped else "diverged"
-    if monitor.signal is Signal.PLATEAU:
+    if monitor.signal is Signal.PLATEAU and not limit:
         return "plateau"
-    if len(monitor.losses) >= monitor.plan.max_iter:
-        return "max_iter"
-    return "limit" if limit else "converged"
+    if limit or not monitor.plan.max_iter_is_limit:
+        return "max_iter" if len(monitor.losses) >= monitor.plan.max_iter else "limit"
+    return "converged"
 
 
 def prepare(settings: Any, task: Task, activation: Activation, state: TrainingState) -> tuple[Network, Solver, Plan]:

@@ -398,6 +398,8 @@ def as_activation(value: Any) -> Activation:
         if len(value) != 2:
             raise ValueError(f"An activation given as a tuple is (value, derivative), two functions. Got {value!r}.")
         value = FunctionActivation(*value)
+    if not isinstance(value, Activation) and value not in list(ACTIVATIONS):
+        raise ValueError(f"Unknown activation {value!r}. Known are {sorted(ACTIVATIONS)}; or give an object.")
     activation = from_name(ACTIVATIONS, value)
     if not COUNT.is_satisfied_by(activation.n_pieces):
         raise ValueError(f"n_pieces of {activation!r} must be {COUNT}. Got {activation.n_pieces!r} instead.")

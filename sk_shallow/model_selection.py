@@ -6,8 +6,8 @@ from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
-from sklearn.metrics import check_scoring
+from sklearn.base import BaseEstimator
+from sklearn.metrics import check_scoring, log_loss, make_scorer
 from sklearn.model_selection import GridSearchCV, RepeatedKFold, RepeatedStratifiedKFold, check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, indexable
@@ -29,7 +29,7 @@ from sk_shallow._compat import (
 )
 from sk_shallow._nets import fitted_net, path_to_net
 from sk_shallow.activations import ACTIVATIONS, as_activation
-from sk_shallow.inspection._units import units_of_net
+from sk_shallow.inspection._units import units_of
 
 __all__ = ["ActivationComparison", "PairwiseComparison", "compare_activations"]
 
@@ -87,11 +87,13 @@ def compare_activations(
         Whether all activations have the same seed on a split. With False each has its own: differences then hold what
         the seed alone does, too.
     refit : bool, default=False
-        Whether to fit the activation with the highest mean score on all rows, as ``best_estimator_`` of the result.
+        Whether to fit the activation with the highest mean score on all rows, as ``best_estimator_`` of the result,
+        with a seed of its own from `random_state`.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, for splitters such as `GroupKFold`.
     params : dict or None, default=None
-        What `fit` and the scorer are given besides, such as `sample_weight`; routed as in `GridSearchCV.fit`.
+        What `fit` and the scorer are given besides, such as `sample_weight`; routed as in `GridSearchCV.fit`. Groups
+        are not among them.
     n_jobs : int or None, default=None
         Number of splits that are worked on at the same time, in processes of joblib. It does not change the results.
     random_state : int, RandomState instance or None, default=None
@@ -108,7 +110,7 @@ def compare_activations(
     ------
     ValueError
         If there is no net in the estimator, a name is unknown, fewer than two activations or splits are there, or a
-        splitter needs groups that are not given.
+        splitter needs groups that are not given; or if a score is not finite.
 
     References
     ----------
@@ -136,7 +138,7 @@ def compare_activations(
     rng = check_random_state(random_state)
     cv = _repeated_folds(y, rng) if cv is None else check_cv(cv, y, classifier=True)
     splits = _splits(cv, X, y, groups)
-    scorer, name = _scorer(estimator, y, scoring)
+    scorer, name = _scorer(estimator, y, scoring, splits)
     seeds = rng.randint(np.iinfo(np.int32).max, size=(len(splits), 1 if paired_seeds else len(table)))
     grids = [_grid(estimator, path, table, row) for row in seeds]
     runs = [Run(estimator, grid, split, scorer) for grid, split in zip(grids, splits, strict=True)]
@@ -148,8 +150,10 @@ def compare_activations(
     ratio = sum(len(test) for _, test in splits) / sum(len(train) for train, _ in splits)
     comparison = ActivationComparison(figures, reference=reference, test_ratio=ratio, rope=rope, scoring=name)
     if refit:
-        best = clone(estimator).set_params(**{f"{path}activation": table[comparison.best_]})
-        comparison.best_estimator_ = best.fit(X, y, **(params or {}))
+        best = {comparison.best_: table[comparison.best_]}
+        grid = _grid(estimator, path, best, rng.randint(np.iinfo(np.int32).max, size=1))
+        search = GridSearchCV(estimator, grid, scoring=scorer, cv=splits[:1], error_score="raise")
+        comparison.best_estimator_ = search.fit(X, y, **(params or {})).best_estimator_
     return comparison
 
 
@@ -197,7 +201,7 @@ class CompareActivations(CallbackSupportMixin, BaseEstimator):
 def _measure(rows, estimator):
     """Return what else is measured of a fitted estimator, on rows that it was trained on."""
     net, rows = fitted_net(estimator, rows)
-    units = units_of_net(net, rows)
+    units = units_of(net, rows)
     return {
         "epochs": net.n_iter_,
         "weights": sum(array.size for array in net.coefs_ + net.intercepts_),
@@ -215,8 +219,11 @@ def _check_searches(estimator):
         inner, tuned = estimator.estimator, vars(estimator)
         grid = tuned.get("param_grid", tuned.get("param_distributions", {}))
         name = f"{path_to_net(inner)}activation"
-        if any(name in part for part in ([grid] if isinstance(grid, Mapping) else grid)):
-            raise ValueError(f"The search tunes {name!r}, which is what is compared. Take it out of the search.")
+        for key in {key for part in ([grid] if isinstance(grid, Mapping) else grid) for key in part}:
+            if f"{name}__".startswith(f"{key}__") or key.startswith(f"{name}__"):
+                raise ValueError(
+                    f"The search tunes {key!r}, and {name!r} is what is compared. Take it out of the search."
+                )
         if not estimator.refit:
             raise ValueError(f"The search must have refit=True, or there is no net to score. Got {estimator.refit!r}.")
         estimator = inner
@@ -229,16 +236,20 @@ def _labelled(activations, own, reference):
     if isinstance(activations, str):
         raise ValueError(f"activations must be several: a list or a dict. Got {activations!r}.")
     if not isinstance(activations, Mapping):
+        activations = list(activations)
         labels = [_label(value) for value in activations]
         if repeated := {label for label in labels if labels.count(label) > 1}:
             raise ValueError(f"{sorted(repeated)} are there twice. Give a dict, from labels to activations.")
         activations = dict(zip(labels, activations, strict=True))
-    table = {str(label): _activation(value) for label, value in activations.items()}
+    table = {str(label): as_activation(value) for label, value in activations.items()}
     if reference is None:
-        reference = next((label for label, value in table.items() if repr(value) == repr(_activation(own))), None)
+        reference = next((label for label, value in table.items() if repr(value) == repr(as_activation(own))), None)
     if reference is None:
         reference = _label(own)
-        table = {reference: _activation(own), **table}
+        if reference in table:
+            raise ValueError(f"{reference!r} is the estimator's activation, and here another one. Give reference.")
+        table = {reference: as_activation(own), **table}
+    reference = str(reference)
     if reference not in table:
         raise ValueError(f"reference must be one of {sorted(table)}. Got {reference!r}.")
     if len(table) < 2:
@@ -247,14 +258,14 @@ def _labelled(activations, own, reference):
 
 
 def _label(value):
-    return value if isinstance(value, str) else repr(_activation(value))
+    if isinstance(value, tuple):
+        value = value[0]
+    return value if isinstance(value, str) else _in_one_line(value)
 
 
-def _activation(value):
-    """Return the activation that a value stands for; raises ValueError for an unknown name."""
-    if isinstance(value, str) and value not in ACTIVATIONS:
-        raise ValueError(f"Unknown activation {value!r}. Known are {sorted(ACTIVATIONS)}; or give an object.")
-    return as_activation(value)
+def _in_one_line(value):
+    """Return a name that is the same in every run."""
+    return getattr(value, "__name__", None) or " ".join(repr(value).split())
 
 
 def _repeated_folds(y, rng):
@@ -271,21 +282,37 @@ def _splits(cv, X, y, groups):
             raise ValueError(f"{cv} needs groups: an array with the group of each row. Got None.") from error
         raise
     if len(splits) < 2:
-        raise ValueError(f"At least two splits are needed to see how scores vary. Got {len(splits)} from cv={cv}.")
-    return splits
+        raise ValueError(f"At least two splits are needed to see how scores vary. cv makes {len(splits)}.")
+    return [tuple(_indices(part) for part in split) for split in splits]
 
 
-def _scorer(estimator, y, scoring):
+def _indices(part):
+    part = np.asarray(part)
+    return np.flatnonzero(part) if part.dtype == bool else part
+
+
+def _scorer(estimator, y, scoring, splits):
     """Return the scorer and its name."""
     if scoring is None:
-        if type_of_target(y).startswith("multilabel"):
-            raise ValueError(
-                "neg_log_loss is not defined for multilabel targets. Give scoring, for example 'f1_macro'."
-            )
-        scoring = "neg_log_loss"
+        return _log_loss_scorer(y, splits), "neg_log_loss"
     if not (isinstance(scoring, str) or callable(scoring)):
         raise ValueError(f"scoring must be one scorer: a name or a callable. Got {scoring!r}.")
-    return check_scoring(estimator, scoring), scoring if isinstance(scoring, str) else str(scoring)
+    return check_scoring(estimator, scoring), scoring if isinstance(scoring, str) else _in_one_line(scoring)
+
+
+def _log_loss_scorer(y, splits):
+    """Return scikit-learn's scorer "neg_log_loss", for test sets that may not have all classes."""
+    if type_of_target(y).startswith("multilabel"):
+        raise ValueError("neg_log_loss is not defined for multilabel targets. Give scoring, for example 'f1_macro'.")
+    y = np.asarray(y)
+    classes = np.unique(y)
+    for i, (train, _) in enumerate(splits):
+        if missing := sorted(set(classes.tolist()) - set(y[train].tolist()), key=str):
+            raise ValueError(
+                f"Split {i} has no training row of class {missing[0]!r}, which has {np.sum(y == missing[0])} rows: its "
+                "log loss would be infinite. Merge rare classes, take other folds, or give another scoring."
+            )
+    return make_scorer(log_loss, greater_is_better=False, response_method="predict_proba", labels=classes)
 
 
 def _grid(estimator, path, table, seeds):

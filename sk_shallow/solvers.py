@@ -278,7 +278,8 @@ class LBFGS(Solver):
         theta[:] = result.x
         if not monitor.losses:  # converged where it started
             monitor.epoch_end(float(result.fun))
-        if result.success or monitor.signal or (left[0] <= 0 and not plan.max_iter_is_limit):
+        converged = result.success or np.abs(result.jac).max() <= plan.tol  # SciPy looks at the limit first
+        if converged or monitor.signal or (left[0] <= 0 and not plan.max_iter_is_limit):
             return None
         if left[0] <= 0:
             return f"max_iter={plan.max_iter} iterations"

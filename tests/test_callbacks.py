@@ -98,6 +98,28 @@ def test_other_reasons_to_stop(iris, quiet):
     assert net_of(solver="sgd", learning_rate_init=1e6, max_iter=50).fit(X * 1e9, y).stop_reason_ == "diverged"
 
 
+def test_a_fit_that_diverges_shows_no_net_that_is_not_finite(iris, quiet):
+    recorder = Recorder()
+    net = net_of(solver="sgd", learning_rate_init=1e5, alpha=0.0, max_iter=50, activation="identity")
+    net.set_callbacks(recorder, callback.ScoringMonitor(scoring="accuracy")).fit(*iris)
+    assert net.stop_reason_ == "diverged"
+    assert recorder.nets[-1] is None
+    assert all(np.isfinite(seen.coefs_[0]).all() for seen in recorder.nets[:-1])
+
+
+@parametrize("max_iter", range(10, 20))
+def test_max_iter_is_not_a_plateau(max_iter, iris, quiet):
+    """Under "adaptive", where a plateau divides the rate, and may come in the last epoch."""
+    net = net_of(solver="sgd", learning_rate="adaptive", tol=0.5, n_iter_no_change=3, max_iter=max_iter)
+    assert net.fit(*iris).stop_reason_ == "max_iter"
+
+
+def test_lbfgs_that_converges_at_max_iter_has_converged(iris):
+    net = net_of(solver="lbfgs", alpha=1.0, max_iter=500).fit(*iris)
+    again = net_of(solver="lbfgs", alpha=1.0, max_iter=net.n_iter_).fit(*iris)
+    assert net.stop_reason_ == again.stop_reason_ == "converged"
+
+
 def test_rows_are_those_of_training_with_the_users_labels_and_weights(iris):
     X, y = iris
     names, w = np.array(["setosa", "versicolor", "virginica"])[y], np.linspace(1, 2, len(y))

@@ -7,12 +7,14 @@ import pytest
 from helpers import NAMES
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
-from sklearn.datasets import load_breast_cancer
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_breast_cancer, make_multilabel_classification
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._network import BLOCK_SIZE
@@ -124,6 +126,26 @@ def test_duplicates_shares_and_rank(iris):
     p = np.linalg.svd(X[:, [0, 0, 0, 1]] * [1, 2, -1, 1], compute_uv=False)
     p = p[p > 1e-9] / p.sum()
     assert_allclose(report.effective_rank_, np.exp(-(p * np.log(p)).sum()))
+
+
+def test_shares_of_labels_are_not_centred():
+    """With a softmax, a unit that lifts all logits alike moves no probability; with labels it moves all of them."""
+    X, y = make_multilabel_classification(100, n_features=4, n_classes=3, random_state=0)
+    net = with_weights(net_of().fit(scale(X), y), 1.0, 0.0)
+    net.coefs_[1][0], net.coefs_[1][1:] = 3, 0
+    assert_allclose(hidden_unit_report(net, scale(X)).shares_, [1, 0, 0, 0, 0])
+
+
+def test_few_rows_give_no_advice_on_rank(iris):
+    report = hidden_unit_report(net_of(hidden_size=50, activation="tanh").fit(*iris), iris[0][:5])
+    assert report.advice_ == ["For duplicates and rank, 150 rows or more would say more."]
+
+
+def test_the_report_takes_rows_of_any_kind_and_refuses_overflow(iris):
+    net = with_weights(net_of().fit(*iris), 1.0, 0.0)
+    assert_allclose(hidden_unit_report(net, sparse.coo_array(iris[0])).means_, hidden_unit_report(net, iris[0]).means_)
+    with pytest.raises(ValueError, match="The hidden layer overflows"):
+        hidden_unit_report(net, iris[0] * 1e306)
 
 
 def test_the_report_advises_nothing_where_nothing_is_wrong(iris):
@@ -241,6 +263,53 @@ def test_loss_curves_of_several_nets(plt, iris, cancer_net):
     scored = net_of(early_stopping=True, scoring="accuracy").fit(*iris)
     with pytest.raises(ValueError, match="needs scoring='loss'"):
         LossCurveDisplay.from_estimator(scored)
+
+
+def test_loss_curve_of_a_warm_start_and_of_a_fit_that_diverged(plt, iris):
+    net = net_of(early_stopping=True, warm_start=True)
+    display = LossCurveDisplay.from_estimator(net.fit(*iris).fit(*iris))
+    kept = display.ax_.get_lines()[-1].get_xdata()[0]
+    assert kept == display.kept_epochs_["relu"] == 5 + np.argmax(net.validation_scores_) + 1
+    diverged = net_of(early_stopping=True, solver="sgd", learning_rate_init=1e3, activation="identity", max_iter=30)
+    with pytest.warns(match="diverged|worse than a constant"):
+        diverged.fit(iris[0] * 10, iris[1])
+    assert LossCurveDisplay.from_estimator(diverged).ax_.get_lines()[1].get_xdata()[0] == 1
+
+
+def test_loss_curve_on_axes_of_any_kind(plt, iris):
+    _, ax = plt.subplots()
+    ax.set_xscale("log")
+    nets = [net_of().fit(*iris)] * 2
+    assert list(LossCurveDisplay.from_estimators(nets, ax=ax).curves) == ["relu 0", "relu 1"]
+
+
+@parametrize("display", [LossCurveDisplay, HiddenWeightsDisplay])
+@parametrize("wrap", [lambda net: net, make_pipeline])
+def test_displays_need_a_fitted_net(display, wrap, plt):
+    with pytest.raises(NotFittedError):
+        display.from_estimator(wrap(net_of()))
+
+
+def test_activation_display_of_what_is_none(plt):
+    for given, text in (("foo", "Unknown activation 'foo'"), ([], "no activation to draw")):
+        with pytest.raises(ValueError, match=text):
+            ActivationDisplay.from_activations(given)
+    assert len(ActivationDisplay.from_activations(("relu", "tanh")).axes_) == 2
+
+
+def test_names_go_through_nested_pipelines(plt, iris):
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame(iris[0], columns=list("abcd"))
+    turned = ColumnTransformer([("r", "passthrough", [3, 2, 1, 0])], verbose_feature_names_out=False)
+    display = HiddenWeightsDisplay.from_estimator(
+        make_pipeline(turned, make_pipeline(StandardScaler(), net_of())).fit(X, iris[1])
+    )
+    W1 = np.abs(display.weights).sum(axis=1)
+    assert sorted(display.feature_names) == list("abcd")
+    assert W1.shape == (4,)
+    search = GridSearchCV(make_pipeline(PCA(2), net_of()), {"pca__n_components": [2]}, cv=2)
+    display = HiddenWeightsDisplay.from_estimator(make_pipeline(StandardScaler(), search).fit(X, iris[1]))
+    assert sorted(display.feature_names) == ["pca0", "pca1"]
 
 
 def test_hidden_weights_as_heat_map_by_strength(plt, cancer_net):

@@ -20,6 +20,7 @@ from sklearn.model_selection import (
     RepeatedStratifiedKFold,
     ShuffleSplit,
     StratifiedKFold,
+    TunedThresholdClassifierCV,
     cross_val_score,
 )
 from sklearn.pipeline import make_pipeline
@@ -234,12 +235,26 @@ ERRORS = {
     "rope of another kind": ({"rope": "wide"}, "rope must be a finite number, not negative"),
     "tuned": (
         {"estimator": GridSearchCV(net_of(), {"activation": ["relu", "tanh"]})},
-        "The search tunes 'activation', which is what is compared",
+        "The search tunes 'activation', and 'activation' is what is compared",
     ),
     "tuned in a pipeline": (
         {"estimator": GridSearchCV(make_pipeline(net_of()), [{"shallownetclassifier__activation": ["tanh"]}])},
         "The search tunes 'shallownetclassifier__activation'",
     ),
+    "the net tuned": (
+        {"estimator": GridSearchCV(make_pipeline(net_of()), {"shallownetclassifier": [net_of()]})},
+        "The search tunes 'shallownetclassifier', and",
+    ),
+    "its parameter tuned": (
+        {"estimator": GridSearchCV(net_of(activation="elu"), {"activation__alpha": [1.0, 2.0]})},
+        "The search tunes 'activation__alpha'",
+    ),
+    "not a search": ({"estimator": TunedThresholdClassifierCV(net_of())}, "Got TunedThresholdClassifierCV"),
+    "another label": (
+        {"estimator": net_of(activation="elu"), "activations": {"elu": "tanh", "b": "relu"}},
+        "'elu' is the estimator's activation, and here another one",
+    ),
+    "not an activation": ({"activations": ["relu", 3]}, "Unknown activation 3"),
     "no refit": ({"estimator": GridSearchCV(net_of(), {"alpha": [1]}, refit=False)}, "The search must have refit=True"),
 }
 
@@ -249,6 +264,51 @@ def test_errors_are_clear(case, iris):
     arguments, text = ERRORS[case]
     with pytest.raises(ValueError, match=text):
         compare(*iris, **arguments)
+
+
+def test_a_score_that_is_not_finite_is_refused(iris):
+    with (
+        pytest.warns(UserWarning, match="scores are non-finite"),
+        pytest.raises(ValueError, match=r"gives nan for identity on split 0\. Choose a score"),
+    ):
+        compare(*iris, scoring=lambda estimator, X, y: np.nan)
+
+
+def test_a_class_that_is_missing_in_a_test_set(iris):
+    X, y = iris
+    rare = np.r_[0:100, 100, 101]
+    with pytest.warns(UserWarning, match="The least populated class in y has only 2 members"):
+        comparison = compare(X[rare], y[rare])
+    assert np.isfinite(comparison.scores_["relu"]).all()
+    with pytest.raises(ValueError, match=r"Split 0 has no training row of class 0, which has 50 rows"):
+        compare(X, y, cv=PredefinedSplit(y))
+
+
+def test_splits_as_masks_are_those_of_indices(iris):
+    X, y = iris
+    splits = list(StratifiedKFold(3).split(X, y))
+    masks = [tuple(np.isin(np.arange(len(y)), part) for part in split) for split in splits]
+    by_index, by_mask = compare(X, y, cv=splits), compare(X, y, cv=masks)
+    assert by_index.test_ratio == by_mask.test_ratio == 0.5
+    assert_array_equal(by_index.scores_["relu"], by_mask.scores_["relu"])
+
+
+def test_the_refit_is_routed_and_has_a_seed(iris):
+    X, y = iris
+    w = np.where(np.arange(len(y)) % 3, 1.0, 5.0)
+    with sklearn.config_context(enable_metadata_routing=True):
+        net = net_of().set_fit_request(sample_weight=False)
+        scorer = sklearn.metrics.get_scorer("neg_log_loss").set_score_request(sample_weight=True)
+        given = {"params": {"sample_weight": w}, "scoring": scorer, "refit": True}
+        one, other = (compare(X, y, net, **given).best_estimator_ for _ in range(2))
+    assert_array_equal(one.coefs_[0], other.coefs_[0])
+    assert_array_equal(one.fit(X, y).coefs_[0], other.coefs_[0])  # without the weights
+
+
+def test_labels_are_the_same_in_every_run(iris):
+    comparison = compare(*iris, activations=["tanh", (np.sin, np.cos), (lambda z: z**2, lambda z: 2 * z)])
+    assert set(comparison.scores_) == {"relu", "tanh", "sin", "<lambda>"}
+    assert "0x" not in str(compare(*iris, scoring=lambda estimator, X, y: estimator.score(X, y)))
 
 
 def test_an_error_of_a_fit_is_raised(iris):

@@ -1,8 +1,7 @@
 """Displays, as scikit-learn has them: made from an estimator, drawn by `plot`, which keeps `ax_` and `figure_`."""
 
-from contextlib import suppress
-
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from sk_shallow._compat import check_matplotlib_support
 from sk_shallow._nets import fitted_net
@@ -24,7 +23,7 @@ def _axes(caller, ax, n, size):
         axes = np.ravel(ax)
         if len(axes) < n:
             raise ValueError(f"{n} axes are needed. Got {len(axes)}.")
-        return axes[0].figure, axes
+        return axes[0].figure, axes[:n]
     n_columns = min(n, MAX_COLUMNS)
     n_rows = -(-n // n_columns)
     figure, axes = plt.subplots(
@@ -92,9 +91,12 @@ class ActivationDisplay:
         """
         if activations is None:
             activations = list({kind: name for name, kind in reversed(ACTIVATIONS.items())}.values())[::-1]
-        if isinstance(activations, (str, tuple)) or not hasattr(activations, "__iter__"):
+        pair = isinstance(activations, tuple) and all(callable(value) for value in activations)
+        if isinstance(activations, str) or pair or not hasattr(activations, "__iter__"):
             activations = [activations]
         labelled = {value if isinstance(value, str) else repr(value): as_activation(value) for value in activations}
+        if not labelled:
+            raise ValueError("There is no activation to draw. Give a name, or None for all.")
         return cls(activations=labelled, limits=limits).plot(ax=ax)
 
     @classmethod
@@ -114,8 +116,8 @@ class ActivationDisplay:
         -------
         display : ActivationDisplay
         """
-        net, _ = fitted_net(estimator, X[:1])
-        Z1, activation = units_of(estimator, X).Z1, net._activation
+        net, X = fitted_net(estimator, X)
+        Z1, activation = units_of(net, X).Z1, net._activation
         label = net.activation if isinstance(net.activation, str) else repr(activation)
         bound = max(3.0, float(np.quantile(np.abs(Z1), 0.995)))
         return cls(activations={label: activation}, limits=(-bound, bound), pre_activations=Z1).plot(ax=ax)
@@ -169,7 +171,9 @@ class LossCurveDisplay:
     curves : dict of str to ndarray
         Training objective of each epoch, by label, in nats per sample.
     validation_curves : dict of str to ndarray or None, default=None
-        Validation log loss of each epoch, of those that have it.
+        Validation log loss of each epoch of the last call, of those that have it.
+    first_epochs : dict of str to int or None, default=None
+        Number of the epoch, counted from 1, that each validation curve begins with; None is 1 for all.
 
     Attributes
     ----------
@@ -179,10 +183,14 @@ class LossCurveDisplay:
         After `plot`.
     """
 
-    def __init__(self, *, curves, validation_curves=None):
+    def __init__(self, *, curves, validation_curves=None, first_epochs=None):
         self.curves = curves
         self.validation_curves = validation_curves
-        self.kept_epochs_ = {label: int(np.argmin(curve)) + 1 for label, curve in (validation_curves or {}).items()}
+        self.first_epochs = first_epochs
+        self.kept_epochs_ = {
+            label: int(np.argmin(curve)) + (first_epochs or {}).get(label, 1)
+            for label, curve in (validation_curves or {}).items()
+        }
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None, name=None):
@@ -224,14 +232,17 @@ class LossCurveDisplay:
             If a net has validation scores that are not the log loss: they do not belong on this axis.
         """
         if not hasattr(estimators, "items"):
-            estimators = {str(_net(estimator).activation): estimator for estimator in estimators}
+            labels = [str(_net(estimator).activation) for estimator in estimators]
+            labels = [label if labels.count(label) == 1 else f"{label} {i}" for i, label in enumerate(labels)]
+            estimators = dict(zip(labels, estimators, strict=True))
         nets = {label: _net(estimator) for label, estimator in estimators.items()}
         for label, net in nets.items():
             if net.validation_scores_ and net.scoring != "loss":
                 raise ValueError(f"{label} was validated by scoring={net.scoring!r}. The display needs scoring='loss'.")
         curves = {label: np.array(net.loss_curve_) for label, net in nets.items()}
         validation = {label: -np.array(net.validation_scores_) for label, net in nets.items() if net.validation_scores_}
-        return cls(curves=curves, validation_curves=validation).plot(ax=ax)
+        first = {label: len(nets[label].loss_curve_) - nets[label].n_iter_ + 1 for label in validation}
+        return cls(curves=curves, validation_curves=validation, first_epochs=first).plot(ax=ax)
 
     def plot(self, ax=None):
         """Draw.
@@ -245,19 +256,22 @@ class LossCurveDisplay:
         -------
         display : LossCurveDisplay
         """
-        self.figure_, (self.ax_, *_) = _axes("LossCurveDisplay.plot", ax, 1, (6.4, 4.0))
+        self.figure_, (self.ax_,) = _axes("LossCurveDisplay.plot", ax, 1, (6.4, 4.0))
+        from matplotlib.ticker import MaxNLocator
+
         for label, curve in self.curves.items():
             (line,) = self.ax_.plot(np.arange(1, len(curve) + 1), curve, label=f"{label}, training")
             validation = (self.validation_curves or {}).get(label)
             if validation is None:
                 continue
             color, kept = line.get_color(), self.kept_epochs_[label]
-            first = len(curve) - len(validation)  # of a fit that went on, only the last call was validated
-            epochs = np.arange(1, len(validation) + 1) + first
+            epochs = np.arange(len(validation)) + (self.first_epochs or {}).get(label, 1)
             self.ax_.plot(epochs, validation, color=color, linestyle="--", label=f"{label}, validation")
-            self.ax_.plot(first + kept, validation[kept - 1], "o", color=color, label=f"{label}, kept")
+            self.ax_.plot(kept, min(validation), "o", color=color, label=f"{label}, kept")
         self.ax_.set(xlabel="epoch", ylabel="loss, nats per sample", yscale="log")
-        self.ax_.xaxis.get_major_locator().set_params(integer=True)
+        locator = self.ax_.xaxis.get_major_locator()
+        if isinstance(locator, MaxNLocator):
+            locator.set_params(integer=True)
         self.ax_.legend(fontsize=8)
         return self
 
@@ -322,6 +336,8 @@ class HiddenWeightsDisplay:
         net = _net(estimator)
         W1, W2 = net.coefs_
         names = list(_feature_names(estimator, net) if feature_names is None else feature_names)
+        if max_units < 1 or max_features < 1:
+            raise ValueError(f"max_units and max_features must be 1 at least. Got {max_units} and {max_features}.")
         if len(names) != len(W1) or (image_shape is not None and np.prod(image_shape) != len(W1)):
             raise ValueError(
                 f"The net has {len(W1)} features. Got {len(names)} feature_names and image_shape={image_shape}."
@@ -350,11 +366,11 @@ class HiddenWeightsDisplay:
         """
         bound = float(np.abs(self.weights).max()) or 1.0
         scale = {"cmap": "RdBu_r", "vmin": -bound, "vmax": bound}
-        n = self.weights.shape[1] if self.image_shape else 1
-        size = (1.6 * min(n, MAX_COLUMNS), 1.75 * -(-n // MAX_COLUMNS)) if self.image_shape else (6.4, 4.8)
+        n = 1 if self.image_shape is None else self.weights.shape[1]
+        size = (1.6 * min(n, MAX_COLUMNS), 1.75 * -(-n // MAX_COLUMNS)) if self.image_shape is not None else (6.4, 4.8)
         self.figure_, self.axes_ = _axes("HiddenWeightsDisplay.plot", ax, n, size)
         self.ax_ = self.axes_[0]
-        if self.image_shape:
+        if self.image_shape is not None:
             for axes, weights, unit in zip(self.axes_, self.weights.T, self.units, strict=False):
                 image = axes.imshow(weights.reshape(self.image_shape), **scale)
                 axes.set_title(f"unit {unit}", fontsize=8)
@@ -443,7 +459,7 @@ class ActivationComparisonDisplay:
         display : ActivationComparisonDisplay
         """
         n = len(self.labels)
-        self.figure_, (self.ax_, *_) = _axes("ActivationComparisonDisplay.plot", ax, 1, (6.4, 1.4 + 0.3 * n))
+        self.figure_, (self.ax_,) = _axes("ActivationComparisonDisplay.plot", ax, 1, (6.4, 1.4 + 0.3 * n))
         looks = {"better": (GREEN, "^"), "worse": (ORANGE, "v"), "practically the same": (BLUE, "s")}
         for row, (label, low, high) in enumerate(zip(self.verdicts, self.low, self.high, strict=True)):
             color, marker = looks.get(label, (GREY, "o"))
@@ -465,16 +481,21 @@ def _net(estimator):
     """Return the fitted net, without rows to transform."""
     while hasattr(estimator, "best_estimator_") or hasattr(estimator, "steps"):
         estimator = estimator.best_estimator_ if hasattr(estimator, "best_estimator_") else estimator[-1]
-    return fitted_net(estimator, None)[0]
+    net, _ = fitted_net(estimator, None)
+    check_is_fitted(net, "coefs_")
+    return net
 
 
-def _feature_names(estimator, net):
+def _feature_names(estimator, net, names=None):
     """Return the names of the features that the net sees, or x0, x1, ... where nobody knows them."""
     while hasattr(estimator, "best_estimator_"):
         estimator = estimator.best_estimator_
-    if hasattr(estimator, "steps") and len(estimator) > 1:
-        with suppress(AttributeError, ValueError):  # of a step that does not know its features
-            names = estimator[:-1].get_feature_names_out()
-            if names is not None:
-                return names
-    return getattr(net, "feature_names_in_", [f"x{j}" for j in range(net.n_features_in_)])
+    if not hasattr(estimator, "steps"):
+        known = getattr(net, "feature_names_in_", [f"x{j}" for j in range(net.n_features_in_)])
+        return known if names is None else names
+    if len(estimator) > 1:
+        try:
+            names = estimator[:-1].get_feature_names_out(names)
+        except (AttributeError, ValueError):  # of a step that does not know its features
+            names = None
+    return _feature_names(estimator[-1], net, names)

@@ -14,6 +14,9 @@ MANY_DEAD, MANY_SATURATED, MANY_DUPLICATES, LOW_RANK = 0.1, 0.2, 0.1, 0.2
 
 SHOWN = 20
 
+# Rows per unit from which correlations and the rank mean something.
+ENOUGH_ROWS = 3
+
 
 def hidden_unit_report(estimator, X):
     """Report what each hidden unit of a fitted net does on some rows.
@@ -47,11 +50,13 @@ def hidden_unit_report(estimator, X):
     >>> hidden_unit_report(net, X).shares_.shape
     (4,)
     """
-    net, _ = fitted_net(estimator, X[:1])
-    units = units_of(estimator, X)
+    net, X = fitted_net(estimator, X)
+    units = units_of(net, X)
     if len(units.A1) < 2:
         raise ValueError(f"A report needs two rows at least. Got {len(units.A1)}.")
-    return HiddenUnitReport(units, net.coefs_[1], net._activation)
+    W2 = net.coefs_[1].astype(np.float64)
+    centred = W2 - W2.mean(axis=1, keepdims=True) if net.out_activation_ == "softmax" else W2
+    return HiddenUnitReport(units, centred, net._activation)
 
 
 class HiddenUnitReport:
@@ -62,7 +67,7 @@ class HiddenUnitReport:
     units : Units
         Pre-activations, activations and slopes.
     W2 : ndarray of shape (hidden_size, n_outputs)
-        Output weights.
+        Output weights; with a softmax, centred, since only differences of logits count.
     activation : Activation
         The activation.
 
@@ -77,7 +82,7 @@ class HiddenUnitReport:
         Mean and standard deviation of the activation.
     shares_ : ndarray of shape (hidden_size,)
         Share of the output that a unit carries: the variance that it gives to the logits, ``var(A1) |W2|^2``, divided
-        by the sum over all units. With a softmax, W2 is centred first, since only differences of logits count.
+        by the sum over all units.
     duplicate_of_ : ndarray of int, shape (hidden_size,)
         The first unit with which it is correlated by more than 0.999, up to the sign; -1 where there is none.
     effective_rank_ : float
@@ -157,6 +162,8 @@ class HiddenUnitReport:
                 f"{saturated} of {n} units are saturated. Scale the features, or try a smaller init_scale, a larger "
                 "alpha or an activation without bounds."
             )
+        if len(self.units.A1) < ENOUGH_ROWS * n:
+            return [*advice, f"For duplicates and rank, {ENOUGH_ROWS * n} rows or more would say more."]
         if alike > MANY_DUPLICATES * n and dead <= MANY_DEAD * n:
             advice.append(f"{alike} of {n} units repeat others. Fewer units may do.")
         if self.effective_rank_ < LOW_RANK * n and not advice:
@@ -166,9 +173,6 @@ class HiddenUnitReport:
 
 
 def _shares(spreads, W2):
-    W2 = W2.astype(np.float64)
-    if W2.shape[1] > 1:
-        W2 = W2 - W2.mean(axis=1, keepdims=True)
     carried = spreads**2 * (W2**2).sum(axis=1)
     return carried / (carried.sum() or 1.0)
 

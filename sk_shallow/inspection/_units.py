@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from sk_shallow._nets import fitted_net
 from sk_shallow.activations import Activation
 
 # Share of the largest slope below which an activation is saturated.
@@ -46,16 +45,14 @@ class Units:
         return np.greater(flat.mean(axis=0), 0.5)
 
 
-def units_of(estimator: Any, X: Any) -> Units:
-    """Return the hidden units of a fitted net, or of a pipeline or search that ends in one."""
-    return units_of_net(*fitted_net(estimator, X))
-
-
-def units_of_net(net: Any, X: Any) -> Units:
+def units_of(net: Any, X: Any) -> Units:
     """Return the hidden units of a fitted net, on rows as it sees them."""
     X, activation = net._checked(X), net._activation
-    Z1 = np.asarray(X @ net.coefs_[0] + net.intercepts_[0])
+    with np.errstate(over="ignore", invalid="ignore"):
+        Z1 = np.asarray(X @ net.coefs_[0] + net.intercepts_[0])
     A1, dZ = values_and_slopes(activation, Z1)
+    if not (np.isfinite(A1).all() and np.isfinite(dZ).all() and np.abs(A1).max() < np.sqrt(np.finfo(A1.dtype).max)):
+        raise ValueError(f"The hidden layer overflows: the largest number of X is {abs(X).max():g}. Scale X.")
     _, dz = of_one_unit(activation, np.linspace(-10, 10, 2001))
     return Units(Z1, A1, np.abs(dZ).sum(axis=1), float(np.abs(dz).sum(axis=1).max()))
 

@@ -1,0 +1,61 @@
+"""A net as MLPClassifier: the same predictions, and clear refusals."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
+from sklearn.neural_network import MLPClassifier
+
+from sk_shallow import ShallowNetClassifier
+from sk_shallow.export import NAMES, to_mlpclassifier
+
+parametrize = pytest.mark.parametrize
+
+
+def net_of(**kwargs):
+    return ShallowNetClassifier(**{"hidden_size": 5, "max_iter": 5, "random_state": 0, **kwargs})
+
+
+@parametrize("activation", [*NAMES.values(), "sigmoid"])
+@parametrize("problem", ["binary", "multiclass", "multilabel"])
+@parametrize("dtype", [np.float32, np.float64])
+def test_the_same_predictions(activation, problem, dtype, problems):
+    X, y = problems[problem]
+    X = X.astype(dtype)
+    net = net_of(activation=activation).fit(X, y)
+    mlp = to_mlpclassifier(net)
+    assert type(mlp) is MLPClassifier
+    assert_allclose(mlp.predict_proba(X), net.predict_proba(X), atol=1e-12 if dtype == np.float64 else 1e-6)
+    assert_array_equal(mlp.predict(X), net.predict(X))
+    assert mlp.score(X, y) == net.score(X, y)
+    assert mlp.predict_proba(X).dtype == dtype
+
+
+def test_it_is_a_copy_with_what_users_read(iris):
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame(iris[0], columns=list("abcd"))
+    net = net_of().fit(X, iris[1])
+    mlp = to_mlpclassifier(net)
+    mlp.coefs_[0][:] = 0
+    assert net.coefs_[0].any()
+    assert list(mlp.feature_names_in_) == list("abcd")
+    assert mlp.loss_curve_ == net.loss_curve_
+    assert mlp.hidden_layer_sizes == (5,)
+    mlp.partial_fit(X, iris[1])  # goes on
+
+
+@parametrize("activation", ["gelu", "maxout", (np.sin, np.cos)])
+def test_other_activations_are_refused(activation, iris):
+    with pytest.raises(
+        ValueError, match=r"MLPClassifier has the activations \['identity', 'logistic', 'relu', 'tanh'\]"
+    ):
+        to_mlpclassifier(net_of(activation=activation).fit(*iris))
+
+
+def test_nets_that_it_can_not_be_are_refused(iris):
+    with pytest.raises(NotFittedError):
+        to_mlpclassifier(net_of())
+    with pytest.warns(match="one class"):
+        net = net_of().fit(iris[0], np.zeros(150))
+    with pytest.raises(ValueError, match="needs two classes at least"):
+        to_mlpclassifier(net)
