@@ -137,11 +137,11 @@ class ShallowNetClassifier(
         Labels in order; column numbers if multilabel.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where all are strings.
-    coefs_ : list of two ndarrays of shape (n_features_in_, n_pieces * hidden_size) and (hidden_size, n_outputs_)
+    coefs_ : list of two ndarrays of shape (n_features, n_pieces * hidden_size) and (hidden_size, n_outputs)
         W1 and W2, of the dtype of the training data. n_pieces is 1 but for maxout.
-    intercepts_ : list of two ndarrays of shape (n_pieces * hidden_size,) and (n_outputs_,)
+    intercepts_ : list of two ndarrays of shape (n_pieces * hidden_size,) and (n_outputs,)
         b1 and b2.
     n_iter_ : int
         Epochs (iterations) of the last call of `fit` or `partial_fit`.
