@@ -12,6 +12,7 @@ import sk_shallow
 project, author, copyright = "sk_shallow", "the sk_shallow developers", "the sk_shallow developers"  # noqa: A001
 version = release = sk_shallow.__version__
 exclude_patterns = ["_build", "auto_examples/*.ipynb"]
+default_role = "literal"
 templates_path = ["_templates"]
 extensions = [
     "sphinx.ext.autodoc",
@@ -32,7 +33,7 @@ html_theme_options = {
     "logo": {"text": "sk_shallow"},
     "show_toc_level": 2,
     "navigation_with_keys": False,
-    "header_links_before_dropdown": 5,
+    "header_links_before_dropdown": 4,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],

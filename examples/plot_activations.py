@@ -20,9 +20,8 @@ from sk_shallow.inspection import ActivationDisplay, hidden_unit_report
 # All activations
 # ---------------
 # The solid line is the activation g(z), the dashed line is its slope g'(z). A grey area marks saturation: the slope is
-# below 1 % of the largest one. The thin grey lines of gelu and silu are at their minimum, where the slope crosses
-# zero. For maxout, the plot shows one of its two pieces, with the other one at zero. Maxout has no grey area, because
-# the other piece learns where this one does not.
+# below 1 % of the largest one. For maxout, the plot shows one of its two pieces, with the other one at zero. Maxout has
+# no grey area, because the other piece learns where this one does not.
 _, axes = plt.subplots(3, 4, figsize=(9, 6), sharex=True, layout="constrained")
 curves = ActivationDisplay.from_activations(limits=(-8, 8), ax=axes)
 for ax in axes[-1]:

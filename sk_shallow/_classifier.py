@@ -1,4 +1,4 @@
-"""ShallowNetClassifier: its parameters, and `fit` and `partial_fit`, which check, train and store."""
+"""ShallowNetClassifier: its parameters, `fit` and `partial_fit`."""
 
 import warnings
 from contextlib import contextmanager
@@ -53,123 +53,123 @@ class ShallowNetClassifier(
     CallbackSupportMixin,
     BaseEstimator,
 ):
-    """A classifier with one hidden layer, whose activation, size and initial weights are parameters.
+    """A neural network classifier with one hidden layer.
 
     It minimizes, in nats per sample,
 
     ``J = 1/sum(w) [sum_i w_i L(y_i, o(g(x_i W1 + b1) W2 + b2)) + alpha/2 (|W1|^2 + |W2|^2)]``
 
-    with g the activation, o the sigmoid (two classes, or several labels per row) or the softmax (more classes), L the
-    log loss and w the sample weights times the class weights. Features should be scaled: put a `StandardScaler` in
-    front. Parameters that `sklearn.neural_network.MLPClassifier` has mean the same here. Its `alpha` does so with
-    "lbfgs" only: its mini-batches divide the penalty by the rows of the batch, and so weigh it more.
+    with g the activation, o the sigmoid (two classes, or multilabel targets) or the softmax (more classes), L the log
+    loss and w the sample weights times the class weights. Scale the features: put a `StandardScaler` in front.
+    Parameters have the same meaning as in `sklearn.neural_network.MLPClassifier`, except `alpha`, which is the same
+    with "lbfgs" only: `MLPClassifier` divides the penalty by the rows of the mini-batch, which makes it stronger.
 
-    `fit` trains with Adam for `max_iter` epochs, on a one-cycle learning rate that ends at zero. If you give
-    `learning_rate_init` or name a schedule, it works as in `MLPClassifier`: a constant rate (or the named schedule),
-    until the loss stops improving, for at most `max_iter` epochs.
+    `fit` trains with Adam for `max_iter` epochs on a one-cycle learning rate that ends at zero. If you give
+    `learning_rate_init` or name a schedule, it works as in `MLPClassifier`: it trains at a constant rate (or on the
+    named schedule) until the loss stops improving, for at most `max_iter` epochs.
 
     Parameters
     ----------
     hidden_size : int in [1, inf), default=100
-        Number of hidden units.
+        Number of hidden units. Increase it if the training loss stays high.
     activation : str, Activation or tuple of two callables, default="relu"
         "identity", "sigmoid" (or "logistic"), "tanh", "relu", "leaky_relu", "elu", "maxout", "softplus", "selu",
-        "gelu", "silu" (or "swish"), "mish"; an object such as ``LeakyReLU(negative_slope=0.1)`` or your own; or a
-        function of z and its derivative, which is checked against finite differences.
+        "gelu", "silu" (or "swish") or "mish"; an object such as ``LeakyReLU(negative_slope=0.1)``; or a function of z
+        and its derivative, which `fit` checks. `compare_activations` shows which ones suit your data.
     init : str or Initializer, default="auto"
         Scheme of the initial weights: "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform",
-        "lecun_normal", "normal", "orthogonal" or an object. "auto" takes the one that goes with the activation, halved
-        but for sigmoid and selu. Biases start at zero.
+        "lecun_normal", "normal", "orthogonal" or an object. "auto" chooses the scheme for the activation, and halves
+        it except for sigmoid and selu. Biases start at zero.
     init_scale : float in [0, inf), default=1.0
         Factor of the initial weights. With 0, all hidden units stay equal (without dropout).
     solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
-        "sgd" has momentum; "gd" is full-batch gradient descent at a constant rate; "lbfgs" is SciPy's L-BFGS. Objects
-        such as ``SGD(momentum=0.8)`` set the rest.
+        "adam" suits all data. "sgd" has momentum. "gd", full-batch gradient descent, is for teaching and debugging.
+        "lbfgs" suits up to some thousand rows. To set other options, give an object such as ``SGD(momentum=0.8)``.
     learning_rate : {"auto", "constant", "invscaling", "adaptive", "cosine", "one_cycle"} or Schedule, default="auto"
-        Schedule of the learning rate. "auto" is "one_cycle"; with `learning_rate_init`, with "gd" and in
-        `partial_fit`, "constant". Unused by "lbfgs".
+        Schedule of the learning rate. "auto" is "constant" in `partial_fit`, with "gd" and if `learning_rate_init` is
+        given; otherwise it is "one_cycle". Unused by "lbfgs".
     learning_rate_init : float in (0, inf) or None, default=None
-        Initial learning rate; of "one_cycle", the largest. None lets the solver choose (see the user guide);
-        `learning_rate_init_` shows the value used. Unused by "lbfgs".
+        Initial learning rate; for "one_cycle", the largest. None lets the solver choose (see the user guide), and
+        `learning_rate_init_` shows the value used. Lower it if the loss diverges. Unused by "lbfgs".
     batch_size : int in [1, inf) or "auto", default="auto"
         Rows of a mini-batch. "auto" is a fiftieth of the rows, from 32 to 512. Unused by "gd" and "lbfgs".
     max_iter : int in [1, inf) or None, default=None
-        Epochs: their number on "one_cycle" and "cosine", otherwise their limit; for "lbfgs", the limit of iterations.
-        None is 30 epochs on "one_cycle" and "cosine" (240 steps at least), otherwise 200.
+        Number of epochs on "one_cycle" and "cosine"; otherwise the largest number of epochs ("lbfgs": iterations).
+        None is 30 epochs on "one_cycle" and "cosine" (at least 240 steps), otherwise 200.
     tol : float in [0, inf), default=1e-4
-        Least improvement of an epoch, in nats per sample or in units of the validation score; for "lbfgs" also the
-        largest element of the gradient at which it stops.
+        An epoch counts as an improvement if the loss (nats per sample) or the validation score improves by more than
+        `tol`. "lbfgs" also stops when the largest element of the gradient is at most `tol`.
     n_iter_no_change : int in [1, inf) or inf, default=10
-        Epochs without such an improvement that are tolerated. "lbfgs", "one_cycle" and "cosine" use it with
-        `early_stopping` only.
+        Training stops after more than so many epochs in a row without an improvement. "lbfgs", "one_cycle" and
+        "cosine" use it with `early_stopping` only.
     shuffle : bool, default=True
-        Whether each epoch takes the rows in a new order. Unused by "gd" and "lbfgs".
+        Whether to shuffle the rows in each epoch. Unused by "gd" and "lbfgs".
     alpha : float in [0, inf) or "auto", default="auto"
         Strength of the penalty: the precision of a normal prior on the weights. "auto" tries two or three strengths on
-        held-out rows and takes the best one (see the user guide); raise it where the net overfits.
+        held-out rows and keeps the best one (see the user guide). Increase it if the net overfits.
     dropout : float in [0, 1), default=0.0
-        Probability with which a hidden activation is dropped in training. Not with "lbfgs".
+        Probability of dropping a hidden activation in training. Not available with "lbfgs".
     early_stopping : bool, default=False
-        Whether to hold out some rows, stop when the score on them has stopped improving, and return the weights of the
-        epoch with the best one.
+        Whether to hold out some rows, stop when the validation score stops improving, and return the weights of the
+        epoch with the best score.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the rows held out, two rows at least, stratified (but not if multilabel, or, with a warning, if a class
-        is too rare). Unused without `early_stopping` and with `X_val`.
+        Fraction of the rows to hold out, at least two. They are stratified, unless targets are multilabel or (with a
+        warning) a class is too rare. Unused without `early_stopping` and with `X_val`.
     scoring : str or callable, default="loss"
-        The score: minus the log loss, the name of a scikit-learn scorer, or ``scorer(estimator, X, y)``, which is given
-        `sample_weight` too where there are weights. Unused without `early_stopping`.
+        Validation score: "loss" (minus the log loss), the name of a scikit-learn scorer or ``scorer(estimator, X, y)``.
+        Scorers also get `sample_weight` if there are weights. Unused without `early_stopping`.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied with the sample weights, also in the validation score. "balanced" gives every
-        class the same share of the sum. Multilabel targets can be "balanced" only: the loss of each label then has the
-        weights of its own two classes.
+        Weights of the classes. They multiply the sample weights, also in the validation score. "balanced" gives all
+        classes the same total weight. Multilabel targets allow "balanced" only, computed for each label separately.
     warm_start : bool, default=False
-        Whether `fit` goes on from the last weights, with the optimizer as it was, for up to `max_iter` more epochs. An
-        `alpha` that "auto" has chosen is kept.
+        Whether `fit` continues from the last weights and optimizer state, for up to `max_iter` more epochs. An `alpha`
+        chosen by "auto" is kept.
     verbose : int or bool, default=0
-        Whether to print what `alpha` "auto" tries, the loss of every epoch, and the validation score.
+        Whether to print the scores of ``alpha="auto"``, and the loss and validation score of every epoch.
     random_state : int, RandomState instance or None, default=None
-        Source of initial weights, orders of rows, held-out rows and dropout. The same int gives the same net, bit by
-        bit, on one machine; another BLAS or number of its threads can change the last bits.
+        Source of the initial weights, order of rows, held-out rows and dropout. The same int gives the same net, bit by
+        bit, on one machine. Another BLAS or number of BLAS threads can change the last bits.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels in order; column numbers if multilabel.
+        Sorted class labels; for multilabel targets, the column numbers.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, where all are strings.
+        Names of the features, if all are strings.
     coefs_ : list of two ndarrays of shape (n_features, n_pieces * hidden_size) and (hidden_size, n_outputs)
-        W1 and W2, of the dtype of the training data. n_pieces is 1 but for maxout.
+        W1 and W2, in the dtype of the training data. n_pieces is 1 except for maxout.
     intercepts_ : list of two ndarrays of shape (n_pieces * hidden_size,) and (n_outputs,)
         b1 and b2.
     n_iter_ : int
-        Epochs (iterations) of the last call of `fit` or `partial_fit`.
+        Number of epochs (iterations) of the last call of `fit` or `partial_fit`.
     stop_reason_ : str
-        What ended the last call: "max_iter", also where the end was planned; "plateau", where the loss or the score had
-        stopped improving; "converged", of "lbfgs"; "limit", of evaluations; "callback"; "interrupt" (Ctrl-C); or
-        "diverged".
+        Why the last call stopped: "max_iter" (also if it was the planned number of epochs), "plateau" (the loss or the
+        score stopped improving), "converged" or "limit" (of evaluations; both with "lbfgs"), "callback", "interrupt"
+        (Ctrl-C) or "diverged".
     t_ : int
-        Rows seen in all epochs (iterations), over all calls that went on.
+        Number of rows seen in all epochs (iterations), including those of earlier calls that training continued from.
     loss_curve_ : list of float
-        J of every epoch, averaged while the weights change; goes on with `warm_start` and `partial_fit`.
+        J of every epoch, averaged while the weights change. `warm_start` and `partial_fit` append to it.
     loss_, best_loss_ : float
-        Last and least element of `loss_curve_`.
+        Last and smallest element of `loss_curve_`.
     validation_scores_ : list of float or None
-        Validation score after every epoch, greater is better; None without `early_stopping`.
+        Validation score after every epoch, greater is better. None without `early_stopping`.
     best_validation_score_ : float or None
-        The greatest of them, that of the weights returned.
+        The best validation score, which belongs to the weights returned.
     n_outputs_, n_layers_ : int
-        1 for two classes, otherwise the number of classes or labels; and 3, the input layer counted.
+        Number of outputs: 1 for two classes, otherwise the number of classes or labels. Number of layers: 3, including
+        the input layer.
     solver_, alpha_, learning_rate_init_, batch_size_ : str, float, float or None, int
-        What the last call used. No learning rate with "lbfgs".
+        Values that the last call used. The learning rate is None with "lbfgs".
     alpha_scores_ : dict of float to float, or None
-        Score of every `alpha` that "auto" has tried: minus the log loss of held-out rows, in nats per sample, greater
-        is better. None where `alpha` is given, and where a rule decides: for fewer than 40 rows, and in `partial_fit`
+        Score of every `alpha` that "auto" tried: minus the log loss on held-out rows, in nats per sample, greater is
+        better. None if nothing was tried: `alpha` was given, there were fewer than 40 rows, or `partial_fit` was called
         without a `fit` before it.
     n_samples_seen_ : float
-        Sample size, by which the penalty is divided: the sum of the weights, or the number of rows with a weight where
-        that is more. Calls of `partial_fit` add theirs.
+        Sample size, by which the penalty is divided: the sum of the weights, or the number of rows with a weight if
+        that is more. Each call of `partial_fit` adds its own sample size.
     out_activation_ : {"logistic", "softmax"}
         The function o.
 
@@ -270,12 +270,12 @@ class ShallowNetClassifier(
         self.random_state = random_state
 
     def set_params(self, **params):
-        """Set parameters; ``activation__n_pieces=3`` and its like also where `activation` is a name.
+        """Set parameters. Nested ones such as ``activation__n_pieces=3`` also work if `activation` is a name.
 
         Parameters
         ----------
         **params : dict
-            Parameters of the estimator, and of its components with the component's name and two underscores in front.
+            Parameters of the estimator, or nested ones such as ``activation__n_pieces``.
 
         Returns
         -------
@@ -284,7 +284,7 @@ class ShallowNetClassifier(
         Raises
         ------
         ValueError
-            If there is no such parameter, as there is none of ``init="auto"``.
+            If the parameter does not exist. For example, ``init="auto"`` has no parameters.
         """
         for name, table in TABLES.items():
             value = params.get(name, getattr(self, name))
@@ -303,19 +303,19 @@ class ShallowNetClassifier(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features, finite. float32 and float64 are kept, everything else becomes float64; CSC becomes CSR.
+            Features, finite. float32 and float64 are kept, other dtypes become float64. CSC becomes CSR.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Labels (strings, integers, booleans, objects); or zeros and ones, a column per label, where rows may have
-            several.
+            Class labels (strings, integers, booleans or objects). For multilabel targets, zeros and ones, with one
+            column per label.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights, not negative, not all zero. A weight of 2 is worth two equal rows, in the penalty too; for the
+            Weights, not negative, not all zero. A weight of 2 counts as two equal rows, in the penalty too. For the
             loss, only ratios matter. The rules for `max_iter` and `batch_size` count rows with a weight.
         X_val : {array-like, sparse matrix} of shape (n_samples_val, n_features), default=None
-            Validation set for early stopping, in place of a held-out part of `X`.
+            Validation set for early stopping, used instead of held-out rows of `X`.
         y_val : array-like of shape (n_samples_val,) or (n_samples_val, n_labels), default=None
-            Its labels, all of them among those of `y`.
+            Labels of the validation set. All of them must occur in `y`.
         sample_weight_val : array-like of shape (n_samples_val,), default=None
-            Its weights.
+            Weights of the validation set.
 
         Returns
         -------
@@ -324,40 +324,41 @@ class ShallowNetClassifier(
         Raises
         ------
         ValueError
-            If a parameter is out of its range, if parameters or arguments contradict each other, or if the data can't
-            be learned from. An estimator that was fitted before is then as it was.
+            If a parameter is out of its range, if parameters or arguments contradict each other, or if the data are
+            invalid. If the estimator was fitted before, it is unchanged.
         KeyboardInterrupt
-            On Ctrl-C. The estimator is then fitted, with the best weights so far.
+            On Ctrl-C. The estimator is then fitted with the best weights so far.
 
         Warns
         -----
         ConvergenceWarning
-            If the fit has diverged, if `max_iter` has ended it while it was still improving (where it is a limit), if
-            the net has learned next to nothing, or if `learning_rate_init` is far too low or too high for the data.
+            If the fit has diverged, if the net has learned next to nothing, if the loss was still improving when the
+            fit reached `max_iter` (as a limit), or if `learning_rate_init` is far too low or too high for the data.
         UserWarning
-            If `batch_size` is above the number of rows, `init_scale` is 0, `y` has one class, or one too rare to split.
+            If `batch_size` is above the number of rows, if `init_scale` is 0, if `y` has only one class, or if a class
+            is too rare for a stratified split.
         """
         return self._finish(self._trained((X, y, sample_weight), (X_val, y_val, sample_weight_val)))
 
     @available_if(_has_partial_fit)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Train for one epoch on the rows given, going on from where the last call has left off.
+        """Train for one epoch on the given rows, continuing from the last call.
 
-        k calls with the same rows equal one `fit` of k epochs at a constant learning rate with ``alpha=0``. The penalty
-        is divided by the sample size of all calls so far. The optimizer goes on too, also after pickling; changed
-        hyper-parameters take effect.
+        With ``alpha=0`` and a constant learning rate, k calls with the same rows equal one `fit` of k epochs. The
+        penalty is divided by the sample size of all calls so far. The optimizer's state is kept, also through pickling.
+        Changed parameters take effect.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features, finite; they become the dtype of the first call.
+            Features, finite. They are converted to the dtype of the first call.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Labels, not necessarily of every class.
+            Labels. Not every class must occur.
         classes : array-like of shape (n_classes,), default=None
-            All classes there will ever be. Needed at the first call, unless `y` has a column per label.
+            All classes of all calls. Required at the first call, unless `y` has one column per label.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights, not negative, taken as they are: unlike in `fit`, where only ratios matter, a weight of 2 makes a
-            row's gradient twice as long.
+            Weights, not negative, used as they are: a weight of 2 doubles the gradient of a row. In `fit`, only ratios
+            matter.
 
         Returns
         -------
@@ -368,16 +369,16 @@ class ShallowNetClassifier(
         AttributeError
             If the solver needs the full batch (gd, lbfgs).
         ValueError
-            As in `fit`; also if a label was not declared, or for what can't work on a part of the data:
-            ``early_stopping=True``, ``class_weight="balanced"``, a schedule that needs the number of epochs.
+            As in `fit`. Also if a label is not in `classes`, or with settings that need all the data:
+            ``early_stopping=True``, ``class_weight="balanced"``, or a schedule that needs the number of epochs.
         KeyboardInterrupt
             As in `fit`.
 
         Warns
         -----
         ConvergenceWarning
-            If the loss is not finite (the weights are then those from before the call), or has risen to more than twice
-            that of giving every class the same probability.
+            If the loss is not finite (the weights are then those before the call), or is more than twice the loss of
+            giving every class the same probability.
         """
         with _unchanged_on_error(self):
             start = self._start()
@@ -394,17 +395,17 @@ class ShallowNetClassifier(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The features of `fit`.
+            Features, in the columns of `fit`.
 
         Returns
         -------
         A1 : ndarray of shape (n_samples, hidden_size)
-            ``g(X W1 + b1)``, of the dtype of the weights. Columns are named as `get_feature_names_out` says.
+            ``g(X W1 + b1)``, in the dtype of the weights. `get_feature_names_out` returns the column names.
 
         Raises
         ------
         ValueError
-            If numbers overflow.
+            If the hidden activations overflow.
         """
         X = self._checked(X)
         A1 = hidden_activations(X, self.coefs_, self.intercepts_, self._activation)
@@ -421,7 +422,7 @@ class ShallowNetClassifier(
 
     @property
     def _targets(self):
-        """What the labels mean."""
+        """The kind of targets and their classes."""
         if self.out_activation_ == "logistic" and self.n_outputs_ > 1:
             return MultilabelTargets(self.classes_)
         return targets_with_classes(self.classes_)
@@ -438,7 +439,7 @@ class ShallowNetClassifier(
         return len(self.coefs_[1])
 
     def _start(self):
-        """Return what training goes on from, or None before the first fit."""
+        """Return the state from which training continues, or None before the first fit."""
         if not hasattr(self, "coefs_"):
             return None
         state, seen = getattr(self, "_state", None), getattr(self, "n_samples_seen_", 0.0)
@@ -447,7 +448,7 @@ class ShallowNetClassifier(
 
     @with_callbacks
     def _trained(self, rows, validation):
-        """Store what comes of a fit, and return it; callbacks have then ended."""
+        """Train, store the outcome and return it. When it returns, callbacks have ended."""
         with _unchanged_on_error(self):
             start = self._start() if self.warm_start else None
             task = Task(*check_fit(self, rows, validation, goes_on=start is not None), start)
@@ -474,7 +475,7 @@ class ShallowNetClassifier(
             self._state = vars(outcome.state)  # in a pickle, no object whose class may move
 
     def _finish(self, outcome):
-        """Return the estimator; raise the warnings of a fit, and what has interrupted it."""
+        """Emit the warnings of a fit, re-raise its interrupt, and return the estimator."""
         try:
             for warning in outcome.warnings:
                 warnings.warn(warning, stacklevel=3)

@@ -1,4 +1,4 @@
-"""check_gradient: back-propagation compared with central differences of the objective."""
+"""check_gradient, which compares back-propagation with central differences of the objective."""
 
 from numbers import Integral
 
@@ -18,41 +18,42 @@ STEPS = (1e-4, 1e-5, 1e-6, 1e-7)
 
 
 def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, random_state=0):
-    """Return the relative error of the gradient of a net's objective, per block of parameters.
+    """Return the relative error of the gradient of a net's objective, for each block of parameters.
 
-    For each block, the derivative of the objective along random unit directions v of the block, ``a = dJ . v``, is
-    compared with ``n = (J(theta + h v) - J(theta - h v)) / 2h``, for the best h out of 1e-4 to 1e-7. The whole
-    objective takes part, with weights, penalty and dropout (one mask for all evaluations), in float64, at the initial
-    weights of the estimator plus noise of standard deviation 0.1, so that no block is zero.
+    For each block and random unit directions v in it, the check compares the derivative from back-propagation,
+    ``a = dJ . v``, with the central difference ``n = (J(theta + h v) - J(theta - h v)) / 2h``. It uses the best h of
+    1e-4, 1e-5, 1e-6 and 1e-7. It checks the whole objective in float64, including weights, penalty and dropout (with
+    one mask for all evaluations). theta is the initial weights plus noise of standard deviation 0.1, so that no block
+    is zero.
 
     Parameters
     ----------
     estimator : ShallowNetClassifier
-        The settings; neither fitted nor changed.
+        Estimator with the settings to check. It is not fitted and not changed.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Some rows are enough; scaled ones make the check sharper.
+        Features. A few rows are enough. Scaled features make the check more sensitive.
     y : array-like of shape (n_samples,) or (n_samples, n_labels)
         Labels.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights, as in `fit`.
     n_directions : int in [1, inf), default=10
-        Directions per block.
+        Number of directions per block.
     random_state : int, RandomState instance or None, default=0
-        Draws the noise, the directions and the dropout mask.
+        Source of the noise, the directions and the dropout mask.
 
     Returns
     -------
     errors : dict of str to float
-        For "W1", "b1", "W2" and "b2" the median over the directions of ``abs(a - n) / max(abs(a) + abs(n), tiny)``. The
-        median, because a direction that crosses a kink (relu at 0) tells nothing. Below 1e-6 for a correct gradient;
-        5e-4 in W1 and b1 for an activation whose derivative is wrong by 0.1 %.
+        For "W1", "b1", "W2" and "b2", the median over the directions of ``abs(a - n) / max(abs(a) + abs(n), tiny)``. It
+        is below 1e-6 if the gradient is correct. If the derivative of the activation is wrong by 0.1 %, it is 5e-4 for
+        "W1" and "b1". It is a median because directions that cross a kink (relu at 0) say nothing.
 
     Raises
     ------
     ValueError
-        As `fit` does, or if `n_directions` is below 1.
+        As in `fit`, or if `n_directions` is below 1.
     TypeError
-        If `estimator` is no `ShallowNetClassifier` (pass the last step of a pipeline, and transformed data).
+        If `estimator` is not a `ShallowNetClassifier`. For a pipeline, pass its last step and transformed data.
 
     Examples
     --------
@@ -99,7 +100,7 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
 
 @np.errstate(all="ignore")
 def network_at_start(estimator, X, y, sample_weight=None):
-    """Return the network that `fit` would start from, in float64, on all rows; the estimator is left alone."""
+    """Return the network from which `fit` would start, in float64, on all rows. The estimator is not changed."""
     estimator = clone(estimator).set_params(solver="gd")  # which allows dropout, and takes no other penalty
     data, targets, _ = check_fit(estimator, (X, y, sample_weight), (None, None, None), goes_on=False)
     data = data._replace(X=data.X.astype(np.float64))

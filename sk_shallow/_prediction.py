@@ -1,4 +1,4 @@
-"""Predictions from logits: those of the estimator, and those of the net in the middle of a fit, with its score."""
+"""Predictions from logits, of the estimator and of the net during training, and the validation score."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -16,17 +16,17 @@ from sk_shallow.activations import Activation
 
 
 class PredictionMixin(ABC):
-    """The predictions of a classifier that has `_logits` and `_targets`."""
+    """Prediction methods of a classifier that has `_logits` and `_targets`."""
 
     _targets: Targets  # the problem that was learned
 
     @abstractmethod
     def _checked(self, X: Any) -> np.ndarray | spmatrix:
-        """Return `X` as the net takes it; raises NotFittedError before `fit`."""
+        """Return `X`, validated and converted for the net. Raises NotFittedError before `fit`."""
 
     @abstractmethod
     def _logits(self, X: np.ndarray | spmatrix) -> np.ndarray:
-        """Return `Z2`, (m, n2), finite."""
+        """Return `Z2`, of shape (m, n2), finite."""
 
     @np.errstate(all="ignore")
     def predict(self, X: Any) -> np.ndarray:
@@ -40,7 +40,7 @@ class PredictionMixin(ABC):
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
-            Classes; of a multilabel problem ones and zeros, 1 where the label is more probable than not.
+            Classes. For multilabel targets, 1 if the label is more probable than not, otherwise 0.
         """
         X = self._checked(X)
         blocks = batches(X.shape[0], rows_of_logits(self._targets.n_outputs))
@@ -58,8 +58,8 @@ class PredictionMixin(ABC):
         Returns
         -------
         logits : ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
-            For two classes one number, ``log(p / (1 - p))`` with p the probability of the second class. Of the dtype
-            of the weights.
+            Logits, in the dtype of the weights. For two classes, one number per row: ``log(p / (1 - p))``, with p the
+            probability of the second class.
         """
         Z2 = self._logits(self._checked(X))
         return Z2[:, 0] if Z2.shape[1] == 1 else Z2
@@ -76,15 +76,15 @@ class PredictionMixin(ABC):
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
-            Columns in the order of `classes_`; rows sum to one, but not those of a multilabel problem, whose labels
-            are independent.
+            Probabilities, with columns in the order of `classes_`. Each row sums to one, except for multilabel targets,
+            where the labels are independent.
         """
         Z2 = self._logits(self._checked(X))
         return self._targets.head.probabilities(self._targets.class_logits(Z2))
 
     @np.errstate(all="ignore")
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Return the logarithm of the probability of each class, from the logits: finite wherever they are.
+        """Return the logarithm of the probability of each class. It is computed from the logits, so it is finite.
 
         Parameters
         ----------
@@ -94,7 +94,7 @@ class PredictionMixin(ABC):
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
-            In nats.
+            Logarithms of probabilities, in nats.
         """
         Z2 = self._logits(self._checked(X))
         return self._targets.head.log_probabilities(self._targets.class_logits(Z2))
@@ -103,9 +103,9 @@ class PredictionMixin(ABC):
 def finite_logits(
     X: np.ndarray | spmatrix, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray], activation: Activation
 ) -> np.ndarray:
-    """Return `Z2`, limited to a quarter of the largest number of its dtype; where it is beyond, from float64.
+    """Return `Z2`, clipped to a quarter of the largest number of its dtype.
 
-    Raises ValueError where float64 overflows too.
+    Rows beyond this limit are computed again in float64. Raises ValueError if float64 overflows too.
     """
     Z2 = logits(X, coefs, intercepts, activation)
     limit = np.finfo(Z2.dtype).max / 4
@@ -120,9 +120,9 @@ def finite_logits(
 
 
 class Snapshot(PredictionMixin, ClassifierMixin, BaseEstimator):
-    """The net as it is in the middle of a fit, for a scorer: a classifier that validates nothing.
+    """The net during training, as a classifier for a scorer. It validates nothing.
 
-    The estimator's own methods would validate `X` again for every epoch, and warn of feature names.
+    The methods of the estimator would validate `X` again in every epoch, and warn about feature names.
     """
 
     def __init__(self, network: Network, targets: Targets) -> None:
@@ -142,12 +142,12 @@ class Snapshot(PredictionMixin, ClassifierMixin, BaseEstimator):
 
 
 def validation_score(network: Network, targets: Targets, data: Data, scorer: Any = None) -> Callable[[], float]:
-    """Return the function that scores the present parameters on `data`, greater is better.
+    """Return a function that returns the score of the current parameters on `data`, greater is better.
 
-    The `network` is that of the same rows, on the parameters that the solver steps on. ``scorer(estimator, X, y)`` is
-    called with `sample_weight` where there are weights (without the class weights of multilabel targets, which differ
-    from label to label); None scores by minus the log loss, in nats per sample. The score is nan where the loss is not
-    finite; ValueError is raised where the scorer alone gives no finite number.
+    `network` has the rows of `data` and the parameters that the solver updates. ``scorer(estimator, X, y)`` also gets
+    `sample_weight` if there are weights (without the class weights of multilabel targets, which differ between labels).
+    If `scorer` is None, the score is minus the log loss, in nats per sample. The score is nan if the loss is not
+    finite. If only the score is not finite, ValueError is raised.
     """
     if scorer is None:
         return lambda: -network.loss()

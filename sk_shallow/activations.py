@@ -1,8 +1,8 @@
 """Activations of the hidden layer: value and derivative side by side, and `ACTIVATIONS`, the table of their names.
 
-To add one: write a class here and put its name in `ACTIVATIONS`. Accepted strings, error texts, property tests and
-gradient checks follow from the table. A user's own stays outside the package: a subclass of `Activation` (or of
-`ElementwiseActivation`), or a pair of functions, is passed to the estimator as it is.
+To add one, write a class here and put its name in `ACTIVATIONS`. Accepted strings, error messages, property tests and
+gradient checks follow from the table. Users do not need the table: they pass an object of their own subclass of
+`Activation` (or of `ElementwiseActivation`), or a pair of functions, to the estimator.
 """
 
 from abc import abstractmethod
@@ -18,25 +18,25 @@ from sk_shallow._special import normal_distribution, sigmoid, softplus, zeros_ro
 
 
 class Activation(Component):
-    """The function `g` of the hidden layer, ``A1 = g(Z1)``, and its derivative.
+    """Base class of activations: the function `g` of the hidden layer, ``A1 = g(Z1)``, and its derivative.
 
-    A subclass implements `forward` and `backward`; its `__init__` parameters, if any, are stored unchanged, as in
-    every scikit-learn estimator, and can then be searched over.
+    A subclass implements `forward` and `backward`. If it has parameters, `__init__` must store them unchanged, as in
+    every scikit-learn estimator. You can then search over them.
 
     Attributes
     ----------
     n_pieces : int, default=1
-        Pre-activations per hidden unit, p.
+        Number of pre-activations per hidden unit, p.
     initializer : str, default="glorot_normal"
-        The scheme that ``init="auto"`` takes for it.
+        Scheme of the initial weights with ``init="auto"``.
     gain : float, default=0.5
-        What ``init="auto"`` multiplies the draw by.
+        Factor of the initial weights with ``init="auto"``.
     alpha_factor : float, default=1.0
-        What ``alpha="auto"`` multiplies the penalty by.
+        Factor of the penalty with ``alpha="auto"``.
     range : tuple of (float, float)
-        Bounds of the values with the default parameters, infinite where there are none.
+        Bounds of the values with the default parameters, or infinity.
     formula, reference : str
-        What it computes and where it comes from.
+        The formula of g, and the paper that introduced it.
 
     Examples
     --------
@@ -63,29 +63,34 @@ class Activation(Component):
 
     @abstractmethod
     def forward(self, Z: np.ndarray) -> tuple[np.ndarray, Any]:
-        """Return `A`, (m, n1), and whatever `backward` needs besides it.
+        """Return `A`, of shape (m, n1), and a cache of all else that `backward` needs.
 
-        `Z`, (m, p * n1), float32 or float64, may be overwritten; `A` has its dtype and may be `Z` itself.
+        `Z`, of shape (m, p * n1), is float32 or float64 and may be overwritten. `A` must have the same dtype. It may be
+        `Z` itself.
         """
 
     @abstractmethod
     def backward(self, dA: np.ndarray, A: np.ndarray, cache: Any) -> np.ndarray:
-        """Return `dZ`, (m, p * n1), the gradient with respect to `Z`, given `dA`, (m, n1), the one with respect to `A`.
+        """Return `dZ`, of shape (m, p * n1): the gradient with respect to `Z`.
 
-        `A` and `cache` are what `forward` returned. `dA` and the cache may be overwritten, and returned.
+        `dA`, of shape (m, n1), is the gradient with respect to `A`. `forward` returned `A` and `cache`. `dA` and the
+        cache may be overwritten and returned.
         """
 
 
 class ElementwiseActivation(Activation):
-    """An activation whose slope follows from its value: a subclass gives `value` and `slope`, one line each."""
+    """Base class of elementwise activations whose derivative can be computed from their value.
+
+    A subclass implements `value` and `slope`, often in one line each.
+    """
 
     @abstractmethod
     def value(self, Z: np.ndarray) -> np.ndarray:
-        """Return ``a = g(z)`` for each element; may overwrite `Z`."""
+        """Return ``a = g(z)`` for each element. May overwrite `Z`."""
 
     @abstractmethod
     def slope(self, A: np.ndarray) -> np.ndarray:
-        """Return ``g'(z)`` for each element, written in terms of ``a``; must not overwrite `A`."""
+        """Return ``g'(z)`` for each element, computed from ``a``. Must not overwrite `A`."""
 
     def forward(self, Z: np.ndarray) -> tuple[np.ndarray, Any]:
         return self.value(Z), None
@@ -96,7 +101,7 @@ class ElementwiseActivation(Activation):
 
 
 class Identity(ElementwiseActivation):
-    """No activation: the whole net is linear, ``W' = W1 W2``, no better than logistic regression."""
+    """No activation: the net is linear, ``W' = W1 W2``, and no better than logistic regression."""
 
     formula = "z"
 
@@ -139,7 +144,7 @@ class Tanh(ElementwiseActivation):
 
 
 class ReLU(ElementwiseActivation):
-    """Rectified linear unit; the slope at 0 is taken as 0."""
+    """Rectified linear unit. Its slope at 0 is defined as 0."""
 
     initializer = "he_normal"
     range = (0.0, np.inf)
@@ -159,7 +164,7 @@ class LeakyReLU(ElementwiseActivation):
     Parameters
     ----------
     negative_slope : float in [0, 1], default=0.01
-        Slope c where z is not positive: 0 is relu, 1 the identity.
+        Slope c for negative z. 0 is relu, 1 is the identity.
     """
 
     initializer = "he_normal"
@@ -185,7 +190,7 @@ class ELU(ElementwiseActivation):
     Parameters
     ----------
     alpha : float in (0, inf), default=1.0
-        Minus the limit at minus infinity.
+        The value tends to ``-alpha`` at minus infinity.
     """
 
     initializer = "he_normal"
@@ -205,7 +210,7 @@ class ELU(ElementwiseActivation):
 
 
 class SELU(ElementwiseActivation):
-    """Scaled exponential linear unit, ``lambda elu(z; alpha)``: keeps mean 0 and variance 1 with `lecun_normal`."""
+    """Scaled exponential linear unit, ``lambda elu(z; alpha)``. With `lecun_normal` it keeps mean 0 and variance 1."""
 
     initializer = "lecun_normal"
     gain = 1.0
@@ -238,7 +243,7 @@ class Softplus(ElementwiseActivation):
 
 
 class GELU(Activation):
-    """Gaussian error linear unit, in its exact form, with the normal distribution function Phi and density phi."""
+    """Gaussian error linear unit in its exact form. Phi is the normal distribution function, phi its density."""
 
     initializer = "he_normal"
     range = (-0.17, np.inf)
@@ -295,15 +300,15 @@ class Mish(Activation):
 
 
 class Maxout(Activation):
-    """The largest of several linear pieces, which the net learns: any convex function, given enough of them.
+    """The maximum of several linear pieces, which the net learns. Enough pieces approximate any convex function.
 
-    ``W1`` and ``b1`` have p times as many columns as for the other activations: piece j of unit k is column
-    ``j * n1 + k``. Compare it with them at equal numbers of parameters as well as at equal `hidden_size`.
+    ``W1`` and ``b1`` have p times as many columns as with other activations. Piece j of unit k is column
+    ``j * n1 + k``. Compare maxout with other activations at equal `hidden_size`, and also at equal numbers of weights.
 
     Parameters
     ----------
     n_pieces : int in [1, inf), default=2
-        Linear pieces per hidden unit, p. One piece is the identity.
+        Number of linear pieces per hidden unit, p. With one piece, maxout is the identity.
     """
 
     formula = "max_j z_j over the p pieces of a unit"
@@ -336,16 +341,15 @@ class Maxout(Activation):
 
 
 class FunctionActivation(Activation):
-    """An activation from a pair of functions; ``activation=(value, derivative)`` means the same.
+    """An activation given by a function and its derivative. ``activation=(value, derivative)`` means the same.
 
     Parameters
     ----------
     value : callable
-        ``g``: takes z, an ndarray of any shape, and returns g(z), elementwise. Must not change its argument.
-        A function defined at the top of a module can be pickled, and so searched over in several processes; a
-        lambda can not.
+        ``g``: takes z, an ndarray of any shape, and returns g(z), elementwise. It must not change its argument. It can
+        be pickled if it is defined at the top of a module, but not if it is a lambda.
     derivative : callable
-        ``g'``, likewise, of z.
+        ``g'``: takes z and returns g'(z), under the same conditions.
 
     Examples
     --------
@@ -388,12 +392,15 @@ ACTIVATIONS: dict[str, type[Activation]] = {
     "mish": Mish,
 }
 
+# Each of them by its first name.
+NAMES = list({kind: name for name, kind in reversed(ACTIVATIONS.items())}.values())[::-1]
+
 # What the estimator's parameter takes.
 CONSTRAINT = [StrOptions(set(ACTIVATIONS)), Activation, tuple]
 
 
 def as_activation(value: Any) -> Activation:
-    """Return the activation that a parameter's value stands for: a name, an object or a pair of functions."""
+    """Return the activation given by a name, an object or a pair of functions."""
     if isinstance(value, tuple):
         if len(value) != 2:
             raise ValueError(f"An activation given as a tuple is (value, derivative), two functions. Got {value!r}.")
@@ -409,10 +416,9 @@ def as_activation(value: Any) -> Activation:
 def check_derivative(activation: Activation, tolerance: float = 1e-5) -> None:
     """Compare an activation's `backward` with central differences of its `forward`, on rows of several units.
 
-    Raises ValueError where a value or a derivative has another shape or dtype than it should, or where the two do not
-    belong together at more than one z, which might be a kink: ``abs(backward - difference) / max(scale,
-    abs(difference))`` is above the tolerance, scale being the largest slope in [-6, 6], or 1 where it is larger. The
-    message has the z where they are furthest apart.
+    Raises ValueError if a value or derivative has the wrong shape or dtype. Also raises it if they disagree at more
+    than one z (a single z might be a kink): ``abs(backward - difference) / max(scale, abs(difference))`` is above the
+    tolerance, with scale the largest slope in [-6, 6], but at most 1. The message names the z with the largest error.
     """
     p, n_units, rng = int(activation.n_pieces), 3, np.random.default_rng(0)
     Z, dA = rng.uniform(-6, 6, (100, p * n_units)), rng.uniform(0.5, 1.5, (100, n_units))
@@ -442,6 +448,6 @@ def check_derivative(activation: Activation, tolerance: float = 1e-5) -> None:
 
 
 def _difference(activation: Activation, Z: np.ndarray, dA: np.ndarray, j: int, step: float = 1e-5) -> np.ndarray:
-    """Return what `backward` should for column j of `Z`, by central differences."""
+    """Return column j of `dZ`, computed by central differences."""
     change = step * (np.arange(Z.shape[1]) == j)
     return (dA * (activation.forward(Z + change)[0] - activation.forward(Z - change)[0])).sum(axis=1) / (2 * step)

@@ -1,7 +1,7 @@
 """Schemes for the initial weights, and `INITIALIZERS`, the table of their names.
 
-Every scheme transforms the same draw of a standard normal, uniform ones too. Two fits with the same seed and width
-therefore start from the same draw whatever their activations and schemes are: comparing them is a paired comparison.
+Every scheme transforms the same standard normal numbers, uniform schemes too. Two nets with the same seed and width
+therefore start from the same numbers, whatever their activations and schemes. This makes comparisons paired.
 """
 
 from abc import abstractmethod
@@ -17,11 +17,11 @@ from sk_shallow._parameters import Parameters
 
 
 class Initializer(Component):
-    """Decides the distribution of a weight matrix from its fan-in and fan-out.
+    """Base class of schemes of initial weights: draws a weight matrix, given its fan-in and fan-out.
 
     Examples
     --------
-    A user's own:
+    A scheme of your own:
 
     >>> from sk_shallow import ShallowNetClassifier
     >>> from sk_shallow.initializers import Initializer
@@ -41,14 +41,14 @@ class Initializer(Component):
         Parameters
         ----------
         rng : numpy.random.Generator
-            The only source of randomness it may use.
+            Source of all random numbers.
         fan_in, fan_out : int
-            Number of inputs and outputs of the layer.
+            Numbers of inputs and outputs of the layer.
         """
 
 
 class _VarianceScaling(Initializer):
-    """Mean 0 and a variance that keeps signals at one size from layer to layer."""
+    """Base class of schemes with mean 0 and a variance that keeps the size of signals from layer to layer."""
 
     _parameter_constraints = {"distribution": [StrOptions({"normal", "uniform"})]}
 
@@ -118,7 +118,7 @@ class LeCun(_VarianceScaling):
 
 
 class Normal(Initializer):
-    """A normal distribution that looks at no fan; with ``init_scale=0.01``, the textbook's ``randn(...) * 0.01``.
+    """A normal distribution that ignores the fan. ``init_scale=0.01`` gives the textbook's ``randn(...) * 0.01``.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ class Normal(Initializer):
 
 
 class Orthogonal(Initializer):
-    """A random matrix with orthonormal columns (rows, where there are more columns than rows).
+    """A random matrix with orthonormal columns (or orthonormal rows, if there are more columns than rows).
 
     References
     ----------
@@ -165,7 +165,7 @@ INITIALIZERS: dict[str, Callable[[], Initializer]] = {
 def initialize(parameters: Parameters, initializer: Initializer, scale: float, rng: np.random.Generator) -> None:
     """Fill the weights with `scale` times a draw, and the biases with zeros.
 
-    `W2` comes first and `W1` piece by piece, so that nets with different numbers of pieces share their first draws.
+    `W2` is drawn first, then `W1` piece by piece. Nets with different numbers of pieces thus share the first draws.
     """
     n0, n1, n2, n_pieces = parameters.sizes
     parameters.theta[:] = 0

@@ -28,7 +28,7 @@ from sk_shallow._compat import (
     with_callbacks,
 )
 from sk_shallow._nets import fitted_net, path_to_net
-from sk_shallow.activations import ACTIVATIONS, as_activation
+from sk_shallow.activations import NAMES, as_activation
 from sk_shallow.inspection._units import units_of
 
 __all__ = ["ActivationComparison", "PairwiseComparison", "compare_activations"]
@@ -232,7 +232,7 @@ def _check_searches(estimator):
 def _labelled(activations, own, reference):
     """Return a dict from labels to activation objects, and the label of the reference."""
     if activations is None:
-        activations = list({kind: name for name, kind in reversed(ACTIVATIONS.items())}.values())[::-1]
+        activations = NAMES
     if isinstance(activations, str):
         raise ValueError(f"activations must be several: a list or a dict. Got {activations!r}.")
     if not isinstance(activations, Mapping):

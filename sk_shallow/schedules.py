@@ -11,7 +11,7 @@ from sk_shallow._component import NOT_NEGATIVE, POSITIVE, Component
 
 @dataclass
 class Clock:
-    """How far training has come."""
+    """The progress of training."""
 
     epochs: int = 0  # complete ones, or calls of partial_fit
     progress: float = 0.0  # steps taken over steps planned, in [0, 1], in the present call of fit
@@ -19,12 +19,12 @@ class Clock:
 
 
 class Schedule(Component):
-    """The learning rate of each step, as a function of the initial one and of the clock.
+    """Base class of schedules: the learning rate of each step, given the initial learning rate and the clock.
 
     Attributes
     ----------
     needs_length : bool
-        Whether the number of epochs must be known in advance; such a schedule ends near zero by itself.
+        Whether the schedule needs the number of epochs in advance. Its learning rate then ends near zero.
     """
 
     needs_length: bool = False
@@ -34,26 +34,26 @@ class Schedule(Component):
         """Return the learning rate of the next step."""
 
     def stops(self, learning_rate_init: float, clock: Clock) -> bool:
-        """Say whether training should stop at a plateau, where the loss has stopped improving."""
+        """Return whether training should stop at a plateau, when the loss has stopped improving."""
         return True
 
 
 class Constant(Schedule):
-    """The initial learning rate throughout."""
+    """A constant learning rate."""
 
     def rate(self, learning_rate_init: float, clock: Clock) -> float:
         return learning_rate_init
 
 
 class InverseScaling(Schedule):
-    """``learning_rate_init / (t + 1) ** power_t``, t the epochs done (calls, in `partial_fit`).
+    """``learning_rate_init / (t + 1) ** power_t`` after t epochs (calls of `partial_fit`).
 
-    `MLPClassifier` counts rows instead, so that its second epoch of 1,000 rows runs at 1/32 of the initial rate.
+    `MLPClassifier` counts rows instead: with 1,000 rows, its second epoch runs at 1/32 of the initial learning rate.
 
     Parameters
     ----------
     power_t : float in [0, inf), default=0.5
-        The exponent.
+        Exponent.
 
     References
     ----------
@@ -70,14 +70,17 @@ class InverseScaling(Schedule):
 
 
 class Adaptive(Schedule):
-    """The initial learning rate, divided at each plateau; training stops at the plateau that finds it at `minimum`.
+    """The initial learning rate, divided by `factor` at each plateau.
+
+    Training stops at a plateau if the learning rate is `minimum` or less. A plateau is more than `n_iter_no_change`
+    epochs in a row without an improvement of more than `tol`.
 
     Parameters
     ----------
     factor : float in (1, inf), default=5.0
-        What the rate is divided by at a plateau: `n_iter_no_change` epochs without an improvement of `tol`.
+        Divisor of the learning rate at a plateau.
     minimum : float in (0, inf), default=1e-6
-        A rate that is not divided any more.
+        Learning rate at which a plateau stops training.
     """
 
     _parameter_constraints = {"factor": [Interval(Real, 1, None, closed="neither")], "minimum": [POSITIVE]}
@@ -108,12 +111,12 @@ class Cosine(Schedule):
 
 
 class OneCycle(Schedule):
-    """From a fraction of `learning_rate_init` up to it, then down to zero, each way along half a cosine.
+    """Up from a fraction of `learning_rate_init` to all of it, then down to zero; each part is half a cosine.
 
     Parameters
     ----------
     warmup : float in (0, 1), default=0.3
-        Share of the steps on the way up.
+        Fraction of the steps in which the learning rate increases.
     start : float in (0, 1], default=0.04
         First learning rate, as a fraction of `learning_rate_init`.
 

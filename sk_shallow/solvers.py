@@ -1,7 +1,7 @@
 """Solvers, and `SOLVERS`, the table of their names.
 
-The first-order ones share one loop, `FirstOrderSolver.minimize`, and differ by their update rule alone. All of them
-read the objective through ``network.value_and_gradient`` and report each epoch to the monitor.
+First-order solvers share one loop, `FirstOrderSolver.minimize`, and differ only in their update rule. All solvers
+evaluate the objective through ``network.value_and_gradient`` and report each epoch to the monitor.
 """
 
 from abc import abstractmethod
@@ -27,7 +27,7 @@ Moments = dict[str, np.ndarray]
 
 @dataclass
 class TrainingState:
-    """All that a later call needs in order to go on as if there had been no break."""
+    """All that a later call needs to continue training as if it had not stopped."""
 
     seed: int  # where all randomness comes from
     rng: np.random.Generator  # of orders of rows and dropout masks
@@ -39,7 +39,7 @@ class TrainingState:
     no_improvement_count: int = 0
 
     def prepare(self, rule: str, start: Callable[[Array], Moments], theta: Array) -> None:
-        """Begin the moments of a rule, or keep them where it goes on, in the dtype of the parameters."""
+        """Keep the moments if the rule is the same, otherwise start new ones; convert them to the dtype of `theta`."""
         if self.rule != rule:
             self.rule, self.moments, self.steps = rule, start(theta), 0
         self.moments = {name: moment.astype(theta.dtype, copy=False) for name, moment in self.moments.items()}
@@ -48,17 +48,17 @@ class TrainingState:
 
 
 class Solver(Component):
-    """Minimizes the objective of a network.
+    """Base class of solvers, which minimize the objective of a network.
 
     Attributes
     ----------
     full_batch : bool
-        Whether every step needs all rows; `partial_fit` is then not there.
+        Whether every step needs all rows. `partial_fit` is then not available.
     learning_rate_init : float
-        Initial learning rate where the user gives none, on a schedule that may go on for ever.
+        Default initial learning rate, on a schedule that does not need the number of epochs.
     line_search : bool
-        Whether it searches along a line for the length of each step: it then has no learning rate, and needs the same
-        objective at every evaluation (no dropout).
+        Whether a line search finds the length of each step. The solver then has no learning rate, and every evaluation
+        must use the same objective (no dropout).
     """
 
     full_batch: bool = False
@@ -66,31 +66,34 @@ class Solver(Component):
     line_search: bool = False
 
     def peak_rate(self, q: float) -> float:
-        """Return the largest rate of a schedule that ends near zero, for rows of mean squared length `q`."""
+        """Return the default largest learning rate of a schedule that ends near zero.
+
+        `q` is the mean squared length of a row.
+        """
         return self.learning_rate_init
 
     def annealed(self) -> "Solver":
-        """Return the solver for a schedule that ends near zero: this one, or one with other defaults."""
+        """Return the solver for a schedule that ends near zero: itself, or a copy with other defaults."""
         return self
 
     @abstractmethod
     def minimize(self, network: Network, monitor: Monitor, plan: Plan, state: TrainingState) -> str | None:
-        """Change ``network.parameters`` until the monitor, the plan or convergence ends it.
+        """Update ``network.parameters`` until the monitor or the plan stops it, or until it converges.
 
-        Returns the limit that has ended it before it converged, in words, or None.
+        Returns the limit that stopped it before it converged, in words, or None.
         """
 
 
 class FirstOrderSolver(Solver):
-    """Steps along the gradient: a subclass gives the rule of one step, `update`, elementwise."""
+    """Base class of solvers that step along the gradient. A subclass implements `start` and `update`, elementwise."""
 
     @abstractmethod
     def start(self, theta: Array) -> Moments:
-        """Return the memory of the rule before the first step: arrays like `theta`."""
+        """Return the moments before the first step: arrays like `theta`."""
 
     @abstractmethod
     def update(self, theta: Array, grad: Array, moments: Moments, learning_rate: float, t: int) -> None:
-        """Take step number t = 1, 2, ... of a block of parameters, in place; may overwrite `grad`."""
+        """Do step number t = 1, 2, ... on a block of parameters, in place. May overwrite `grad`."""
 
     def minimize(self, network: Network, monitor: Monitor, plan: Plan, state: TrainingState) -> str | None:
         m, clock = network.n_samples, state.clock
@@ -131,7 +134,7 @@ class FirstOrderSolver(Solver):
 
 
 class GradientDescent(FirstOrderSolver):
-    """Full-batch gradient descent (Cauchy, 1847): ``theta := theta - learning_rate * grad`` until it converges."""
+    """Full-batch gradient descent (Cauchy, 1847): ``theta := theta - learning_rate * grad``."""
 
     full_batch = True
     learning_rate_init = 0.1
@@ -150,9 +153,9 @@ class SGD(FirstOrderSolver):
     Parameters
     ----------
     momentum : float in [0, 1), default=0.9
-        Share of the last step that is taken again.
+        Fraction of the last step that is added to the next one.
     nesterov : bool, default=True
-        Whether to step to ``theta + momentum * v - learning_rate * grad`` instead, v already updated.
+        Whether to use Nesterov's form, ``theta := theta + momentum * v - learning_rate * grad`` with v already updated.
 
     References
     ----------
@@ -167,7 +170,7 @@ class SGD(FirstOrderSolver):
         self.nesterov = nesterov
 
     def peak_rate(self, q: float) -> float:
-        """Return 3 / q, from 0.01 to 0.5: the curvature of the loss grows with q."""
+        """Return 3 / q, from 0.01 to 0.5, because the curvature of the loss grows with q."""
         return min(0.5, max(0.01, 3 / max(q, 1e-9)))
 
     def start(self, theta: Array) -> Moments:
@@ -186,7 +189,7 @@ class SGD(FirstOrderSolver):
 
 
 class Adam(FirstOrderSolver):
-    """Adam, algorithm 1 of its paper, with the letters used there.
+    """Adam, algorithm 1 of its paper, in the paper's notation.
 
     ``m := beta_1 m + (1 - beta_1) g``, ``v := beta_2 v + (1 - beta_2) g^2``,
     ``theta := theta - learning_rate (m / (1 - beta_1^t)) / (sqrt(v / (1 - beta_2^t)) + epsilon)``.
@@ -196,9 +199,9 @@ class Adam(FirstOrderSolver):
     beta_1 : float in [0, 1), default=0.9
         Decay of the first moment.
     beta_2 : float in [0, 1) or "auto", default="auto"
-        Decay of the second moment. "auto" is 0.95 on a schedule that ends near zero, and otherwise the paper's 0.999.
+        Decay of the second moment. "auto" is 0.95 on a schedule that ends near zero, otherwise the paper's 0.999.
     epsilon : float in (0, inf), default=1e-8
-        Keeps the division finite.
+        Small number that keeps the division finite.
 
     References
     ----------
@@ -214,7 +217,7 @@ class Adam(FirstOrderSolver):
         self.epsilon = epsilon
 
     def peak_rate(self, q: float) -> float:
-        """Return 0.1 / sqrt(q), from 0.001 to 0.1: steps move pre-activations alike whatever q is."""
+        """Return 0.1 / sqrt(q), from 0.001 to 0.1, so that steps change pre-activations equally for every q."""
         return min(0.1, max(0.001, 0.1 / max(q, 1e-9) ** 0.5))
 
     def annealed(self) -> "Adam":
@@ -242,18 +245,18 @@ class Adam(FirstOrderSolver):
 
 
 class LBFGS(Solver):
-    """Limited-memory BFGS, SciPy's, which stops when the largest element of the gradient is below `tol`.
+    """SciPy's limited-memory BFGS. It stops when the largest element of the gradient is at most `tol`.
 
-    It evaluates in the dtype of the data; where the rounding of float32 ends it before the gradient is small, it goes
-    on in float64, on a copy of the data. `learning_rate`, `learning_rate_init`, `batch_size` and `shuffle` mean nothing
-    to it, so that one grid can mix solvers.
+    It evaluates the objective in the dtype of the data. If float32 rounding stops it before the gradient is small, it
+    continues in float64 on a copy of the data. It ignores `learning_rate`, `learning_rate_init`, `batch_size` and
+    `shuffle`, so one grid can mix solvers.
 
     Parameters
     ----------
     history : int in [1, inf), default=20
-        Number of past steps from which the curvature is estimated.
+        Number of past steps that are used to estimate the curvature.
     max_fun : int in [1, inf), default=15000
-        Evaluations of the objective at most.
+        Largest number of evaluations of the objective.
 
     References
     ----------
@@ -286,7 +289,7 @@ class LBFGS(Solver):
         return f"max_fun={self.max_fun} evaluations" if left[1] <= 0 else f"SciPy ({result.message})"
 
     def _run(self, network: Network, start: np.ndarray, monitor: Monitor, limits: tuple[int, int]) -> OptimizeResult:
-        """Minimize in the dtype of a network, as far as that and the limits of iterations and evaluations go."""
+        """Minimize in the dtype of a network, within the limits of iterations and evaluations."""
 
         def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
             monitor.epoch_begin()

@@ -6,11 +6,8 @@ from sk_shallow._losses import SigmoidHead, SoftmaxHead
 from sk_shallow._network import Examples, Network
 from sk_shallow._parameters import Parameters
 from sk_shallow._plan import Plan
-from sk_shallow.activations import ACTIVATIONS
+from sk_shallow.activations import NAMES as NAMES  # of the twelve, for many tests
 from sk_shallow.schedules import Constant
-
-# The twelve of them, each by its first name.
-NAMES = list({activation: name for name, activation in reversed(ACTIVATIONS.items())}.values())[::-1]
 
 
 def random_network(activation, *, m=30, n0=4, n1=5, n2=3, dtype=np.float64, weighted=False, seed=0, **penalties):

@@ -1,11 +1,12 @@
 """Displays, as scikit-learn has them: made from an estimator, drawn by `plot`, which keeps `ax_` and `figure_`."""
 
 import numpy as np
+from scipy.ndimage import binary_opening
 from sklearn.utils.validation import check_is_fitted
 
 from sk_shallow._compat import check_matplotlib_support
 from sk_shallow._nets import fitted_net
-from sk_shallow.activations import ACTIVATIONS, as_activation
+from sk_shallow.activations import NAMES, as_activation
 from sk_shallow.inspection._units import FLAT, of_one_unit, units_of
 
 # Safe for colour-blind readers (Wong, "Points of view: color blindness", Nature Methods 8, 2011), on light and dark.
@@ -90,7 +91,7 @@ class ActivationDisplay:
         display : ActivationDisplay
         """
         if activations is None:
-            activations = list({kind: name for name, kind in reversed(ACTIVATIONS.items())}.values())[::-1]
+            activations = NAMES
         pair = isinstance(activations, tuple) and all(callable(value) for value in activations)
         if isinstance(activations, str) or pair or not hasattr(activations, "__iter__"):
             activations = [activations]
@@ -153,7 +154,8 @@ class ActivationDisplay:
             behind.set_yticks([])
             axes.set_zorder(behind.get_zorder() + 1)
             axes.patch.set_visible(False)
-        saturated = self.saturated_[label]
+        width = len(self.z_) // 30  # where a slope only crosses zero, it is flat for less
+        saturated = binary_opening(np.pad(self.saturated_[label], width, mode="edge"), np.ones(width))[width:-width]
         if saturated.any():
             axes.fill_between(
                 self.z_, 0, 1, where=saturated, transform=axes.get_xaxis_transform(), color=GREY, alpha=0.2, lw=0
