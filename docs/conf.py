@@ -38,7 +38,8 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {page: [] for page in ("index", "getting_started", "coming_from_mlpclassifier", "promises", "changes")}
+PAGES = "index getting_started user_guide comparing_activations other_tools coming_from_mlpclassifier benchmarks"
+html_sidebars = {page: [] for page in [*PAGES.split(), "promises", "contributing", "changes"]}
 
 autosummary_generate = True
 autodoc_typehints = "none"

@@ -185,11 +185,11 @@ class Ending:
                 f"The net has learned next to nothing: its training loss is {loss:.4g} nats per sample, and that of "
                 f"{head.constant} is {self.constant:.4g}. Likely cause: {causes}."
             )
-        what = "is still worse than a constant" if verdict is Verdict.WORSE_THAN_CONSTANT else "has diverged"
-        end = "not finite" if verdict is Verdict.NOT_FINITE else f"at {loss:.4g} nats per sample"
+        what = "ended worse than a constant" if verdict is Verdict.WORSE_THAN_CONSTANT else "diverged"
+        end = "not finite" if verdict is Verdict.NOT_FINITE else f"{loss:.4g} nats per sample"
         other, reference = (head.zero, self.zero) if incremental else (head.constant, self.constant)
         causes = "; ".join(scale + self._causes(verdict)) or "init_scale is too high"
-        return f"The fit {what}: its loss has ended {end}, but {other} gives {reference:.4g}. Likely causes: {causes}."
+        return f"Training {what}: the final loss is {end}, but {other} gives {reference:.4g}. Likely causes: {causes}."
 
     def _bad_rate(self, verdict: Verdict) -> str:
         rate, peak_rate, losses = self.plan.learning_rate_init, self.plan.peak_rate, self.monitor.losses

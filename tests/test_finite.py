@@ -64,7 +64,7 @@ def test_a_bad_batch_warns(solver, float32_iris):
     net = ShallowNetClassifier(20, solver=solver, random_state=0).partial_fit(X, y, classes=[0, 1, 2])
     X = X.copy()
     X[7] = 3e38
-    with pytest.warns(ConvergenceWarning, match="its loss has ended not finite.*unscaled features, column"):
+    with pytest.warns(ConvergenceWarning, match="the final loss is not finite.*unscaled features, column"):
         net.partial_fit(X, y)
 
 

@@ -172,6 +172,14 @@ def test_multilabel_labels_are_ones_and_zeros(problems):
     assert set(np.unique(labels)) == {0, 1}
 
 
+@parametrize("problem", PROBLEMS)
+def test_declared_shapes(problem, problems):
+    X, y = problems[problem]
+    model = model_of(net_of().fit(X, y), X)
+    declared = [[d.dim_value for d in output.type.tensor_type.shape.dim][1:] for output in model.graph.output]
+    assert declared == [list(array.shape[1:]) for array in run(model, X)]
+
+
 @parametrize("dtype", DTYPES)
 @parametrize("label", ["only", 4])
 def test_one_class(label, dtype, iris):
