@@ -22,22 +22,24 @@ X, y = load_digits(return_X_y=True)
 X = StandardScaler().fit_transform(X)
 
 # %%
-# Four activations, five rates, five seeds
+# Five activations, four rates, five seeds
 # ----------------------------------------
-# "sigmoid - 1/2" is an activation of our own: the sigmoid with its values centred on zero. Its slope and its initial
-# weights are those of the sigmoid. All nets are trained by SGD with momentum, at a constant rate, without a penalty.
-# Each call of ``partial_fit`` is one epoch.
+# Two activations are our own. "sigmoid - 1/2" is the sigmoid with its values centred on zero. "4 sigmoid - 2" has the
+# slope of tanh, too: 1 at zero, where the sigmoid has 1/4. Both start from the same weights as the sigmoid. All nets
+# are trained by SGD with momentum, at a constant rate, without a penalty. Each call of ``partial_fit`` is one epoch.
 
-CENTRED_SIGMOID = (lambda z: expit(z) - 0.5, lambda z: expit(z) * expit(-z))
+CENTRED = (lambda z: expit(z) - 0.5, lambda z: expit(z) * expit(-z))
+STEEP = (lambda z: 4 * expit(z) - 2, lambda z: 4 * expit(z) * expit(-z))
 NETS = {
     "relu": {"activation": "relu"},
     "tanh": {"activation": "tanh"},
     "sigmoid": {"activation": "sigmoid", "init": "glorot_normal"},
-    "sigmoid - 1/2": {"activation": CENTRED_SIGMOID, "init": "glorot_normal"},
+    "sigmoid - 1/2": {"activation": CENTRED, "init": "glorot_normal"},
+    "4 sigmoid - 2": {"activation": STEEP, "init": "glorot_normal"},
 }
-COLOURS = dict(zip(NETS, ["#0072B2", "#E69F00", "#009E73", "#CC79A7"], strict=True))
-STYLES = dict(zip(NETS, ["-", "-", "-", "--"], strict=True))
-RATES = [0.01, 0.03, 0.1, 0.3, 1.0]
+COLOURS = dict(zip(NETS, ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#000000"], strict=True))
+STYLES = dict(zip(NETS, ["-", "-", "-", "--", ":"], strict=True))
+RATES = [0.03, 0.1, 0.3, 1.0]
 EPOCHS, SEEDS, TARGET = 11, 5, 0.1
 
 
@@ -78,16 +80,15 @@ print("rate           " + "".join(f"{rate:>7g}" for rate in RATES) + "   best")
 for name in NETS:
     cells = [f"{speed[name, rate]:7.1f}" if speed[name, rate] < np.inf else f"{'-':>7}" for rate in RATES]
     print(f"{name:15}" + "".join(cells) + f"{speed[name, best[name]]:7.1f}")
-print(f"tanh / relu, both at 0.01:       {speed['tanh', 0.01] / speed['relu', 0.01]:.1f}")
-print(f"tanh / relu, both at 0.03:       {speed['tanh', 0.03] / speed['relu', 0.03]:.1f}")
-print(f"tanh / relu, each at its best:   {speed['tanh', best['tanh']] / speed['relu', best['relu']]:.1f}")
-print(f"sigmoid / tanh, both at 0.03:    {speed['sigmoid', 0.03] / speed['tanh', 0.03]:.1f}")
+print(f"tanh / relu, both at 0.03:        {speed['tanh', 0.03] / speed['relu', 0.03]:.1f}")
+print(f"tanh / relu, each at its best:    {speed['tanh', best['tanh']] / speed['relu', best['relu']]:.1f}")
+print(f"sigmoid / tanh, both at 0.03:     {speed['sigmoid', 0.03] / speed['tanh', 0.03]:.1f}")
 print(f"sigmoid / tanh, each at its best: {speed['sigmoid', best['sigmoid']] / speed['tanh', best['tanh']]:.1f}")
 
 # %%
-# At the same rate, tanh needs 1.2 times as many epochs as relu. If each has its own best rate, tanh is slightly
-# faster. The sigmoid is far behind at the same rate. With a rate ten times as large it has nearly caught up. So a
-# comparison at one rate mostly shows which activation that rate suits.
+# At the same rate, tanh needs 1.2 times as many epochs as relu. If each has its own best rate, tanh is the
+# faster one: it tolerates a larger rate. The sigmoid needs 3.2 times as many epochs as tanh at the same rate, but only
+# 1.1 times as many if each has its best rate. So a comparison at one rate mostly shows which activation it suits.
 #
 # This does not refute the paper: its nets are deep, and the slopes of tanh multiply from layer to layer. With one
 # hidden layer there is only one such factor.
@@ -101,8 +102,8 @@ for axis, rates in zip(axes, [dict.fromkeys(NETS, 0.03), best], strict=True):
         axis.plot(epochs, np.median(runs, axis=0), STYLES[name], color=COLOURS[name], label=label)
         axis.fill_between(epochs, runs.min(axis=0), runs.max(axis=0), color=COLOURS[name], alpha=0.2, lw=0)
     axis.axhline(TARGET, color="0.5", lw=0.8, ls=":")
-    axis.set(xlabel="epoch", yscale="log", ylim=(1e-3, 3))
-    axis.legend(fontsize=9, loc="lower left")
+    axis.set(xlabel="epoch", yscale="log", ylim=(2e-3, 30))
+    axis.legend(fontsize=9, loc="upper right")
 axes[0].set(title="All at rate 0.03", ylabel="training loss, nats per sample")
 axes[1].set_title("Each at its best rate")
 
@@ -153,8 +154,8 @@ left.legend(fontsize=9)
 # which is not slow. With mini-batches the effect fades, because rows with positive and negative errors are added up.
 #
 # The panel on the right tells how much it costs. Centring the sigmoid removes the effect, but the net is as slow as
-# before at small rates, and only a little faster at large ones. Nearly all of the distance to tanh is the slope,
-# which is 1/4 at zero and not 1. A larger learning rate makes up for most of it.
+# before up to a rate of 0.3, and clearly faster only at 1. With four times the slope, it is as fast as tanh, and a
+# bit faster, at a rate of 0.03. A larger learning rate does the same for the sigmoid as it is.
 #
 # .. rubric:: Reference
 #

@@ -195,7 +195,7 @@ class Ending:
         rate, peak_rate, losses = self.plan.learning_rate_init, self.plan.peak_rate, self.monitor.losses
         if verdict is Verdict.UNDERTRAINED:
             return (
-                f"learning_rate_init={rate:g} is too low for these data: the training loss has only come to "
+                f"learning_rate_init={rate:g} is too low for these data: the training loss has only reached "
                 f"{losses[-1]:.6g}. Leave it at None, for which {peak_rate:.3g} is used here."
             )
         return (

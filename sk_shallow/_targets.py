@@ -64,7 +64,7 @@ class _SingleLabelTargets(Targets):
         unseen = np.setdiff1d(y, self.classes)
         if unseen.size:
             raise ValueError(
-                f"y must hold the classes {self.classes.tolist()}. Got {unseen.tolist()} besides. Every class "
+                f"y must hold the classes {self.classes.tolist()}. Got others: {unseen.tolist()}. Every class "
                 "must be known from the first call on: declare it there, or fit anew."
             )
 

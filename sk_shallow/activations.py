@@ -441,7 +441,7 @@ def check_derivative(activation: Activation, tolerance: float = 1e-5) -> None:
         if np.count_nonzero(wrong) > 1:
             worst = int(np.argmax(np.where(wrong, np.nan_to_num(error, nan=np.inf), -1)))
             raise ValueError(
-                f"The derivative of {activation!r} does not belong to its value: at z = {Z[worst, j]:.6g} it is "
+                f"The derivative of {activation!r} does not match its value: at z = {Z[worst, j]:.6g} it is "
                 f"{slope[worst]:.6g}, but (g(z + h) - g(z - h)) / 2h is {difference[worst]:.6g}. Correct `backward` "
                 "(or the second function of the pair)."
             )

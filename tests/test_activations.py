@@ -298,7 +298,7 @@ def test_coupled_units_steps_constants_and_kinks_are_no_error(activation):
 
 
 def test_a_coupling_that_is_forgotten_is_refused():
-    with pytest.raises(ValueError, match=r"derivative of WrongSoftmax\(\) does not belong to its value: at z = "):
+    with pytest.raises(ValueError, match=r"derivative of WrongSoftmax\(\) does not match its value: at z = "):
         check_derivative(WrongSoftmax())
 
 

@@ -194,12 +194,12 @@ def test_classes_are_declared_once(iris):
     X, y = iris
     with pytest.raises(ValueError, match="classes must be passed on the first call"):
         net_of().partial_fit(X, y)
-    with pytest.raises(ValueError, match=r"must hold the classes \[0, 1\]. Got \[2\] besides"):
+    with pytest.raises(ValueError, match=r"must hold the classes \[0, 1\]. Got others: \[2\]"):
         net_of().partial_fit(X, y, classes=[0, 1])
     net = net_of().partial_fit(X, y, classes=[0, 1, 2])
     with pytest.raises(ValueError, match="not the same as on last call"):
         net.partial_fit(X, y, classes=[0, 1, 2, 3])
-    with pytest.raises(ValueError, match=r"Got \['x'\] besides"):
+    with pytest.raises(ValueError, match=r"Got others: \['x'\]"):
         net_of().partial_fit(X[:3], ["a", "b", "x"], classes=["a", "b"])
 
 

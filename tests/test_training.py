@@ -312,7 +312,7 @@ def test_what_is_checked_once_is_what_it_was(iris):
     weights = np.ones(2000)
     for right, wrong in ((sine(np.cos), sine(np.sin)), (Weighing(weights), Weighing(np.r_[1.0, 2.0, weights[2:]]))):
         net = ShallowNetClassifier(5, right).partial_fit(*iris, classes=[0, 1, 2]).partial_fit(*iris)
-        with pytest.raises(ValueError, match="does not belong to its value"):
+        with pytest.raises(ValueError, match="does not match its value"):
             net.set_params(activation=wrong).partial_fit(*iris)
 
 
