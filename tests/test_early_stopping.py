@@ -164,7 +164,7 @@ def test_validation_set_without_early_stopping(iris):
 @parametrize(
     ("change", "message"),
     [
-        ({"y_val": [0, 1, 2, 7]}, r"Invalid validation set \(X_val, .*\): .* classes \[0, 1, 2\]. Got \[7\] besides"),
+        ({"y_val": [0, 1, 2, 7]}, r"Invalid validation set \(X_val, .*\): .* classes \[0, 1, 2\]. Got others: \[7\]"),
         ({"X_val": np.ones((4, 3))}, "X has 3 features, but ShallowNetClassifier is expecting 4"),
         ({"y_val": [0, 1, 2]}, "inconsistent numbers of samples"),
         ({"X_val": np.full((4, 4), np.nan)}, "NaN"),
