@@ -5,11 +5,11 @@ With SK_SHALLOW_ONLINE=1 it links to the documentation of scikit-learn, NumPy an
 
 import os
 import re
-import warnings
 
 import sk_shallow
 
-project, author, copyright = "sk_shallow", "the sk_shallow developers", "the sk_shallow developers"  # noqa: A001
+project = "sk_shallow"
+author = project_copyright = "the sk_shallow developers"
 version = release = sk_shallow.__version__
 exclude_patterns = ["_build", "auto_examples/*.ipynb"]
 default_role = "literal"
@@ -76,7 +76,6 @@ sphinx_gallery_conf = {
     "matplotlib_animations": False,
     "plot_gallery": "True",
 }
-warnings.filterwarnings("ignore", message="Matplotlib is currently using agg")
 
 
 def setup(app):
