@@ -12,11 +12,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_shallow._compat import CALLBACK_STATE, CallbackSupportMixin, Interval, Options, StrOptions, with_callbacks
 from sk_shallow._component import COUNT, NOT_NEGATIVE, POSITIVE, SHARE
-from sk_shallow._network import hidden_activations
-from sk_shallow._prediction import PredictionMixin, finite_logits
-from sk_shallow._targets import MultilabelTargets, targets_with_classes
-from sk_shallow._training import Start, Task, fitted_attributes, train
-from sk_shallow._validation import check_fit, check_partial_fit
+from sk_shallow._fit.prediction import PredictionMixin, finite_logits
+from sk_shallow._fit.targets import MultilabelTargets, targets_with_classes
+from sk_shallow._fit.train import Start, Task, fitted_attributes, train
+from sk_shallow._fit.validation import check_fit, check_partial_fit
+from sk_shallow._model.network import hidden_activations
 from sk_shallow.activations import ACTIVATIONS, as_activation
 from sk_shallow.activations import CONSTRAINT as ACTIVATION_CONSTRAINT
 from sk_shallow.initializers import INITIALIZERS, Initializer
@@ -469,8 +469,7 @@ class ShallowNetClassifier(
         self.solver_, self.alpha_, self.n_samples_seen_ = plan.solver, network.alpha, outcome.n_samples_seen
         self.alpha_scores_ = outcome.alpha_scores or None
         self.learning_rate_init_, self.batch_size_ = plan.learning_rate_init, plan.batch_size
-        for name in ("_state", "_targets"):  # the latter from early files
-            vars(self).pop(name, None)
+        vars(self).pop("_state", None)
         if outcome.state:
             self._state = vars(outcome.state)  # in a pickle, no object whose class may move
 

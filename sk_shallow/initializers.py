@@ -13,7 +13,7 @@ from scipy.special import erf
 
 from sk_shallow._compat import StrOptions
 from sk_shallow._component import NOT_NEGATIVE, Component
-from sk_shallow._parameters import Parameters
+from sk_shallow._model.parameters import Parameters
 
 
 class Initializer(Component):

@@ -36,8 +36,8 @@ from typing import Any
 
 import numpy as np
 
+from sk_shallow._fit.targets import MultilabelTargets
 from sk_shallow._special import HART_P, HART_Q
-from sk_shallow._targets import MultilabelTargets
 from sk_shallow.activations import (
     ELU,
     GELU,

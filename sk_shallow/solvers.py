@@ -12,13 +12,13 @@ import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.base import clone
 
-from sk_shallow._batches import batches
 from sk_shallow._compat import StrOptions
 from sk_shallow._component import COUNT, POSITIVE, SHARE, Component
-from sk_shallow._monitor import Monitor, Signal
-from sk_shallow._network import Network, Rows
-from sk_shallow._plan import Plan
-from sk_shallow._threads import scipy_has_one_thread
+from sk_shallow._fit.monitor import Monitor, Signal
+from sk_shallow._fit.plan import Plan
+from sk_shallow._fit.threads import scipy_has_one_thread
+from sk_shallow._model.batches import batches
+from sk_shallow._model.network import Network, Rows
 from sk_shallow.schedules import Clock
 
 Array = np.ndarray

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from sk_shallow._fit.plan import Plan
 from sk_shallow._losses import SigmoidHead, SoftmaxHead
-from sk_shallow._network import Examples, Network
-from sk_shallow._parameters import Parameters
-from sk_shallow._plan import Plan
+from sk_shallow._model.network import Examples, Network
+from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import NAMES as NAMES  # of the twelve, for many tests
 from sk_shallow.schedules import Constant
 

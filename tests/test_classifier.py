@@ -22,8 +22,8 @@ from sklearn.utils import estimator_html_repr
 from sklearn.utils.class_weight import compute_class_weight
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow._gradient_check import network_at_start
 from sk_shallow.activations import LeakyReLU, Maxout
+from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS
 
 parametrize = pytest.mark.parametrize

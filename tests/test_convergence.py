@@ -15,11 +15,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow._diagnosis import unscaled_features
-from sk_shallow._gradient_check import network_at_start
-from sk_shallow._monitor import Monitor, Signal
-from sk_shallow._network import Network
-from sk_shallow._parameters import Parameters
+from sk_shallow._fit.diagnosis import unscaled_features
+from sk_shallow._fit.monitor import Monitor, Signal
+from sk_shallow._model.network import Network
+from sk_shallow._model.parameters import Parameters
+from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.solvers import SGD, SOLVERS
 
 parametrize = pytest.mark.parametrize

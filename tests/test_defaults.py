@@ -11,9 +11,9 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow import _defaults as rules
-from sk_shallow._gradient_check import network_at_start
+from sk_shallow._fit import defaults as rules
 from sk_shallow.activations import ACTIVATIONS, Activation
+from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.solvers import LBFGS, SGD, Adam
 
 parametrize = pytest.mark.parametrize

@@ -9,8 +9,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow._data import Data, hold_out
-from sk_shallow._gradient_check import network_at_start
+from sk_shallow._fit.data import Data, hold_out
+from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.solvers import SOLVERS
 
 parametrize = pytest.mark.parametrize

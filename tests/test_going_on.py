@@ -14,8 +14,8 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow._gradient_check import network_at_start
-from sk_shallow._network import Network
+from sk_shallow._model.network import Network
+from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.solvers import SGD, SOLVERS, Adam, GradientDescent
 
 parametrize = pytest.mark.parametrize

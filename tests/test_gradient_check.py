@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
 from sk_shallow import ShallowNetClassifier, check_gradient
-from sk_shallow._network import Network
+from sk_shallow._model.network import Network
 from sk_shallow.activations import ACTIVATIONS
 
 parametrize = pytest.mark.parametrize

@@ -3,11 +3,11 @@ import pytest
 from scipy.stats import kstest
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow._gradient_check import network_at_start
-from sk_shallow._parameters import Parameters
-from sk_shallow._training import training_state
+from sk_shallow._fit.train import training_state
+from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import ACTIVATIONS
 from sk_shallow.initializers import INITIALIZERS, Initializer, initialize
+from sk_shallow.inspection._gradient_check import network_at_start
 
 parametrize = pytest.mark.parametrize
 FAN_IN, FAN_OUT = 300, 100

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow._network import BLOCK_SIZE
+from sk_shallow._model.network import BLOCK_SIZE
 from sk_shallow.activations import Maxout, as_activation
 from sk_shallow.inspection import (
     ActivationComparisonDisplay,

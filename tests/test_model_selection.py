@@ -27,9 +27,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow._statistics import MeanDifference
 from sk_shallow.activations import ACTIVATIONS, LeakyReLU
 from sk_shallow.model_selection import ActivationComparison, compare_activations
+from sk_shallow.model_selection._statistics import MeanDifference
 
 parametrize = pytest.mark.parametrize
 TWO = ["identity", "relu"]

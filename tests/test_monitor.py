@@ -5,8 +5,8 @@ import pytest
 from helpers import plan_of
 from numpy.testing import assert_array_equal
 
-from sk_shallow._monitor import Monitor, Signal
-from sk_shallow._parameters import Parameters
+from sk_shallow._fit.monitor import Monitor, Signal
+from sk_shallow._model.parameters import Parameters
 
 parametrize = pytest.mark.parametrize
 

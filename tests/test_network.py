@@ -5,8 +5,8 @@ import pytest
 from helpers import NAMES, random_network
 from scipy import sparse
 
-from sk_shallow import _network
-from sk_shallow._parameters import Parameters
+from sk_shallow._model import network as _network
+from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import ACTIVATIONS
 
 parametrize = pytest.mark.parametrize

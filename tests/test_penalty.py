@@ -14,8 +14,9 @@ from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import scale
 
-from sk_shallow import ShallowNetClassifier, _penalty
-from sk_shallow._network import Examples, Network
+from sk_shallow import ShallowNetClassifier
+from sk_shallow._fit import alpha as _penalty
+from sk_shallow._model.network import Examples, Network
 from sk_shallow.activations import as_activation
 from sk_shallow.solvers import Adam
 
@@ -205,7 +206,7 @@ def test_verbose_prints_what_was_tried(noisy, capsys):
 
 def test_the_choice_does_not_depend_on_how_many_nets_are_trained_together(noisy, monkeypatch):
     scores = ShallowNetClassifier(random_state=0).fit(*noisy).alpha_scores_
-    monkeypatch.setattr("sk_shallow._penalty.MAX_SIZE", 1)
+    monkeypatch.setattr("sk_shallow._fit.alpha.MAX_SIZE", 1)
     alone = ShallowNetClassifier(random_state=0).fit(*noisy).alpha_scores_
     assert_allclose(list(alone.values()), list(scores.values()), rtol=1e-6)
 

@@ -15,8 +15,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow._network import Network
-from sk_shallow._threads import scipy_has_one_thread
+from sk_shallow._fit.threads import scipy_has_one_thread
+from sk_shallow._model.network import Network
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((24, 3)) * (RNG.random((24, 3)) > 0.3)

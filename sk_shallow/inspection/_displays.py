@@ -5,8 +5,8 @@ from scipy.ndimage import binary_opening
 from sklearn.utils.validation import check_is_fitted
 
 from sk_shallow._compat import check_matplotlib_support
-from sk_shallow._nets import fitted_net
 from sk_shallow.activations import NAMES, as_activation
+from sk_shallow.inspection._nets import fitted_net
 from sk_shallow.inspection._units import FLAT, of_one_unit, units_of
 
 # Safe for colour-blind readers (Wong, "Points of view: color blindness", Nature Methods 8, 2011), on light and dark.

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sk_shallow._nets import fitted_net
-from sk_shallow._table import Table
+from sk_shallow.inspection._nets import fitted_net
+from sk_shallow.inspection._table import Table
 from sk_shallow.inspection._units import units_of
 
 # Correlation from which two units are duplicates.

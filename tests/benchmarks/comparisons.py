@@ -33,8 +33,8 @@ from speed import simple_table, write
 from threadpoolctl import threadpool_limits
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow._statistics import MeanDifference
 from sk_shallow.model_selection import compare_activations
+from sk_shallow.model_selection._statistics import MeanDifference
 
 SETS = ("magic", "waveform", "electricity")
 OTHERS = ("identity", "sigmoid", "tanh", "elu", "gelu", "maxout")

@@ -222,7 +222,7 @@ def table_of_images(smoke: bool) -> list[tuple[str, ...]]:
     return rows
 
 
-RULES, PENALTY = "sk_shallow._defaults", "sk_shallow._penalty"
+RULES, PENALTY = "sk_shallow._fit.defaults", "sk_shallow._fit.alpha"
 ALTERNATIVES = {
     "the defaults": ({}, {}),
     "alpha: the rule, nothing tried": ({}, {f"{PENALTY}.MIN_ROWS": np.inf}),

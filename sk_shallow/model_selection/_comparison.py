@@ -15,7 +15,6 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
 
 from sk_shallow._classifier import ShallowNetClassifier
-from sk_shallow._comparison import FIGURES, ActivationComparison, PairwiseComparison
 from sk_shallow._compat import (
     CallbackSupportMixin,
     ScorerAndMore,
@@ -27,11 +26,10 @@ from sk_shallow._compat import (
     subtask,
     with_callbacks,
 )
-from sk_shallow._nets import fitted_net, path_to_net
 from sk_shallow.activations import NAMES, as_activation
+from sk_shallow.inspection._nets import fitted_net, path_to_net
 from sk_shallow.inspection._units import units_of
-
-__all__ = ["ActivationComparison", "PairwiseComparison", "compare_activations"]
+from sk_shallow.model_selection._results import FIGURES, ActivationComparison
 
 # Rows on which the hidden units are looked at.
 ROWS = 1000

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sk_shallow._compat import root_task, subtask
-from sk_shallow._data import Data
+from sk_shallow._fit.data import Data
 
 
 class Epochs:

@@ -5,9 +5,9 @@ from enum import Enum, auto
 
 import numpy as np
 
-from sk_shallow._callbacks import Epochs
-from sk_shallow._parameters import Parameters
-from sk_shallow._plan import Plan
+from sk_shallow._fit.callbacks import Epochs
+from sk_shallow._fit.plan import Plan
+from sk_shallow._model.parameters import Parameters
 
 
 class Signal(Enum):

@@ -14,8 +14,8 @@ from sklearn.utils.validation import validate_data
 
 from sk_shallow._compat import check_classes_on_first_call, check_sample_weight, validate_parameters
 from sk_shallow._component import from_name
-from sk_shallow._data import Data
-from sk_shallow._targets import MultilabelTargets, Targets, as_labels, check_kind, targets_of, targets_with_classes
+from sk_shallow._fit.data import Data
+from sk_shallow._fit.targets import MultilabelTargets, Targets, as_labels, check_kind, targets_of, targets_with_classes
 from sk_shallow.schedules import SCHEDULES
 from sk_shallow.solvers import SOLVERS
 

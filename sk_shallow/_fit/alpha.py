@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from sk_shallow._batches import batches
-from sk_shallow._monitor import Monitor
-from sk_shallow._network import Examples, Network
-from sk_shallow._plan import Plan
+from sk_shallow._fit.monitor import Monitor
+from sk_shallow._fit.plan import Plan
+from sk_shallow._model.batches import batches
+from sk_shallow._model.network import Examples, Network
 from sk_shallow.schedules import OneCycle
 from sk_shallow.solvers import Adam, TrainingState
 

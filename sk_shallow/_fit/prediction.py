@@ -8,10 +8,10 @@ import numpy as np
 from scipy.sparse import spmatrix
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from sk_shallow._batches import batches
-from sk_shallow._data import Data
-from sk_shallow._network import Network, logits, rows_of_logits
-from sk_shallow._targets import Targets
+from sk_shallow._fit.data import Data
+from sk_shallow._fit.targets import Targets
+from sk_shallow._model.batches import batches
+from sk_shallow._model.network import Network, logits, rows_of_logits
 from sk_shallow.activations import Activation
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from sk_shallow._batches import batches
-from sk_shallow._monitor import Monitor, Signal
-from sk_shallow._network import Network
-from sk_shallow._plan import Plan
+from sk_shallow._fit.monitor import Monitor, Signal
+from sk_shallow._fit.plan import Plan
+from sk_shallow._model.batches import batches
+from sk_shallow._model.network import Network
 from sk_shallow.activations import Identity
 
 # Root mean square from which a feature counts as unscaled: ten times that of a standardized one.

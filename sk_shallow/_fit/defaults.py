@@ -8,8 +8,8 @@ of which only the parameters are read.
 from typing import Any
 
 from sk_shallow._component import from_name, to_name
-from sk_shallow._data import Data
-from sk_shallow._plan import Plan
+from sk_shallow._fit.data import Data
+from sk_shallow._fit.plan import Plan
 from sk_shallow.schedules import SCHEDULES, Schedule
 from sk_shallow.solvers import SOLVERS, Solver
 

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from sk_shallow._statistics import (
+from sk_shallow.inspection import ActivationComparisonDisplay
+from sk_shallow.inspection._table import Table
+from sk_shallow.model_selection._statistics import (
     MeanDifference,
     holm,
     letters,
@@ -10,8 +12,6 @@ from sk_shallow._statistics import (
     splits_to_find,
     standard_errors,
 )
-from sk_shallow._table import Table
-from sk_shallow.inspection import ActivationComparisonDisplay
 
 # p-value below which a difference counts, and posterior probability from which two are practically the same.
 LEVEL, SURE = 0.05, 0.95

@@ -8,9 +8,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_scalar
 
 from sk_shallow._classifier import ShallowNetClassifier
-from sk_shallow._parameters import Parameters
-from sk_shallow._training import Task, prepare, training_state
-from sk_shallow._validation import check_fit
+from sk_shallow._fit.train import Task, prepare, training_state
+from sk_shallow._fit.validation import check_fit
+from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import as_activation
 
 # From coarse to fine: a large step crosses kinks and sees curvature, a small one sees rounding.

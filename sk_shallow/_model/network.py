@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import spmatrix
 
-from sk_shallow._batches import batches
 from sk_shallow._losses import Head
-from sk_shallow._parameters import Parameters
+from sk_shallow._model.batches import batches
+from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import Activation
 
 Rows = slice | np.ndarray

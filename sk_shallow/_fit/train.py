@@ -15,19 +15,19 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 
-from sk_shallow._callbacks import begin_epochs
 from sk_shallow._component import from_name
-from sk_shallow._data import Data, hold_out
-from sk_shallow._defaults import alpha as alpha_rule
-from sk_shallow._defaults import make_plan
-from sk_shallow._diagnosis import diagnose, keep_best
-from sk_shallow._monitor import Monitor, Signal
-from sk_shallow._network import Examples, Network
-from sk_shallow._parameters import Parameters
-from sk_shallow._penalty import alpha_scores
-from sk_shallow._plan import Plan
-from sk_shallow._prediction import validation_score
-from sk_shallow._targets import Targets
+from sk_shallow._fit.alpha import alpha_scores
+from sk_shallow._fit.callbacks import begin_epochs
+from sk_shallow._fit.data import Data, hold_out
+from sk_shallow._fit.defaults import alpha as alpha_rule
+from sk_shallow._fit.defaults import make_plan
+from sk_shallow._fit.diagnosis import diagnose, keep_best
+from sk_shallow._fit.monitor import Monitor, Signal
+from sk_shallow._fit.plan import Plan
+from sk_shallow._fit.prediction import validation_score
+from sk_shallow._fit.targets import Targets
+from sk_shallow._model.network import Examples, Network
+from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import ACTIVATIONS, Activation, as_activation, check_derivative
 from sk_shallow.initializers import INITIALIZERS, initialize
 from sk_shallow.solvers import Adam, Solver, TrainingState
@@ -163,10 +163,7 @@ def _checked_activation(settings: Any, start: Start | None) -> Activation:
 def training_state(settings: Any, start: Start | None = None) -> TrainingState:
     """Return the state to train with: that of the start, where it was kept, or a new one."""
     if start and start.state:
-        attributes = deepcopy(getattr(start.state, "__dict__", start.state))  # early files hold an object
-        if "stale" in attributes:
-            attributes["no_improvement_count"] = attributes.pop("stale")
-        return TrainingState(**attributes)
+        return TrainingState(**deepcopy(start.state))
     seed = check_random_state(settings.random_state).randint(np.iinfo(np.int32).max)
     return TrainingState(seed, rng=np.random.default_rng([seed, 1]))
 
