@@ -4,8 +4,8 @@ They have kept these names and meanings in every supported release; a release th
 `_parameter_constraints`, a table that scikit-learn reads from each class, stands in the classes themselves.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from inspect import signature
 from typing import Any
 
@@ -16,10 +16,28 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call as check_clas
 from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
-try:  # from scikit-learn 1.9 on
+try:  # scikit-learn 1.9 or later
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:
-    CallbackSupportMixin = type("CallbackSupportMixin", (), {})
+
+    class NoCallbacks:
+        """Stands for scikit-learn's callback context where there are no callbacks: does nothing, and never stops."""
+
+        def subcontext(self, **options: Any) -> "NoCallbacks":
+            return self
+
+        def call_on_fit_task_begin(self, **arguments: Any) -> None:
+            pass
+
+        def call_on_fit_task_end(self, **arguments: Any) -> bool:
+            return False
+
+        def propagate_callback_context(self, estimator: Any) -> AbstractContextManager[None]:
+            return nullcontext()
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        def _init_callback_context(self, **options: Any) -> NoCallbacks:
+            return NoCallbacks()
 
     def with_callbacks(method: Any) -> Any:
         return method
@@ -33,17 +51,14 @@ __all__ = [
     "ScorerAndMore",
     "StrOptions",
     "blas_libraries",
+    "callback_context",
     "check_classes_on_first_call",
     "check_matplotlib_support",
     "check_pandas_support",
     "check_sample_weight",
-    "propagate",
-    "root_task",
     "rows_of",
-    "running",
     "set_blas_threads",
     "set_callbacks",
-    "subtask",
     "validate_parameters",
     "with_callbacks",
 ]
@@ -57,6 +72,11 @@ def set_callbacks(estimator: Any, callbacks: Any) -> None:
     if not hasattr(estimator, "set_callbacks"):
         raise ValueError("callbacks need scikit-learn 1.9 or later.")
     estimator.set_callbacks(*callbacks)
+
+
+def callback_context(estimator: Any, **options: Any) -> Any:
+    """Return the callback context of a call of `fit`; its options are `max_subtasks` and `sequential_subtasks`."""
+    return estimator._init_callback_context(**options)
 
 
 class ScorerAndMore:
@@ -77,33 +97,6 @@ class ScorerAndMore:
         if name.startswith("__") or name == "scorer":  # of an object that is being unpickled
             raise AttributeError(name)
         return getattr(self.scorer, name)
-
-
-def root_task(estimator: Any, max_subtasks: int, sequential: bool = True) -> Any:
-    """Return the callback context of a call of `fit`, whose callbacks are then set up, or None if it has none."""
-    if not getattr(estimator, "_skl_callbacks", None):
-        return None
-    return estimator._init_callback_context(max_subtasks=max_subtasks, sequential_subtasks=sequential)
-
-
-def subtask(context: Any, name: str, number: int | None = None) -> Any:
-    """Return the context of a task within another one's, if there is one."""
-    return context and context.subcontext(task_name=name, task_id=number)
-
-
-@contextmanager
-def running(context: Any, estimator: Any, X: Any, y: Any) -> Iterator[None]:
-    """Tell callbacks, if there is a context, that its task begins, and at the end that it has ended."""
-    if context:
-        context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
-    yield
-    if context:
-        context.call_on_fit_task_end(estimator=estimator, X=X, y=y)
-
-
-def propagate(context: Any, estimator: Any) -> AbstractContextManager[Any]:
-    """Return what lets an estimator run as a task of a context, if there is one."""
-    return context.propagate_callback_context(estimator) if context else nullcontext()
 
 
 def validate_parameters(estimator: Any) -> None:

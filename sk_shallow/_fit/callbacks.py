@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from sk_shallow._compat import root_task, subtask
+from sk_shallow._compat import callback_context
 from sk_shallow._fit.data import Data
 
 
@@ -24,7 +24,7 @@ class Epochs:
     def epoch_begin(self) -> None:
         """Say that an epoch begins, if none has begun."""
         if self.epoch is None:
-            self.epoch = subtask(self.root, "epoch")
+            self.epoch = self.root.subcontext(task_name="epoch")
             self.epoch.call_on_fit_task_begin(**self.given, reconstruction_attributes=self.attributes)
 
     def epoch_end(self, finite: bool) -> bool:
@@ -44,7 +44,6 @@ class Epochs:
         self.root.call_on_fit_task_end(**self.given, reconstruction_attributes=self.attributes)
 
 
-def begin_epochs(estimator: Any, data: Data, max_iter: int, attributes: Callable[[], dict[str, Any]]) -> Epochs | None:
-    """Begin a fit of so many epochs at most; return None if the estimator has no callbacks."""
-    root = root_task(estimator, max_iter)
-    return root and Epochs(root, estimator, data, attributes)
+def begin_epochs(estimator: Any, data: Data, max_iter: int, attributes: Callable[[], dict[str, Any]]) -> Epochs:
+    """Begin a fit of so many epochs at most."""
+    return Epochs(callback_context(estimator, max_subtasks=max_iter), estimator, data, attributes)

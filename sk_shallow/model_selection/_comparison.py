@@ -18,12 +18,9 @@ from sk_shallow._classifier import ShallowNetClassifier
 from sk_shallow._compat import (
     CallbackSupportMixin,
     ScorerAndMore,
-    propagate,
-    root_task,
+    callback_context,
     rows_of,
-    running,
     set_callbacks,
-    subtask,
     with_callbacks,
 )
 from sk_shallow.activations import NAMES, as_activation
@@ -170,8 +167,10 @@ class Run(NamedTuple):
         scoring = ScorerAndMore(self.scorer, partial(_measure, rows))
         options = {"scoring": scoring, "cv": [self.split], "refit": False, "error_score": "raise"}
         search = GridSearchCV(self.estimator, self.grid, **options)
-        with propagate(task, search), running(task, search, X, y):
+        task.call_on_fit_task_begin(estimator=search, X=X, y=y)
+        with task.propagate_callback_context(search):
             results = search.fit(X, y, **params).cv_results_
+        task.call_on_fit_task_end(estimator=search, X=X, y=y)
         figures = {what: results.get(f"mean_test_{what}") for what in ("score", *FIGURES)}
         return {**figures, "seconds": results["mean_fit_time"]}
 
@@ -186,12 +185,13 @@ class CompareActivations(CallbackSupportMixin, BaseEstimator):
     @with_callbacks
     def fit(self, X, y, **params):
         """Run them; `measured_` holds each figure as an array of shape (n_splits, n_activations)."""
-        root = root_task(self, len(self.runs), sequential=False)
-        tasks = [subtask(root, "split", i) for i in range(len(self.runs))]
-        with running(root, self, X, y):
-            measured = Parallel(n_jobs=self.n_jobs)(
-                delayed(run.measured)(task, X, y, params) for run, task in zip(self.runs, tasks, strict=True)
-            )
+        context = callback_context(self, max_subtasks=len(self.runs), sequential_subtasks=False)
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        tasks = [context.subcontext(task_name="split", task_id=i) for i in range(len(self.runs))]
+        measured = Parallel(n_jobs=self.n_jobs)(
+            delayed(run.measured)(task, X, y, params) for run, task in zip(self.runs, tasks, strict=True)
+        )
+        context.call_on_fit_task_end(estimator=self, X=X, y=y)
         self.measured_ = {what: np.array([figures[what] for figures in measured]) for what in ("score", *FIGURES)}
         return self
 
