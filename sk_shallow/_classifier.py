@@ -14,7 +14,7 @@ from sk_shallow._compat import CALLBACK_STATE, CallbackSupportMixin, Interval, O
 from sk_shallow._component import COUNT, NOT_NEGATIVE, POSITIVE, SHARE
 from sk_shallow._fit.prediction import PredictionMixin, finite_logits
 from sk_shallow._fit.targets import MultilabelTargets, targets_with_classes
-from sk_shallow._fit.train import Start, Task, fitted_attributes, train
+from sk_shallow._fit.train import train
 from sk_shallow._fit.validation import check_fit, check_partial_fit
 from sk_shallow._model.network import hidden_activations
 from sk_shallow.activations import ACTIVATIONS, as_activation
@@ -338,7 +338,7 @@ class ShallowNetClassifier(
             If `batch_size` is above the number of rows, if `init_scale` is 0, if `y` has only one class, or if a class
             is too rare for a stratified split.
         """
-        return self._finish(self._trained((X, y, sample_weight), (X_val, y_val, sample_weight_val)))
+        return self._finish(self._fit((X, y, sample_weight), (X_val, y_val, sample_weight_val)))
 
     @available_if(_has_partial_fit)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -381,11 +381,9 @@ class ShallowNetClassifier(
             giving every class the same probability.
         """
         with _unchanged_on_error(self):
-            start = self._start()
-            data, targets = check_partial_fit(self, (X, y, sample_weight), classes)
-            task = Task(data, targets, start=start, incremental=True)
-            outcome = train(self, task)
-            self._store(task, outcome)
+            resume = hasattr(self, "coefs_")
+            data = check_partial_fit(self, (X, y, sample_weight), classes)
+            outcome = self._store(train(self, data, resume=resume, incremental=True))
         return self._finish(outcome)
 
     @np.errstate(all="ignore")
@@ -438,40 +436,17 @@ class ShallowNetClassifier(
     def _n_features_out(self):
         return len(self.coefs_[1])
 
-    def _start(self):
-        """Return the state from which training continues, or None before the first fit."""
-        if not hasattr(self, "coefs_"):
-            return None
-        state, seen = getattr(self, "_state", None), getattr(self, "n_samples_seen_", 0.0)
-        scores = getattr(self, "alpha_scores_", None) or {}
-        return Start(self.coefs_, self.intercepts_, self._activation, state, scores, seen)
-
     @with_callbacks
-    def _trained(self, rows, validation):
-        """Train, store the outcome and return it. When it returns, callbacks have ended."""
+    def _fit(self, rows, validation):
+        # Callbacks have ended when this returns, so warnings come after them.
         with _unchanged_on_error(self):
-            start = self._start() if self.warm_start else None
-            task = Task(*check_fit(self, rows, validation, goes_on=start is not None), start)
-            outcome = train(self, task)
-            self._store(task, outcome)
-        return outcome
+            resume = self.warm_start and hasattr(self, "coefs_")
+            return self._store(train(self, *check_fit(self, rows, validation, resume), resume=resume))
 
-    def _store(self, task, outcome):
-        network, plan = outcome.network, outcome.plan
-        curve, seen = (self.loss_curve_, getattr(self, "t_", 0)) if task.start else ([], 0)
-        vars(self).update(fitted_attributes(network, task.targets))
-        self.n_iter_, self.stop_reason_ = outcome.n_iter, outcome.stop_reason
-        self.t_ = seen + outcome.n_iter * network.n_samples
-        self.loss_curve_ = curve + outcome.losses
-        self.loss_, self.best_loss_ = outcome.losses[-1], min(self.loss_curve_)
-        self.validation_scores_ = outcome.scores or None
-        self.best_validation_score_ = max(outcome.scores, default=None)
-        self.solver_, self.alpha_, self.n_samples_seen_ = plan.solver, network.alpha, outcome.n_samples_seen
-        self.alpha_scores_ = outcome.alpha_scores or None
-        self.learning_rate_init_, self.batch_size_ = plan.learning_rate_init, plan.batch_size
+    def _store(self, outcome):
         vars(self).pop("_state", None)
-        if outcome.state:
-            self._state = vars(outcome.state)  # in a pickle, no object whose class may move
+        vars(self).update(outcome.attributes)
+        return outcome
 
     def _finish(self, outcome):
         """Emit the warnings of a fit, re-raise its interrupt, and return the estimator."""

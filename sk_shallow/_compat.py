@@ -16,24 +16,26 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call as check_clas
 from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
+
+class NoCallbacks:
+    """Stands for scikit-learn's callback context if there are no callbacks: does nothing and never stops."""
+
+    def subcontext(self, **options: Any) -> "NoCallbacks":
+        return self
+
+    def call_on_fit_task_begin(self, **arguments: Any) -> None:
+        pass
+
+    def call_on_fit_task_end(self, **arguments: Any) -> bool:
+        return False
+
+    def propagate_callback_context(self, estimator: Any) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
 try:  # scikit-learn 1.9 or later
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:
-
-    class NoCallbacks:
-        """Stands for scikit-learn's callback context where there are no callbacks: does nothing, and never stops."""
-
-        def subcontext(self, **options: Any) -> "NoCallbacks":
-            return self
-
-        def call_on_fit_task_begin(self, **arguments: Any) -> None:
-            pass
-
-        def call_on_fit_task_end(self, **arguments: Any) -> bool:
-            return False
-
-        def propagate_callback_context(self, estimator: Any) -> AbstractContextManager[None]:
-            return nullcontext()
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         def _init_callback_context(self, **options: Any) -> NoCallbacks:
@@ -47,6 +49,7 @@ __all__ = [
     "CALLBACK_STATE",
     "CallbackSupportMixin",
     "Interval",
+    "NoCallbacks",
     "Options",
     "ScorerAndMore",
     "StrOptions",

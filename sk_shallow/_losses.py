@@ -1,8 +1,8 @@
-"""Log loss on logits: its value and its gradient, for the sigmoid and the softmax output.
+"""Losses on logits: the log loss with the sigmoid and with the softmax.
 
-Both come from the logits, never from clipped probabilities, so that value and gradient belong to one function and are
-exact at logits of plus or minus 1e3. Shapes: `Z2`, `Y` and `A2` are (m, n2), `w` is (m, 1), or (m, n2) where outputs
-have weights of their own, or None for all ones; losses are in nats per sample.
+Value and gradient come from the logits, never from clipped probabilities, so that they belong to one function and are
+exact at logits of plus or minus 1e3. Shapes: `Z2`, `Y` and `A2` are (m, n2); `w` is (m, 1), or (m, n2) if outputs
+have their own weights, or None for all ones. Losses are in nats per sample.
 """
 
 from abc import ABC, abstractmethod
@@ -11,19 +11,17 @@ import numpy as np
 from scipy.special import entr, expit, log_expit, log_softmax, softmax
 
 
-class Head(ABC):
-    """The output function `o` together with the loss that goes with it, and the losses of doing without a net.
+class Loss(ABC):
+    """A loss with its output function `o`, and the losses of two baselines that ignore the features.
 
-    Because they go together, the gradient of the loss with respect to the logits is `A2 - Y` for every head.
+    Output function and loss belong together: the gradient with respect to the logits is then `A2 - Y`.
     """
 
-    name: str  # what MLPClassifier calls o
-    constant: str = "always predicting the class frequencies"  # what loss_of_constant is the loss of
-    zero: str = "giving every class the same probability"  # what loss_at_zero is the loss of
+    name: str  # MLPClassifier's name of o
 
     @abstractmethod
     def loss_and_residual(self, Z2: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the losses of each row, (m, 1), or of each output, (m, n2), and `A2 - Y`; may overwrite `Z2`."""
+        """Return the losses of each row, (m, 1), or of each output, (m, n2), and `A2 - Y`. May overwrite `Z2`."""
 
     @abstractmethod
     def probabilities(self, Z2: np.ndarray) -> np.ndarray:
@@ -35,20 +33,20 @@ class Head(ABC):
 
     @abstractmethod
     def loss_of_constant(self, Y: np.ndarray, w: np.ndarray | None = None) -> float:
-        """Return the least loss that predictions without any features have, the weighted mean over the rows."""
+        """Return the weighted mean loss of the best constant prediction."""
 
     @abstractmethod
     def loss_at_zero(self, Y: np.ndarray) -> float:
-        """Return the mean loss at ``Z2 = 0``, where a net without weights begins."""
+        """Return the mean loss at ``Z2 = 0``, where a net without weights starts."""
 
 
-def mean(Y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
-    """Return the weighted mean of the rows, (n2,); `numpy.average` would make another array of the size of `Y`."""
+def _mean(Y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
+    # numpy.average would need another array of the size of Y.
     return Y.mean(axis=0) if w is None else np.einsum("ij,ij->j", w, Y) / w.sum(axis=0)
 
 
-class SigmoidHead(Head):
-    """Independent outputs, `A2 = 1 / (1 + exp(-Z2))`; the loss is summed over them.
+class SigmoidLogLoss(Loss):
+    """Independent outputs, `A2 = 1 / (1 + exp(-Z2))`. The loss is summed over the outputs.
 
     ``L = sum_k log(1 + exp(z_k)) - y_k z_k``, which is ``-sum_k y_k log(a_k) + (1 - y_k) log(1 - a_k)``.
     """
@@ -69,18 +67,18 @@ class SigmoidHead(Head):
         return log_expit(Z2)
 
     def loss_of_constant(self, Y: np.ndarray, w: np.ndarray | None = None) -> float:
-        frequencies, share = mean(Y, w), np.ones(1) if w is None else w.sum(axis=0) / w.sum(axis=0).mean()
+        frequencies, share = _mean(Y, w), np.ones(1) if w is None else w.sum(axis=0) / w.sum(axis=0).mean()
         return float((share * (entr(frequencies) + entr(1 - frequencies))).sum())
 
     def loss_at_zero(self, Y: np.ndarray) -> float:
         return Y.shape[1] * float(np.log(2))
 
 
-class SoftmaxHead(Head):
+class SoftmaxLogLoss(Loss):
     """Exclusive classes, `A2 = exp(Z2) / sum(exp(Z2))`.
 
-    ``L = log(sum_k exp(z_k)) - sum_k y_k z_k``, which is ``-sum_k y_k log(a_k)``. Of a single class everything is 0,
-    but for its probability, which is 1.
+    ``L = log(sum_k exp(z_k)) - sum_k y_k z_k``, which is ``-sum_k y_k log(a_k)``. With a single class, loss and
+    gradient are 0 and the probability is 1.
     """
 
     name = "softmax"
@@ -102,7 +100,7 @@ class SoftmaxHead(Head):
         return log_softmax(Z2, axis=1)
 
     def loss_of_constant(self, Y: np.ndarray, w: np.ndarray | None = None) -> float:
-        return float(entr(mean(Y, w)).sum())
+        return float(entr(_mean(Y, w)).sum())
 
     def loss_at_zero(self, Y: np.ndarray) -> float:
         return float(np.log(Y.shape[1]))

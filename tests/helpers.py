@@ -3,11 +3,11 @@
 import numpy as np
 
 from sk_shallow._fit.plan import Plan
-from sk_shallow._losses import SigmoidHead, SoftmaxHead
-from sk_shallow._model.network import Examples, Network
+from sk_shallow._losses import SigmoidLogLoss, SoftmaxLogLoss
+from sk_shallow._model.network import Network
 from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import NAMES as NAMES  # of the twelve, for many tests
-from sk_shallow.schedules import Constant
+from sk_shallow.solvers import GradientDescent
 
 
 def random_network(activation, *, m=30, n0=4, n1=5, n2=3, dtype=np.float64, weighted=False, seed=0, **penalties):
@@ -19,16 +19,15 @@ def random_network(activation, *, m=30, n0=4, n1=5, n2=3, dtype=np.float64, weig
     Y = np.eye(n2)[rng.integers(n2, size=m)] if n2 >= 3 else rng.integers(2, size=(m, n2))
     w = rng.uniform(0, 2, size=(m, 1)) if weighted else None
     w = None if w is None else (w / w.mean()).astype(dtype)
-    head = SoftmaxHead() if n2 >= 3 else SigmoidHead()
-    return Network(parameters, activation, head, Examples(X, Y.astype(dtype), w), **penalties)
+    loss_function = SoftmaxLogLoss() if n2 >= 3 else SigmoidLogLoss()
+    return Network(parameters, activation, loss_function, X, Y.astype(dtype), w, **penalties)
 
 
 def plan_of(**changes):
     """Return a plan of full-batch epochs at a constant rate, until a plateau."""
     plan = {
-        "solver": "gd", "max_iter": 100, "max_iter_is_limit": True, "stop_at_plateau": True, "tol": 1e-4,
-        "n_iter_no_change": 10, "schedule": Constant(), "learning_rate_init": 0.1, "peak_rate": 0.1,
-        "batch_size": 10**9, "shuffle": True, "incremental": False, "verbose": False,
+        "solver": GradientDescent(), "max_iter": 100, "max_iter_is_limit": True, "stop_at_plateau": True, "tol": 1e-4,
+        "n_iter_no_change": 10, "learning_rate_init": 0.1, "batch_size": 10**9,
     }  # fmt: skip
     return Plan(**plan | changes)
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
-from sk_shallow._losses import SigmoidHead, SoftmaxHead
+from sk_shallow._losses import SigmoidLogLoss, SoftmaxLogLoss
 
-HEADS = [SigmoidHead(), SoftmaxHead()]
+HEADS = [SigmoidLogLoss(), SoftmaxLogLoss()]
 parametrize = pytest.mark.parametrize
 
 
@@ -52,8 +52,8 @@ def test_probabilities_and_loss_belong_together(head):
 def test_softmax_loss_is_scikit_learns():
     rng = np.random.default_rng(0)
     Z2, y = rng.standard_normal((50, 4)), rng.integers(4, size=50)
-    loss, _ = SoftmaxHead().loss_and_residual(Z2.copy(), np.eye(4)[y])
-    assert loss.mean() == pytest.approx(log_loss(y, SoftmaxHead().probabilities(Z2)))
+    loss, _ = SoftmaxLogLoss().loss_and_residual(Z2.copy(), np.eye(4)[y])
+    assert loss.mean() == pytest.approx(log_loss(y, SoftmaxLogLoss().probabilities(Z2)))
 
 
 @parametrize("head", HEADS)
@@ -80,14 +80,14 @@ def test_loss_at_zero(head, n2):
 def test_outputs_with_weights_of_their_own():
     """The least constant loss is then that of each output's own weighted frequencies."""
     rng = np.random.default_rng(0)
-    Y, w = targets(SigmoidHead(), 40, 3, rng), rng.uniform(size=(40, 3))
+    Y, w = targets(SigmoidLogLoss(), 40, 3, rng), rng.uniform(size=(40, 3))
     p = np.average(Y, axis=0, weights=w)
-    loss, _ = SigmoidHead().loss_and_residual(np.tile(np.log(p / (1 - p)), (40, 1)), Y)
-    assert SigmoidHead().loss_of_constant(Y, w) == pytest.approx((w * loss).sum() / w.sum(axis=0).mean())
+    loss, _ = SigmoidLogLoss().loss_and_residual(np.tile(np.log(p / (1 - p)), (40, 1)), Y)
+    assert SigmoidLogLoss().loss_of_constant(Y, w) == pytest.approx((w * loss).sum() / w.sum(axis=0).mean())
 
 
 @parametrize("dtype", [np.float32, np.float64])
 def test_probabilities_of_the_sigmoid_are_neither_0_nor_1(dtype):
-    A2 = SigmoidHead().probabilities(np.array([[-1e3, 1e3]], dtype=dtype))
+    A2 = SigmoidLogLoss().probabilities(np.array([[-1e3, 1e3]], dtype=dtype))
     assert ((A2 > 0) & (A2 < 1)).all()
     np.testing.assert_allclose(A2, [[0, 1]], atol=1e-6)

@@ -2,22 +2,29 @@ import numpy as np
 import pytest
 from helpers import NAMES, plan_of, random_network
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.optimize import minimize
+from scipy import optimize
 from scipy.special import expit
 from sklearn.neural_network import MLPClassifier
 
-from sk_shallow import ShallowNetClassifier, solvers
+from sk_shallow import ShallowNetClassifier
+from sk_shallow._fit import minimize as minimization
+from sk_shallow._fit.minimize import minimize
 from sk_shallow._fit.monitor import Monitor
-from sk_shallow._model import batches as _batches
+from sk_shallow._fit.state import TrainingState
+from sk_shallow._model import network as model
 from sk_shallow._model.network import Network
 from sk_shallow.activations import ACTIVATIONS
 from sk_shallow.initializers import Initializer
 from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.schedules import SCHEDULES, Adaptive, Clock, Constant, OneCycle
-from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, FirstOrderSolver, GradientDescent, TrainingState
+from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, FirstOrderSolver, GradientDescent
 
 parametrize = pytest.mark.parametrize
 FIRST_ORDER = [name for name, solver in SOLVERS.items() if issubclass(solver, FirstOrderSolver)]
+
+
+def state():
+    return TrainingState(0, np.random.default_rng(0))
 
 
 def descend(solver, gradient, start, learning_rate, n_steps):
@@ -55,7 +62,7 @@ def test_rules_are_elementwise(name, digits, quiet, monkeypatch):
     """Parameters in blocks of 100 come to the same as all at once."""
     net = ShallowNetClassifier(20, solver=name, max_iter=3, random_state=0)
     whole = net.fit(*digits).coefs_
-    monkeypatch.setattr(_batches.batches, "__defaults__", (100,))
+    monkeypatch.setattr(model, "BLOCK_PARAMETERS", 100)
     for one, other in zip(whole, net.fit(*digits).coefs_, strict=True):
         assert_allclose(one, other, rtol=1e-12, atol=1e-14)
 
@@ -251,15 +258,14 @@ def test_lbfgs_converges_to_a_stationary_point(iris):
 
 @parametrize("limit", ["max_iter", "max_fun"])
 def test_limits_of_lbfgs_hold_where_it_goes_on_in_float64(limit, monkeypatch):
-    results, original = [], LBFGS._run
-    monkeypatch.setattr(LBFGS, "_run", lambda *args: results.append(original(*args)) or results[-1])
+    results, original = [], minimization._run_lbfgs
+    monkeypatch.setattr(minimization, "_run_lbfgs", lambda *args: results.append(original(*args)) or results[-1])
 
     def run(max_iter=10**4, max_fun=15000):
         results.clear()
         network = random_network(ACTIVATIONS["tanh"](), dtype=np.float32, alpha=0.1)
-        plan = plan_of(max_iter=max_iter, tol=1e-9, n_iter_no_change=np.inf)
-        monitor = Monitor(network.parameters, plan)
-        return LBFGS(max_fun=max_fun).minimize(network, monitor, plan, TrainingState(0, np.random.default_rng(0)))
+        plan = plan_of(solver=LBFGS(max_fun=max_fun), max_iter=max_iter, tol=1e-9, n_iter_no_change=np.inf)
+        return minimize(network, plan, state(), Monitor(network.parameters, plan))
 
     run()
     assert len(results) == 2
@@ -268,13 +274,8 @@ def test_limits_of_lbfgs_hold_where_it_goes_on_in_float64(limit, monkeypatch):
     assert len(results) == 2
 
 
-def test_full_batch_takes_all_rows_whatever_the_batch_size():
-    batches = GradientDescent()._batches(30, plan_of(batch_size=10), np.random.default_rng(0))
-    assert list(batches) == [(slice(None), 30)]
-
-
 def test_lbfgs_history_and_max_fun(iris):
-    with pytest.warns(match="max_fun=7 evaluations ended the fit"):
+    with pytest.warns(match=r"while it was still improving \(max_fun=7 evaluations\)"):
         ShallowNetClassifier(5, solver=LBFGS(max_fun=7), random_state=0).fit(*iris)
     nets = [
         ShallowNetClassifier(5, "tanh", solver=LBFGS(history=h), alpha=0.1, random_state=0).fit(*iris) for h in (1, 20)
@@ -284,7 +285,7 @@ def test_lbfgs_history_and_max_fun(iris):
 
 def test_lbfgs_that_starts_at_the_minimum():
     X, y = np.eye(4), [0, 0, 1, 1]
-    with pytest.warns(match="init_scale=0"), pytest.warns(match="learned next to nothing"):
+    with pytest.warns(match="init_scale=0"), pytest.warns(match="learned almost nothing"):
         net = ShallowNetClassifier(3, solver="lbfgs", init_scale=0).fit(X, y)
     assert net.n_iter_ == 1
     assert net.loss_ == pytest.approx(np.log(2))
@@ -301,16 +302,16 @@ def test_unused_parameters_mean_nothing_to_lbfgs(iris):
 
 def test_scipy_keeps_what_it_is_given(iris, monkeypatch, quiet):
     """SciPy owns the vector it passes, and the gradient it gets: later evaluations change neither."""
-    seen = []
+    seen, original = [], optimize.minimize
 
     def watched(fun, x0, **kwargs):
         (_, grad), x = fun(x0), x0 + 1
         kept, given = grad.copy(), x.copy()
         fun(x)
         seen.append((grad, kept, x, given))
-        return minimize(fun, x0, **kwargs)
+        return original(fun, x0, **kwargs)
 
-    monkeypatch.setattr(solvers, "minimize", watched)
+    monkeypatch.setattr(optimize, "minimize", watched)
     ShallowNetClassifier(5, solver="lbfgs", max_iter=3, random_state=0).fit(*iris)
     for grad, kept, x, given in seen:
         assert_array_equal(grad, kept)
@@ -380,8 +381,8 @@ def test_invscaling_counts_epochs():
     network = random_network(ACTIVATIONS["tanh"](), m=60)
     seen = []
     spy = type("Spy", (SGD,), {"update": lambda self, *args: seen.append(args[3])})
-    plan = plan_of(schedule=SCHEDULES["invscaling"](), batch_size=20, max_iter=3)
-    spy().minimize(network, Monitor(network.parameters, plan), plan, TrainingState(0, np.random.default_rng(0)))
+    plan = plan_of(solver=spy(), schedule=SCHEDULES["invscaling"](), batch_size=20, max_iter=3)
+    minimize(network, plan, state(), Monitor(network.parameters, plan))
     assert_allclose(seen, np.repeat(0.1 / np.sqrt([1, 2, 3]), 3))
 
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import threadpoolctl
 from helpers import values_equal
+from sk_shallow._fit.threads import is_of_scipy, scipy_has_one_thread
 from sklearn.model_selection import GridSearchCV
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._compat import blas_libraries, set_blas_threads
 from sk_shallow._fit import threads as _threads
-from sk_shallow._fit.threads import is_of_scipy, scipy_has_one_thread
 from sk_shallow._model.network import Network
 from sk_shallow.activations import Tanh
 

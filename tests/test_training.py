@@ -13,18 +13,20 @@ from sklearn.multioutput import MultiOutputClassifier
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._fit.diagnosis import keep_best
+from sk_shallow._fit.minimize import minimize
 from sk_shallow._fit.monitor import Monitor, Signal
-from sk_shallow._losses import Head
-from sk_shallow._model.network import Examples, Network
+from sk_shallow._fit.state import TrainingState
+from sk_shallow._losses import Loss
+from sk_shallow._model.network import Network
 from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import Activation, Tanh
 from sk_shallow.initializers import Glorot, initialize
-from sk_shallow.solvers import SOLVERS, Solver, TrainingState
+from sk_shallow.solvers import SOLVERS, FirstOrderSolver
 
 parametrize = pytest.mark.parametrize
 
 
-class SquaredError(Head):
+class SquaredError(Loss):
     """Half the squared error of real outputs: regression."""
 
     name = "identity"
@@ -49,17 +51,20 @@ class SquaredError(Head):
 @parametrize("solver", SOLVERS)
 @parametrize("dtype", [np.float32, np.float64])
 def test_nothing_below_the_targets_knows_of_classes(solver, dtype):
-    """A head of squared errors makes a regressor of the network, the monitor and every solver."""
+    """A loss of squared errors makes a regressor of the network, the monitor and every solver."""
     rng = np.random.default_rng(0)
     X = rng.uniform(-2, 2, size=(300, 1)).astype(dtype)
     Y = np.hstack([np.sin(2 * X), X**2 / 4])
     parameters = Parameters((1, 20, 2, 1), dtype)
     initialize(parameters, Glorot(), 2.0, rng)
-    network = Network(parameters, Tanh(), SquaredError(), Examples(X, Y))
+    network = Network(parameters, Tanh(), SquaredError(), X, Y)
     rate = {"gd": 0.3, "sgd": 0.05, "adam": 0.03, "lbfgs": None}[solver]
-    plan = plan_of(max_iter=1500, tol=0, n_iter_no_change=np.inf, learning_rate_init=rate, batch_size=100)
+    plan = plan_of(
+        solver=SOLVERS[solver](), max_iter=1500, tol=0, n_iter_no_change=np.inf, learning_rate_init=rate,
+        batch_size=300 if solver == "gd" else 100,
+    )  # fmt: skip
     assert network.loss() > 0.5 * network.loss_of_constant()
-    SOLVERS[solver]().minimize(network, Monitor(parameters, plan), plan, TrainingState(0, rng))
+    minimize(network, plan, TrainingState(0, rng), Monitor(parameters, plan))
     assert network.loss() < 0.05 * network.loss_of_constant() < network.loss_at_zero()
     assert_allclose(network.logits(X), Y, atol=0.5)
 
@@ -83,33 +88,28 @@ def test_a_signal_to_stop_stops_a_fit(solver, learning_rate, iris, monkeypatch, 
     assert net.n_iter_ == len(net.loss_curve_) == 3
 
 
-class Asking(Solver):
-    """A solver of the user's own, which stops where the monitor says something that is true."""
+class Plain(FirstOrderSolver):
+    """A solver of the user's own, with its own default rate."""
 
     learning_rate_init = 0.01
 
-    def minimize(self, network, monitor, plan, state):
-        for _ in range(50):
-            loss = network.value_and_gradient()
-            network.parameters.theta[:] -= plan.learning_rate_init * network.gradient.theta
-            if monitor.epoch_end(loss):
-                return None
-        return "max_iter=50"
+    def start(self, theta):
+        return {}
+
+    def update(self, theta, grad, moments, learning_rate, t):
+        theta -= learning_rate * grad
 
 
-def test_a_signal_is_true_where_a_fit_should_stop(iris, quiet):
+def test_a_solver_of_your_own(iris, quiet):
     assert [bool(signal) for signal in Signal] == [False, True, True]
-    assert ShallowNetClassifier(5, solver=Asking()).fit(*iris).n_iter_ == 50
-    assert (
-        ShallowNetClassifier(5, solver=Asking(), learning_rate="constant", tol=10, n_iter_no_change=3)
-        .fit(*iris)
-        .n_iter_
-        == 5
-    )
+    net = ShallowNetClassifier(5, solver=Plain(), random_state=0).fit(*iris)
+    assert (net.n_iter_, net.learning_rate_init_, net.solver_) == (48, 0.01, "Plain()")
+    stopping = {"learning_rate": "constant", "tol": 10, "n_iter_no_change": 3}
+    assert ShallowNetClassifier(5, solver=Plain(), **stopping).fit(*iris).n_iter_ == 5
 
 
 def test_a_limit_of_a_part_is_not_warned_of(iris):
-    net = ShallowNetClassifier(5, "tanh", solver=Asking(), random_state=0)
+    net = ShallowNetClassifier(5, "tanh", solver=Plain(), random_state=0)
     for _ in range(2):
         net.partial_fit(*iris, classes=[0, 1, 2])
 
@@ -137,7 +137,7 @@ def test_weights_are_there_again_after_an_error(iris, monkeypatch):
     """The best weights are looked for by trying them: a failure leaves those that were there."""
     parameters = Parameters((4, 3, 3, 1))
     parameters.theta[:] = np.random.default_rng(0).standard_normal(parameters.theta.size)
-    network = Network(parameters, Tanh(), SquaredError(), Examples(iris[0], np.eye(3)[iris[1]]))
+    network = Network(parameters, Tanh(), SquaredError(), iris[0], np.eye(3)[iris[1]])
     monitor = Monitor(parameters, plan_of())
     before = parameters.theta.copy()
     monitor.best_theta[:] = 7
@@ -163,10 +163,10 @@ CONVERGING = {"learning_rate_init": 0.05, "max_iter": 3000, "tol": 0.1}
 @parametrize(
     ("kwargs", "y", "texts"),
     [
-        ({"init_scale": 0.0, "max_iter": 1000}, None, ["init_scale", "learned next to nothing"]),
+        ({"init_scale": 0.0, "max_iter": 1000}, None, ["init_scale", "learned almost nothing"]),
         ({"batch_size": 1000, **CONVERGING}, None, ["batch_size"]),
         ({}, np.zeros(150), ["one class"]),
-        ({"early_stopping": True}, RARE, ["without regard"]),
+        ({"early_stopping": True}, RARE, ["not stratified"]),
         ({"solver": "sgd", "learning_rate_init": 1e5, "batch_size": 999}, None, ["batch_size", "diverged"]),
     ],
     ids=["init_scale", "batch_size", "one class", "rare class", "two"],
@@ -206,7 +206,9 @@ def test_labels_of_one_class(labels, solver, kwargs, iris):
     """They are predicted, with a warning that says so and no other; MLPClassifier is silent."""
     X, y = 100 * iris[0], np.array(labels * 150)
     net = ShallowNetClassifier(5, solver=solver, random_state=0, **kwargs)
-    with pytest.warns(UserWarning, match=f"y has one class only, {labels[0]!r}: every row gets it") as caught:
+    with pytest.warns(
+        UserWarning, match=f"y has one class only, {labels[0]!r}. Every prediction is this class"
+    ) as caught:
         net.fit(X, y)
     assert len(caught) == 1
     assert_array_equal(net.classes_, labels)

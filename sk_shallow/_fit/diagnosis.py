@@ -1,8 +1,6 @@
-"""The end of a fit: which weights it returns, how it is judged, and what the user is told of it."""
+"""The end of a fit: choose the weights, diagnose problems, write the warning."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum, auto
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,262 +8,298 @@ from scipy.sparse import issparse
 
 from sk_shallow._fit.monitor import Monitor, Signal
 from sk_shallow._fit.plan import Plan
-from sk_shallow._model.batches import batches
-from sk_shallow._model.network import Network
+from sk_shallow._model.network import Network, blocks, hidden_activations
 from sk_shallow.activations import Identity
 
-# Root mean square from which a feature counts as unscaled: ten times that of a standardized one.
-UNSCALED = 10.0
+# Root mean square above which a feature counts as unscaled (a standardized one has 1), and below which the largest
+# feature counts as tiny.
+UNSCALED_RMS, TINY_RMS = 10.0, 0.01
 
-# Weight from which on a row of partial_fit may be what makes a fit diverge.
-HEAVY = 100.0
+# A feature hardly varies if its mean exceeds this many standard deviations.
+MAX_STANDARD_DEVIATIONS = 10.0
 
-# Share of the loss of the class frequencies that a net must explain to have learned something.
-LITTLE = 0.02
+# `partial_fit` names sample weights above this as a cause if it diverges.
+MAX_SAMPLE_WEIGHT = 100.0
 
-# Factor of its spread from which a feature's mean is far from zero.
-FAR = 10.0
+# A net has learned something if it explains at least this share of the loss of the best constant.
+MIN_EXPLAINED = 0.02
 
-# Steps at the rate of the rules that a fit of the defaults takes on data of some thousand rows.
-USUAL_STEPS = 1500
+# Steps of a default fit on a few thousand rows.
+DEFAULT_FIT_STEPS = 1500
 
-# Root mean square of the largest feature below which features are tiny.
-TINY = 0.01
+# A rate is too low (high) below (above) this multiple of the default peak rate; planned: on one_cycle and cosine.
+LOW_RATE_PLANNED, LOW_RATE, HIGH_RATE = 0.1, 0.01, 2.0
 
-# Learning rates are too low, or too high, by such a factor of the largest one that rules would choose: on a schedule
-# that ends near zero, and otherwise.
-LOW_PLANNED, LOW, HIGH = 0.1, 0.01, 2.0
+# Rows of the sample checked first. If its loss is fine, the full pass is skipped.
+SAMPLE_ROWS = 2048
 
-# Rows on which a fit is judged first; a pass over all of them is saved where they and the last epoch look well.
-SAMPLE = 2048
-
-
-class Verdict(Enum):
-    """How a fit has gone."""
-
-    GOOD = auto()
-    NOT_FINITE = auto()
-    DIVERGED = auto()
-    WORSE_THAN_CONSTANT = auto()  # though better than where it began
-    UNFINISHED = auto()  # a limit has ended it while it was still improving
-    LEARNED_NOTHING = auto()  # it has converged, or come to its planned end, hardly better than a constant
-    UNDERTRAINED = auto()  # at a rate far below that of the rules
-    UNSTEADY = auto()  # it has stopped improving because its steps are too long
-
-
-def diagnose(
-    network: Network, monitor: Monitor, limit: str | None, *, names: np.ndarray | None, alpha_was_chosen: bool
-) -> str | None:
-    """Leave in the network the weights that a fit returns, and return the text of a warning, or None.
-
-    `limit` says what has ended the fit before it converged, `names` are those of the features, `alpha_was_chosen` says
-    whether held-out rows have chosen alpha. Raises ValueError where the whole of a fit has never had a finite loss.
-    """
-    if not monitor.losses:
-        raise ValueError(f"solver={monitor.plan.solver} has not reported an epoch: monitor.epoch_end(loss) does.")
-    ending = Ending(network, monitor, limit, alpha_was_chosen)
-    losses = [ending.loss_if_bad()]
-    monitor.diverged |= not (np.isfinite(losses[0]) and np.isfinite(network.parameters.theta).all())
-    if ending.choose_weights():
-        losses.append(ending.loss_if_bad())
-    if not (np.isfinite(losses[-1]) or monitor.plan.incremental):
-        unscaled = unscaled_features(network.X, names) or "none, so that init_scale is too high"
-        raise ValueError(f"The loss was never finite, not even at the initial weights. Unscaled features: {unscaled}.")
-    loss = max(losses, key=_or_infinite)  # the last weights count as much as those returned
-    return ending.message(ending.judge(loss), loss, names)
+CONSTANT = "always predicting the class frequencies"
+ZERO = "giving every class the same probability"
 
 
 def keep_best(network: Network, monitor: Monitor) -> None:
-    """Put back the weights of the best score; without scores, the best of the last, the best and the first weights.
+    """Restore the weights with the best score; without scores, the best of the last, the best and the first weights.
 
-    The first ones, which are finite, come back where no others have a finite objective.
+    If no candidate has a finite objective, the initial weights are restored.
     """
     theta = network.parameters.theta
     candidates = [monitor.best_theta] if monitor.scores else [monitor.first_theta, theta.copy(), monitor.best_theta]
-    theta[:] = min(candidates, key=lambda candidate: _value_at(candidate, network, network.objective))
+    theta[:] = min(candidates, key=lambda candidate: network.value_at(candidate, network.objective))
 
 
-@dataclass
 class Ending:
-    """A fit that has ended.
+    """A fit that has ended: its weights, its loss, and its problem if there is one.
 
-    It is bad where its loss is above a bound: clearly above that of the best constant, or, where the rows are only a
-    part of the data, whose best constant means nothing, above twice the loss at ``Z2 = 0``.
+    A fit is bad if its loss exceeds `bound`: the best constant's loss plus a margin after `fit`; twice the loss at
+    ``Z2 = 0`` after `partial_fit`, whose rows are only a part of the data. `limit` is what stopped training before it
+    converged.
     """
 
-    network: Network
-    monitor: Monitor
-    limit: str | None
-    alpha_was_chosen: bool = False
-
-    def __post_init__(self) -> None:
-        self.plan: Plan = self.monitor.plan
-        norms = [np.linalg.norm(theta) for theta in (self.network.parameters.theta, self.monitor.first_theta)]
+    def __init__(
+        self,
+        network: Network,
+        monitor: Monitor,
+        limit: str | None,
+        feature_names: np.ndarray | None,
+        alpha_was_chosen: bool,  # by held-out rows
+    ) -> None:
+        self.network = network
+        self.monitor = monitor
+        self.limit = limit
+        self.feature_names = feature_names
+        self.alpha_was_chosen = alpha_was_chosen
+        self.plan: Plan = monitor.plan
+        norms = [np.linalg.norm(theta) for theta in (network.parameters.theta, monitor.first_theta)]
         self.shrunk = bool(norms[0] < norms[1] / 2)
-        self.zero = self.network.loss_at_zero()
-        self.slack = max(self.plan.tol, 0.01 * self.zero)
-        self.constant = np.inf if self.plan.incremental else self.network.loss_of_constant()
-        self.bound = 2 * self.zero if self.plan.incremental else self.constant + self.slack
+        self.loss: float | None = None  # the loss, if it looked bad
+        self.zero = network.loss_at_zero()
+        self.constant = np.inf if self.plan.incremental else network.loss_of_constant()
+        margin = max(self.plan.tol, 0.01 * self.zero)
+        self.bound = 2 * self.zero if self.plan.incremental else self.constant + margin
 
-    def loss_if_bad(self) -> float:
-        """Return the loss, or 0 where the last epoch and, after the whole of a fit, a sample of its rows look well."""
-        if self.plan.incremental:
-            return 0.0 if self.monitor.losses[-1] <= self.zero else self.network.loss()
-        sample = self.network.sample(SAMPLE)
-        well = self.monitor.losses[-1] <= self.bound and sample.loss() <= (1 - LITTLE) * sample.loss_of_constant()
-        return 0.0 if well else self.network.loss()
+    # The weights
 
-    def choose_weights(self) -> bool:
-        """Put back the best weights where the last ones are not those to return, and say whether that was so.
+    def choose_weights(self) -> None:
+        """Restore the best weights if the last ones should not be returned, and record the worse loss of the two.
 
-        The last weights are returned if a limit has ended the fit (so that k epochs are k epochs) or its last epoch
-        was the best, provided that they are finite and there are no validation scores. A part of the data that leads to
-        weights, or a loss, that are not finite changes nothing.
+        Raises ValueError if the loss of `fit` was never finite.
         """
+        last = self._loss_if_bad()
+        weights_finite = bool(np.isfinite(self.network.parameters.theta).all())
+        self.monitor.diverged |= not (weights_finite and (last is None or np.isfinite(last)))
+        returned = self._loss_if_bad() if self._restore_weights() else last
+        if not (returned is None or np.isfinite(returned) or self.plan.incremental):
+            unscaled = self._unscaled or "none, so lower init_scale"
+            raise ValueError(f"The loss was never finite, even at the initial weights. Unscaled features: {unscaled}.")
+        bad = [loss for loss in (last, returned) if loss is not None]
+        self.loss = max(bad, key=lambda loss: np.inf if np.isnan(loss) else loss, default=None)
+
+    def _loss_if_bad(self) -> float | None:
+        """Return the full loss, or None if a cheap check finds nothing wrong."""
         if self.plan.incremental:
-            if self.monitor.diverged:
-                self.network.parameters.theta[:] = self.monitor.first_theta
-            return self.monitor.diverged
-        losses = self.monitor.losses
-        not_the_last = bool(self.monitor.signal) or losses[-1] > min(losses)
-        others = bool(self.monitor.scores) or self.monitor.diverged or (self.limit is None and not_the_last)
-        if others:
-            keep_best(self.network, self.monitor)
-        return others
+            fine = self.monitor.losses[-1] <= self.zero
+        else:
+            sample = self.network.sample(SAMPLE_ROWS)
+            fine = self.monitor.losses[-1] <= self.bound
+            fine = fine and sample.loss() <= (1 - MIN_EXPLAINED) * sample.loss_of_constant()
+        return None if fine else self.network.loss()
 
-    def judge(self, loss: float) -> Verdict:
-        """Return the verdict on a fit whose loss, if it is bad, is `loss`."""
-        monitor, plan = self.monitor, self.plan
-        if monitor.diverged or not np.isfinite(loss):
-            return Verdict.NOT_FINITE
-        if loss > self.bound:
-            if loss >= _value_at(monitor.first_theta, self.network, self.network.loss):
-                return Verdict.DIVERGED
-            return Verdict.GOOD if plan.incremental or monitor.stopped else Verdict.WORSE_THAN_CONSTANT
-        if not self.constant or monitor.stopped:
-            return Verdict.GOOD  # one class, or one with weight, is nothing to learn; and who stops a fit knows why
-        if self.limit and not plan.incremental and monitor.still_improves():
-            return Verdict.UNFINISHED
-        if plan.incremental or (self.limit and len(monitor.losses) == 1):
-            return Verdict.GOOD
-        return self._judge_rate() if loss <= (1 - LITTLE) * self.constant else Verdict.LEARNED_NOTHING
+    def _restore_weights(self) -> bool:
+        """Restore the best weights if the last ones should not be returned. Return whether it did.
 
-    def _judge_rate(self) -> Verdict:
-        """Return the verdict on the learning rate of a fit that has learned something."""
+        The last weights are returned if a limit ended the fit (so that k epochs are k epochs) or the last epoch was the
+        best, if they are finite and there are no validation scores. If a `partial_fit` call gives non-finite weights or
+        loss, the earlier weights are restored.
+        """
+        monitor = self.monitor
+        if self.plan.incremental:
+            if monitor.diverged:
+                self.network.parameters.theta[:] = monitor.first_theta
+            return monitor.diverged
+        not_the_best = bool(monitor.signal) or monitor.losses[-1] > min(monitor.losses)
+        restore = bool(monitor.scores) or monitor.diverged or (self.limit is None and not_the_best)
+        if restore:
+            keep_best(self.network, monitor)
+        return restore
+
+    # The diagnosis
+
+    def diagnose(self) -> str | None:
+        """Return the warning about the first problem that applies, or None."""
+        problems = (
+            (self._is_not_finite, self._divergence),
+            (self._has_diverged, self._divergence),
+            (self._is_worse_than_constant, self._worse_than_constant),
+            (self._is_unfinished, self._unfinished),
+            (self._has_learned_nothing, self._learned_nothing),
+            (self._rate_is_low, self._low_rate),
+            (self._rate_is_high, self._high_rate),
+        )
+        return next((message() for applies, message in problems if applies()), None)
+
+    def _is_not_finite(self) -> bool:
+        return self.monitor.diverged or not (self.loss is None or np.isfinite(self.loss))
+
+    def _is_bad(self) -> bool:
+        return self.loss is not None and self.loss > self.bound
+
+    def _has_diverged(self) -> bool:
+        if self.loss is None or not self._is_bad():
+            return False
+        return self.loss >= self.network.value_at(self.monitor.first_theta, self.network.loss)
+
+    def _is_worse_than_constant(self) -> bool:
+        return self._is_bad() and not (self.plan.incremental or self.monitor.stopped)
+
+    def _can_be_judged(self) -> bool:
+        """Return False if only one class has weight, a callback stopped the fit, or the rows are a part of the data."""
+        nothing_to_learn = not self.constant
+        return not (nothing_to_learn or self.monitor.stopped or self.plan.incremental or self._is_bad())
+
+    def _is_unfinished(self) -> bool:
+        return self._can_be_judged() and self.limit is not None and self.monitor.still_improves()
+
+    def _has_learned_nothing(self) -> bool:
+        return self._can_be_judged() and self.loss is not None and self.loss > (1 - MIN_EXPLAINED) * self.constant
+
+    def _rate_is_low(self) -> bool:
         plan, losses = self.plan, self.monitor.losses
-        rate = plan.learning_rate_init
-        if rate is None:
-            return Verdict.GOOD
+        if not self._can_be_judged() or plan.learning_rate_init is None or not plan.schedule.needs_length:
+            return False
         steps = len(losses) * -(-self.network.n_samples // plan.batch_size)
-        low = rate < LOW_PLANNED * plan.peak_rate and rate * steps < LOW_PLANNED * plan.peak_rate * USUAL_STEPS
-        if plan.schedule.needs_length and low and losses[-1] > self.constant / 10:
-            return Verdict.UNDERTRAINED
-        changes = np.abs(np.diff(losses[-10:]))
-        large = max(10 * plan.tol, 0.1 * float(np.mean(losses[-10:])))
-        unsteady = self.monitor.signal is Signal.PLATEAU and changes.size and changes.mean() > large
-        return Verdict.UNSTEADY if unsteady and rate > HIGH * plan.peak_rate else Verdict.GOOD
+        rate, low = plan.learning_rate_init, LOW_RATE_PLANNED * plan.peak_rate
+        return rate < low and rate * steps < low * DEFAULT_FIT_STEPS and losses[-1] > self.constant / 10
 
-    def message(self, verdict: Verdict, loss: float, names: np.ndarray | None) -> str | None:
-        """Return the text of the warning that a verdict deserves, or None."""
-        if verdict is Verdict.GOOD:
-            return None
-        if verdict is Verdict.UNFINISHED:
-            return self._unfinished()
-        if verdict in (Verdict.UNDERTRAINED, Verdict.UNSTEADY):
-            return self._bad_rate(verdict)
-        unscaled = unscaled_features(self.network.X, names)
-        scale = [f"unscaled features, {unscaled}: {self._scaler()}"] if unscaled else []
-        head, incremental = self.network.head, self.plan.incremental
-        if verdict is Verdict.LEARNED_NOTHING:
-            linear = isinstance(self.network.activation, Identity)
-            nothing = "nothing that a linear net, activation='identity', can use" if linear else "nothing"
-            features = f"the features say {nothing} about the classes"
-            causes = "; or ".join(scale + self._causes_of_nothing()) or features
-            return (
-                f"The net has learned next to nothing: its training loss is {loss:.4g} nats per sample, and that of "
-                f"{head.constant} is {self.constant:.4g}. Likely cause: {causes}."
-            )
-        what = "ended worse than a constant" if verdict is Verdict.WORSE_THAN_CONSTANT else "diverged"
-        end = "not finite" if verdict is Verdict.NOT_FINITE else f"{loss:.4g} nats per sample"
-        other, reference = (head.zero, self.zero) if incremental else (head.constant, self.constant)
-        causes = "; ".join(scale + self._causes(verdict)) or "init_scale is too high"
-        return f"Training {what}: the final loss is {end}, but {other} gives {reference:.4g}. Likely causes: {causes}."
+    def _rate_is_high(self) -> bool:
+        plan, losses = self.plan, self.monitor.losses[-10:]
+        if not self._can_be_judged() or plan.learning_rate_init is None or self.monitor.signal is not Signal.PLATEAU:
+            return False
+        changes = np.abs(np.diff(losses))
+        unsteady = changes.size and changes.mean() > max(10 * plan.tol, 0.1 * float(np.mean(losses)))
+        return bool(unsteady) and plan.learning_rate_init > HIGH_RATE * plan.peak_rate
 
-    def _bad_rate(self, verdict: Verdict) -> str:
-        rate, peak_rate, losses = self.plan.learning_rate_init, self.plan.peak_rate, self.monitor.losses
-        if verdict is Verdict.UNDERTRAINED:
-            return (
-                f"learning_rate_init={rate:g} is too low for these data: the training loss has only reached "
-                f"{losses[-1]:.6g}. Leave it at None, for which {peak_rate:.3g} is used here."
-            )
+    # The messages
+
+    def _divergence(self) -> str:
+        end = "not finite" if self._is_not_finite() else f"{self.loss:.4g} nats per sample"
+        incremental, w, rate = self.plan.incremental, self.network.w, self.plan.learning_rate_init
+        name, loss = (ZERO, self.zero) if incremental else (CONSTANT, self.constant)
+        causes = {
+            f"sample weights up to {0 if w is None else w.max():.3g}, which partial_fit does not normalize": (
+                incremental and w is not None and w.max() > MAX_SAMPLE_WEIGHT
+            ),
+            f"learning_rate_init={rate or 0:g} is too high": rate is not None and self._may_blame("learning_rate_init"),
+        }
+        found = self._scaling + _applying(causes) or ["init_scale is too high"]
         return (
-            f"learning_rate_init={rate:g} is too high for these data: the training loss goes up and down, and has "
-            f"stopped improving at {min(losses):.6g}. Try {peak_rate / 10:.1g}, or leave it at None."
+            f"Training diverged: the final loss is {end}, but {name} gives {loss:.4g}. "
+            f"Likely causes: {'; '.join(found)}."
         )
 
-    def _causes_of_nothing(self) -> list[str]:
+    def _worse_than_constant(self) -> str:
+        limit = self.limit or ("" if self.monitor.signal else f"max_iter={self.plan.max_iter} epochs")
+        first_loss = self.network.value_at(self.monitor.first_theta, self.network.loss)
+        causes = {
+            f"{limit} is too low": "=" in limit,
+            "init_scale is too high": first_loss > 5 * self.zero and self._may_blame("init_scale"),
+        }
+        causes |= self._causes_of_nothing()
+        found = self._scaling + (_applying(causes) or ["the learning rate or n_iter_no_change is too low"])
+        return (
+            f"Training ended worse than a constant: the final loss is {self.loss:.4g} nats per sample, but {CONSTANT} "
+            f"gives {self.constant:.4g}. Likely causes: {'; '.join(found)}."
+        )
+
+    def _learned_nothing(self) -> str:
+        linear = " linear" if isinstance(self.network.activation, Identity) else ""
+        found = self._scaling + _applying(self._causes_of_nothing())
+        found = found or [f"the features may carry no{linear} information about the classes"]
+        return (
+            f"The net learned almost nothing: its training loss is {self.loss:.4g} nats per sample, but {CONSTANT} "
+            f"gives {self.constant:.4g}. Likely cause: {'; or '.join(found)}."
+        )
+
+    def _unfinished(self) -> str:
+        monitor, plan, limit = self.monitor, self.plan, str(self.limit)
+        name = limit.partition("=")[0]
+        if len(monitor.losses) == 1:
+            loss = monitor.losses[0]
+            return f"The fit stopped after one epoch ({limit}), at a training loss of {loss:.6g}. Raise {name}."
+        what = "validation score" if monitor.scores else "training loss"
+        before, after = monitor.recent_change()
+        rate = "" if plan.learning_rate_init is None else f", learning_rate_init (now {plan.learning_rate_init:g})"
+        has_limit = "=" in limit  # SciPy's line search has none to raise
+        return (
+            f"The fit stopped while it was still improving ({limit}): the best {what} was {before:.6g} before the last "
+            f"{min(len(monitor.losses) - 1, plan.n_iter_no_change):g} epochs and is {after:.6g} now "
+            f"(tol={plan.tol:g}). {f'Raise {name}{rate} or tol' if has_limit else 'Scale the features, or raise tol'}."
+        )
+
+    def _low_rate(self) -> str:
+        return (
+            f"learning_rate_init={self.plan.learning_rate_init:g} is too low for these data: the training loss only "
+            f"reached {self.monitor.losses[-1]:.6g}. Use None: the default for these data is {self.plan.peak_rate:.3g}."
+        )
+
+    def _high_rate(self) -> str:
+        return (
+            f"learning_rate_init={self.plan.learning_rate_init:g} is too high for these data: the training loss goes "
+            f"up and down, and stopped improving at {min(self.monitor.losses):.6g}. Use "
+            f"{self.plan.peak_rate / 10:.1g}, or None for the default."
+        )
+
+    def _causes_of_nothing(self) -> dict[str, bool]:
+        """Return possible causes of a loss that is hardly below that of a constant, and whether they apply."""
         network, plan, rate = self.network, self.plan, self.plan.learning_rate_init
-        means, mean_square = moments(network.X)
-        largest = float(np.sqrt(mean_square.max()))
-        far = means**2 > FAR**2 * np.maximum(mean_square - means**2, 1e-12 * mean_square)
-        far &= mean_square - means**2 > 1e-12 * mean_square
-        low = rate is not None and rate < (LOW_PLANNED if plan.schedule.needs_length else LOW) * plan.peak_rate
+        means, mean_square = feature_moments(network.X)
+        largest, variance = float(np.sqrt(mean_square.max())), mean_square - means**2
+        far = (means**2 > MAX_STANDARD_DEVIATIONS**2 * variance) & (variance > 1e-12 * mean_square)
+        lowest_rate = (LOW_RATE_PLANNED if plan.schedule.needs_length else LOW_RATE) * plan.peak_rate
         patience = f"n_iter_no_change={plan.n_iter_no_change:g} or lower tol={plan.tol:g}"
         impatient = self.monitor.signal is Signal.PLATEAU and not self.shrunk and not self.monitor.scores
-        alpha = bool(network.alpha) and self.shrunk and not self.alpha_was_chosen
-        possible = {
+        return {
             "init_scale=0 leaves every weight at zero": not self.monitor.first_theta.any(),
-            "all hidden units are dead: raise hidden_size, or take leaky_relu": self._is_dead(),
-            f"features are tiny (root mean square at most {largest:.2g}): {self._scaler()}": largest < TINY,
+            "all hidden units are dead: raise hidden_size, or use leaky_relu": self._is_dead(),
+            f"features are tiny (root mean square at most {largest:.2g}): {self._scaler()}": largest < TINY_RMS,
             f"{np.count_nonzero(far)} features hardly vary around their mean: {self._scaler()}": bool(far.any()),
-            f"alpha={network.alpha:.3g} is too high: it has shrunk the weights": alpha,
-            f"learning_rate_init={rate} is too low": low,
+            f"alpha={network.alpha:.3g} is too high: it has shrunk the weights": (
+                bool(network.alpha) and self.shrunk and not self.alpha_was_chosen
+            ),
+            f"learning_rate_init={rate} is too low": rate is not None and rate < lowest_rate,
             f"dropout={network.dropout:g} is too high": network.dropout >= 0.8,
             f"training stopped too soon: raise {patience}": impatient,
         }
-        return [cause for cause, applies in possible.items() if applies]
 
-    def _causes(self, verdict: Verdict) -> list[str]:
-        if verdict is Verdict.WORSE_THAN_CONSTANT:
-            limit = self.limit or ("" if self.monitor.signal else f"max_iter={self.plan.max_iter} epochs")
-            high = _value_at(self.monitor.first_theta, self.network, self.network.loss) > 5 * self.zero
-            causes = [f"{limit} is too low"] * bool(limit) + ["init_scale is too high"] * high
-            return causes + self._causes_of_nothing() or ["the learning rate or n_iter_no_change is too low"]
-        rate, w = self.plan.learning_rate_init, self.network.w
-        causes = [] if rate is None else [f"learning_rate_init={rate:g} is too high"]
-        if self.plan.incremental and w is not None and w.max() > HEAVY:
-            causes = [f"weights of up to {w.max():.3g}, which partial_fit takes as they are", *causes]
-        return causes
+    def _may_blame(self, parameter: str) -> bool:
+        """Return False if the user left the parameter alone and unscaled features are the cause."""
+        return parameter in self.plan.given or not self._scaling
+
+    @cached_property
+    def _unscaled(self) -> str:
+        return unscaled_features(self.network.X, self.feature_names)
+
+    @property
+    def _scaling(self) -> list[str]:
+        return [f"unscaled features, {self._unscaled}: {self._scaler()}"] if self._unscaled else []
 
     def _is_dead(self) -> bool:
-        """Say whether no hidden unit is ever active, on a sample of the rows."""
-        p, X = self.network.parameters, self.network.sample(SAMPLE).X
-        A1, _ = self.network.activation.forward(np.asarray(X @ p.W1 + p.b1))
+        """Return whether no hidden unit is ever active, on a sample of the rows."""
+        sample = self.network.sample(SAMPLE_ROWS)
+        A1 = hidden_activations(sample.X, sample.coefs, sample.intercepts, sample.activation)
         return bool(self.monitor.first_theta.any()) and not A1.any()
 
     def _scaler(self) -> str:
         return f"put a {'MaxAbsScaler' if issparse(self.network.X) else 'StandardScaler'} in front"
 
-    def _unfinished(self) -> str:
-        monitor, plan, limit = self.monitor, self.plan, self.limit
-        if len(monitor.losses) == 1:
-            return f"{limit} ended the fit after one, at a training loss of {monitor.losses[0]:.6g}. Raise the limit."
-        what = "validation score" if monitor.scores else "training loss"
-        before, after = monitor.recent_change()
-        rate = "" if plan.learning_rate_init is None else f", learning_rate_init (now {plan.learning_rate_init:g})"
-        by_scipy = str(limit).startswith("SciPy")  # its line search, which has no limit to raise
-        advice = "Scale the features, or raise tol" if by_scipy else f"Raise the limit{rate} or tol"
-        return (
-            f"{limit} ended the fit while it was still improving: the best {what} was {before:.6g} before the last "
-            f"{min(len(monitor.losses) - 1, plan.n_iter_no_change):g} and is {after:.6g} now (tol={plan.tol:g}). "
-            f"{advice}."
-        )
+
+def _applying(causes: dict[str, bool]) -> list[str]:
+    return [cause for cause, applies in causes.items() if applies]
 
 
 def unscaled_features(X: Any, names: np.ndarray | None) -> str:
-    """Return the names of the features whose root mean square is above `UNSCALED`, the largest first, as a phrase."""
-    _, mean_square = moments(X)
-    largest = np.argsort(-mean_square, kind="stable")[: np.count_nonzero(mean_square > UNSCALED**2)]
+    """Return the names of the features whose root mean square is above `UNSCALED_RMS`, the largest first."""
+    _, mean_square = feature_moments(X)
+    largest = np.argsort(-mean_square, kind="stable")[: np.count_nonzero(mean_square > UNSCALED_RMS**2)]
     if not largest.size:
         return ""
     shown = [f"column {j}" if names is None else repr(str(names[j])) for j in largest[:3]]
@@ -273,24 +307,11 @@ def unscaled_features(X: Any, names: np.ndarray | None) -> str:
     return f"{', '.join(shown)}{more} (root mean square up to {np.sqrt(mean_square.max()):.3g})"
 
 
-def moments(X: Any) -> tuple[np.ndarray, np.ndarray]:
+def feature_moments(X: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean and the mean square of each feature, (n0,)."""
     sums, squares = np.zeros(X.shape[1]), np.zeros(X.shape[1])
-    for rows in batches(X.shape[0], 512):
-        block = X[rows].astype(np.float64)  # whose squares do not overflow
+    for rows in blocks(X.shape[0], 512):
+        block = X[rows].astype(np.float64)  # its squares do not overflow
         sums += np.asarray(block.sum(axis=0)).ravel()
         squares += np.asarray((block.multiply(block) if issparse(block) else block**2).sum(axis=0)).ravel()
     return sums / X.shape[0], squares / X.shape[0]
-
-
-def _value_at(theta: np.ndarray, network: Network, value: Callable[[], float]) -> float:
-    present = network.parameters.theta.copy()
-    try:
-        network.parameters.theta[:] = theta
-        return _or_infinite(value())
-    finally:
-        network.parameters.theta[:] = present
-
-
-def _or_infinite(value: float) -> float:
-    return np.inf if np.isnan(value) else value

@@ -1,33 +1,68 @@
-"""The monitor: told the loss after every epoch, it keeps the history and the best weights, and says when to stop."""
+"""The monitor records every epoch, keeps the best weights, reports to callbacks and decides when to stop."""
 
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
+from typing import Any
 
 import numpy as np
 
-from sk_shallow._fit.callbacks import Epochs
+from sk_shallow._compat import NoCallbacks
 from sk_shallow._fit.plan import Plan
 from sk_shallow._model.parameters import Parameters
 
 
 class Signal(Enum):
-    """What the monitor answers after an epoch; true where a solver should stop, or do something about a plateau."""
+    """The answer after an epoch. True if the solver should stop or lower its learning rate."""
 
     CONTINUE = auto()
     PLATEAU = auto()  # no improvement for too long: a solver stops, or divides its learning rate
-    STOP = auto()  # whatever the solver would rather do
+    STOP = auto()  # stop unconditionally
 
     def __bool__(self) -> bool:
         return self is not Signal.CONTINUE
 
 
-class Monitor:
-    """What watches a fit: the validation score where there is one, and the training objective otherwise.
+class CallbackTasks:
+    """Reports a fit and its epochs, as tasks, to scikit-learn's callbacks.
 
-    An epoch has improved when it beats the best one so far by more than `tol`; a plateau is more than
-    `n_iter_no_change` epochs in a row that have not. ``score()`` returns the validation score of the present
-    parameters, greater is better. `best_theta` holds the weights after the epoch of the best score; without scores,
-    before the epoch of the lowest loss, which was measured while they changed.
+    Callbacks get the training rows with the user's labels and sample weights (`given`), and a copy of the current net
+    (`attributes` returns its fitted attributes).
+    """
+
+    def __init__(self, context: Any, attributes: Callable[[], dict[str, Any]], **given: Any) -> None:
+        self.context = context
+        self.epoch: Any = None  # context of the current epoch
+        self.attributes = attributes
+        self.given = given
+        context.call_on_fit_task_begin(**given)
+
+    def epoch_begin(self) -> None:
+        """Start an epoch, unless one has started."""
+        if self.epoch is None:
+            self.epoch = self.context.subcontext(task_name="epoch")
+            self.epoch.call_on_fit_task_begin(**self.given, reconstruction_attributes=self.attributes)
+
+    def epoch_end(self, finite: bool) -> bool:
+        """End the epoch, and return whether a callback asks to stop. Without `finite` numbers there is no net."""
+        self.epoch_begin()
+        epoch, self.epoch = self.epoch, None
+        attributes = self.attributes if finite else None
+        return bool(epoch.call_on_fit_task_end(**self.given, reconstruction_attributes=attributes))
+
+    def end(self) -> None:
+        """End the fit, and first the epoch that L-BFGS left open."""
+        if self.epoch is not None:
+            self.epoch.call_on_fit_task_end(**self.given)
+        self.context.call_on_fit_task_end(**self.given, reconstruction_attributes=self.attributes)
+
+
+class Monitor:
+    """Watches the validation score, or the training objective without a validation set.
+
+    An epoch improves if it beats the best one so far by more than `tol`. A plateau is more than `n_iter_no_change`
+    epochs in a row without improvement. ``score()`` returns the validation score of the current parameters, greater is
+    better. `best_theta` holds the weights after the epoch with the best score; without scores, the weights before the
+    epoch with the lowest loss, which was averaged while they changed.
     """
 
     def __init__(
@@ -35,33 +70,29 @@ class Monitor:
         parameters: Parameters,
         plan: Plan,
         score: Callable[[], float] | None = None,
-        callbacks: Epochs | None = None,
+        tasks: CallbackTasks | None = None,
     ) -> None:
         self.theta = parameters.theta
         self.plan = plan
         self.score = score
-        self.callbacks = callbacks
-        self.stopped = False  # whether a callback has ended the fit
+        self.tasks = tasks or CallbackTasks(NoCallbacks(), dict)
+        self.stopped = False  # whether a callback has stopped the fit
         self.losses: list[float] = []  # training objective of each epoch, in nats per sample
         self.scores: list[float] = []  # validation score of each epoch
         self.best = np.inf  # the lowest loss, or minus the highest score
         self.no_improvement_count = 0  # epochs since the last improvement
         self.diverged = False  # whether a number was not finite
-        self.signal = Signal.CONTINUE  # what the last `epoch_end` returned
+        self.signal = Signal.CONTINUE  # result of the last `epoch_end`
         self.best_theta = self.theta.copy()
         self.first_theta = self.theta.copy()
         self._theta_before = self.theta.copy()
 
     def epoch_begin(self) -> None:
-        """Take note that an epoch begins, or goes on."""
-        if self.callbacks:
-            self.callbacks.epoch_begin()
+        """Start an epoch, unless one has started."""
+        self.tasks.epoch_begin()
 
     def epoch_end(self, loss: float, moments: Iterable[np.ndarray] = ()) -> Signal:
-        """Take note of an epoch and its training objective, and say how to go on; a fit that has diverged stops.
-
-        It has where the loss, the weights or the `moments` of the optimizer are not finite.
-        """
+        """Record an epoch and say whether to continue. The fit stops if loss, weights or moments are not finite."""
         finite = bool(np.isfinite(loss)) and all(np.isfinite(vector).all() for vector in (self.theta, *moments))
         score = self.score() if self.score and finite else 0.0
         self.diverged = not (finite and np.isfinite(score))
@@ -75,19 +106,19 @@ class Monitor:
             self._compare(loss, self._theta_before)
             self._theta_before[:] = self.theta
         plateau = self.plan.stop_at_plateau and self.no_improvement_count > self.plan.n_iter_no_change
-        self.stopped = self.callbacks is not None and self.callbacks.epoch_end(finite=not self.diverged)
+        self.stopped = self.tasks.epoch_end(finite=not self.diverged)
         stop = self.diverged or self.stopped
         self.signal = Signal.STOP if stop else Signal.PLATEAU if plateau else Signal.CONTINUE
         return self.signal
 
     def recent_change(self) -> tuple[float, float]:
-        """Return the best loss (or score) before the last `n_iter_no_change` epochs, and the best one since."""
+        """Return the best loss (or score) before the last `n_iter_no_change` epochs, and the best one of all."""
         values, best = (self.scores, max) if self.scores else (self.losses, min)
         first = int(max(1, len(values) - self.plan.n_iter_no_change))
         return best(values[:first]), best(values)
 
     def still_improves(self) -> bool:
-        """Say whether the last `n_iter_no_change` epochs have brought an improvement of `tol`; one epoch always has."""
+        """Return whether the last `n_iter_no_change` epochs improved by `tol` (True after a single epoch)."""
         before, after = self.recent_change()
         patient = not self.plan.stop_at_plateau or self.no_improvement_count < self.plan.n_iter_no_change
         return len(self.losses) == 1 or (patient and abs(after - before) > self.plan.tol)

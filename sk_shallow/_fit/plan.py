@@ -1,24 +1,132 @@
-"""The plan of a fit: what the user wants of it and what the rules have chosen, in numbers."""
+"""The settings of one fit, with all defaults resolved: the rules behind "auto" and None.
 
-from dataclasses import dataclass
+The rules depend on m, the number of rows with a positive weight, and on q, the mean squared length of a row (the
+number of features, if they are standardized). docs/benchmarks.rst shows the results of each rule.
+"""
 
-from sk_shallow.schedules import Schedule
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from sk_shallow._component import from_name, to_name
+from sk_shallow._fit.data import Data
+from sk_shallow.schedules import SCHEDULES, Constant, Schedule
+from sk_shallow.solvers import SGD, SOLVERS, Adam, GradientDescent, Solver
+
+# Parameters that a warning blames only if the user has changed them, if another cause is found.
+DEFAULTS = {"learning_rate_init": None, "init_scale": 1.0}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a solver and its monitor are to do."""
+    """What solver and monitor do."""
 
-    solver: str  # its name, or the representation of the user's own
-    max_iter: int  # epochs at most; for L-BFGS, iterations
-    max_iter_is_limit: bool  # whether a fit that reaches it has not converged; no: its length was planned
-    stop_at_plateau: bool  # whether a fit ends where the loss or the score has stopped improving
-    tol: float  # least improvement of an epoch; for L-BFGS also the largest element of the gradient at its end
-    n_iter_no_change: float  # epochs without such an improvement before it is a plateau
-    schedule: Schedule
-    learning_rate_init: float | None  # None: the solver needs none
-    peak_rate: float  # that rules would choose for these data, on a schedule that ends near zero
-    batch_size: int  # at most the number of rows there are
-    shuffle: bool  # whether each epoch takes the rows in a new order
-    incremental: bool  # whether the rows are a part of the data, as in partial_fit
-    verbose: bool
+    solver: Solver
+    learning_rate_init: float | None = None  # None: the solver needs none
+    schedule: Schedule = field(default_factory=Constant)
+    solver_name: str = ""  # in SOLVERS, or the representation of the user's own solver
+    max_iter: int = 1  # largest number of epochs; for L-BFGS, of iterations
+    max_iter_is_limit: bool = False  # True: reaching `max_iter` means no convergence. False: planned length
+    stop_at_plateau: bool = False  # whether training stops when the loss or the score stops improving
+    tol: float = 0.0  # smallest improvement of an epoch; for L-BFGS also the largest element of the final gradient
+    n_iter_no_change: float = np.inf  # more than so many epochs without improvement are a plateau
+    batch_size: int = 1  # at most the number of rows
+    shuffle: bool = True  # whether each epoch takes the rows in a new order
+    resume: bool = False  # whether training continues from the weights of the estimator
+    incremental: bool = False  # whether the rows are a part of the data, as in partial_fit
+    verbose: bool = False
+    q: float = 1.0  # mean squared length of a row
+    peak_rate: float = 1.0  # default peak learning rate for these data
+    given: frozenset[str] = frozenset()  # which parameters of DEFAULTS the user has changed
+
+
+def make_plan(estimator: Any, data: Data, resume: bool = False, incremental: bool = False) -> Plan:
+    """Return the plan of a fit. `incremental` means one epoch of `partial_fit`."""
+    m, q = max(1, data.n_weighted()), data.mean_squared_length()
+    solver = from_name(SOLVERS, estimator.solver)
+    schedule = choose_schedule(estimator, solver, incremental)
+    planned = schedule.needs_length and not solver.line_search
+    n_rows = len(data.y)
+    rows = n_rows if solver.full_batch else int(min(_given(estimator.batch_size, batch_size(m)), n_rows))
+    epochs = max_iter(-(-m // rows)) if planned else 200
+    constant_rate, peak_rate = default_rates(solver, q)
+    rate = float(_given(estimator.learning_rate_init, peak_rate if planned else constant_rate))
+    return Plan(
+        solver=annealed(solver) if planned else solver,
+        solver_name=to_name(SOLVERS, solver),
+        learning_rate_init=None if solver.line_search else rate,
+        schedule=schedule,
+        max_iter=1 if incremental else int(_given(estimator.max_iter, epochs)),
+        max_iter_is_limit=not (planned or incremental),
+        stop_at_plateau=estimator.early_stopping or not (planned or solver.line_search),
+        tol=float(estimator.tol),
+        n_iter_no_change=float(estimator.n_iter_no_change),
+        batch_size=rows,
+        shuffle=estimator.shuffle,
+        resume=resume,
+        incremental=incremental,
+        verbose=bool(estimator.verbose),
+        q=q,
+        peak_rate=peak_rate,
+        given=frozenset(name for name, default in DEFAULTS.items() if getattr(estimator, name) != default),
+    )
+
+
+def choose_schedule(estimator: Any, solver: Solver, incremental: bool) -> Schedule:
+    """Return one_cycle for mini-batches, unless a rate is given or calls of `partial_fit` may follow."""
+    name = estimator.learning_rate
+    if name == "auto":
+        constant = incremental or solver.full_batch or estimator.learning_rate_init is not None
+        name = "constant" if constant else "one_cycle"
+    return from_name(SCHEDULES, name)
+
+
+def default_rates(solver: Solver, q: float) -> tuple[float, float]:
+    """Return the default constant learning rate, and the default peak of a schedule that ends near zero.
+
+    Adam's peak keeps the changes of pre-activations equal for every q. SGD's follows the curvature, which grows with q.
+    """
+    q, peak = max(q, 1e-9), None
+    if isinstance(solver, Adam):
+        constant, peak = 0.0015, _clip(0.1 / q**0.5, 0.001, 0.1)  # streams learn more slowly with MLPClassifier's 0.001
+    elif isinstance(solver, SGD):
+        constant, peak = 0.01, _clip(3 / q, 0.01, 0.5)
+    else:
+        constant = 0.1 if isinstance(solver, GradientDescent) else 1.0
+    constant = constant if solver.learning_rate_init is None else solver.learning_rate_init
+    return constant, constant if peak is None else peak
+
+
+def annealed(solver: Solver) -> Solver:
+    """Return the solver for a schedule that ends near zero: with ``beta_2=0.95`` if Adam's is "auto"."""
+    is_auto = isinstance(solver, Adam) and solver.beta_2 == "auto"
+    return clone(solver).set_params(beta_2=0.95) if is_auto else solver
+
+
+def alpha(m: float, q: float) -> float:
+    """Return a tenth of q, at most 10, times m / (m + 100).
+
+    For many rows this is a normal prior with variance 10 / q. The 100 weakens the penalty on very few rows.
+    """
+    return min(q, 100.0) / 10 * (m / (m + 100))
+
+
+def batch_size(m: int) -> int:
+    """Return a fiftieth of the rows, from 32 to 512."""
+    return max(32, min(512, m // 50))
+
+
+def max_iter(steps_per_epoch: int) -> int:
+    """Return 30 epochs, or more if that is fewer than 240 steps."""
+    return max(30, -(-240 // steps_per_epoch))
+
+
+def _clip(value: float, low: float, high: float) -> float:
+    return min(high, max(low, value))
+
+
+def _given(value: Any, rule: float) -> Any:
+    """Return the parameter, or the rule's value if it is None or "auto"."""
+    return rule if value is None or value == "auto" else value

@@ -10,8 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from sk_shallow._fit.data import Data
 from sk_shallow._fit.targets import Targets
-from sk_shallow._model.batches import batches
-from sk_shallow._model.network import Network, logits, rows_of_logits
+from sk_shallow._model.network import Network, blocks, logits, rows_per_block
 from sk_shallow.activations import Activation
 
 
@@ -43,8 +42,8 @@ class PredictionMixin(ABC):
             Classes. For multilabel targets, 1 if the label is more probable than not, otherwise 0.
         """
         X = self._checked(X)
-        blocks = batches(X.shape[0], rows_of_logits(self._targets.n_outputs))
-        return np.concatenate([self._targets.labels(self._logits(X[rows])) for rows in blocks])
+        parts = blocks(X.shape[0], rows_per_block(self._targets.n_outputs))
+        return np.concatenate([self._targets.labels(self._logits(X[rows])) for rows in parts])
 
     @np.errstate(all="ignore")
     def decision_function(self, X: Any) -> np.ndarray:
@@ -80,7 +79,7 @@ class PredictionMixin(ABC):
             where the labels are independent.
         """
         Z2 = self._logits(self._checked(X))
-        return self._targets.head.probabilities(self._targets.class_logits(Z2))
+        return self._targets.loss_function.probabilities(self._targets.class_logits(Z2))
 
     @np.errstate(all="ignore")
     def predict_log_proba(self, X: Any) -> np.ndarray:
@@ -97,7 +96,7 @@ class PredictionMixin(ABC):
             Logarithms of probabilities, in nats.
         """
         Z2 = self._logits(self._checked(X))
-        return self._targets.head.log_probabilities(self._targets.class_logits(Z2))
+        return self._targets.loss_function.log_probabilities(self._targets.class_logits(Z2))
 
 
 def finite_logits(
@@ -130,28 +129,26 @@ class Snapshot(PredictionMixin, ClassifierMixin, BaseEstimator):
         self.targets = self._targets = targets
         self.classes_ = targets.classes
         self.n_features_in_ = network.parameters.sizes[0]
-        self.coefs_ = [network.parameters.W1, network.parameters.W2]
-        self.intercepts_ = [network.parameters.b1, network.parameters.b2]
+        self.coefs_, self.intercepts_ = network.coefs, network.intercepts
 
     def _checked(self, X: np.ndarray | spmatrix) -> np.ndarray | spmatrix:
         return X.astype(self.network.X.dtype, copy=False)
 
     def _logits(self, X: np.ndarray | spmatrix) -> np.ndarray:
-        p = self.network.parameters
-        return finite_logits(X, (p.W1, p.W2), (p.b1, p.b2), self.network.activation)
+        return finite_logits(X, self.coefs_, self.intercepts_, self.network.activation)
 
 
-def validation_score(network: Network, targets: Targets, data: Data, scorer: Any = None) -> Callable[[], float]:
+def validation_score(network: Network, data: Data, scorer: Any = None) -> Callable[[], float]:
     """Return a function that returns the score of the current parameters on `data`, greater is better.
 
-    `network` has the rows of `data` and the parameters that the solver updates. ``scorer(estimator, X, y)`` also gets
-    `sample_weight` if there are weights (without the class weights of multilabel targets, which differ between labels).
-    If `scorer` is None, the score is minus the log loss, in nats per sample. The score is nan if the loss is not
-    finite. If only the score is not finite, ValueError is raised.
+    `network` has the rows of `data` and the parameters that the solver updates. If `scorer` is None, the score is minus
+    the log loss, in nats per sample. A scorer also gets `sample_weight` if there are weights (without the class weights
+    of multilabel targets, which differ between labels). The score is nan if the loss is not finite. ValueError is
+    raised if only the score is not finite.
     """
     if scorer is None:
         return lambda: -network.loss()
-    snapshot = Snapshot(network, targets)
+    snapshot = Snapshot(network, data.targets)
     w = network.w if network.w is not None and network.w.shape[1] == 1 else data.w
     weights = {} if w is None else {"sample_weight": w.ravel()}
 

@@ -1,4 +1,4 @@
-"""What the labels mean: `y` to `Y` for the network, and logits back to labels."""
+"""The meaning of labels: `y` to `Y` for the network, and logits back to labels."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -9,18 +9,14 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from sk_shallow._losses import Head, SigmoidHead, SoftmaxHead
+from sk_shallow._losses import Loss, SigmoidLogLoss, SoftmaxLogLoss
 
 
 class Targets(ABC):
     """One kind of classification problem: `classes`, (n_classes,), are the sorted labels, or column numbers."""
 
-    head: Head  # o and L
-    nothing_to_learn: str = ""  # what to tell the user where that is so
-    too_rare: str = (
-        "The rows that early_stopping holds out are drawn without regard to their classes: a class has one row only, "
-        "or a part has fewer rows than there are classes"
-    )
+    loss_function: Loss
+    nothing_to_learn: str = ""  # warning if there is nothing to learn
 
     def __init__(self, classes: np.ndarray) -> None:
         self.classes = classes
@@ -28,7 +24,7 @@ class Targets(ABC):
 
     @abstractmethod
     def check(self, y: np.ndarray) -> None:
-        """Raise ValueError, in words, where `y` does not belong to this problem."""
+        """Raise ValueError if `y` does not belong to this problem."""
 
     @abstractmethod
     def encode(self, y: np.ndarray, dtype: Any) -> np.ndarray:
@@ -40,14 +36,14 @@ class Targets(ABC):
 
     @abstractmethod
     def row_weights(self, class_weights: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return the weight of each row's class, (m,), or of each label's, (m, n2)."""
+        """Return the class weight of each row, (m,), or of each label, (m, n2)."""
 
     @abstractmethod
     def labels(self, Z2: np.ndarray) -> np.ndarray:
         """Return the predicted labels."""
 
     def class_logits(self, Z2: np.ndarray) -> np.ndarray:
-        """Return a logit for each of the classes, (m, n_classes), of which the head makes their probabilities."""
+        """Return one logit per class, (m, n_classes), the input of the output function."""
         return Z2
 
     def strata(self, y: np.ndarray) -> np.ndarray | None:
@@ -64,8 +60,8 @@ class _SingleLabelTargets(Targets):
         unseen = np.setdiff1d(y, self.classes)
         if unseen.size:
             raise ValueError(
-                f"y must hold the classes {self.classes.tolist()}. Got others: {unseen.tolist()}. Every class "
-                "must be known from the first call on: declare it there, or fit anew."
+                f"y must hold the classes {self.classes.tolist()}. Got others: {unseen.tolist()}. Declare every class "
+                "at the first call, or fit a new estimator."
             )
 
     def encode(self, y: np.ndarray, dtype: Any) -> np.ndarray:
@@ -91,10 +87,10 @@ class _SingleLabelTargets(Targets):
 class BinaryTargets(_SingleLabelTargets):
     """Two classes: one logit, that of the second class."""
 
-    head = SigmoidHead()
+    loss_function = SigmoidLogLoss()
 
     def __init__(self, classes: np.ndarray) -> None:
-        self.classes = classes
+        super().__init__(classes)
         self.n_outputs = 1
 
     def labels(self, Z2: np.ndarray) -> np.ndarray:
@@ -105,24 +101,24 @@ class BinaryTargets(_SingleLabelTargets):
 
 
 class MulticlassTargets(_SingleLabelTargets):
-    """Three classes or more: a logit each. Or one class, whose probability is 1 whatever its logit."""
+    """Three or more classes, with one logit each; or one class, whose probability is always 1."""
 
-    head = SoftmaxHead()
+    loss_function = SoftmaxLogLoss()
 
     def __init__(self, classes: np.ndarray) -> None:
         super().__init__(classes)
         if len(classes) == 1:
             label = classes.tolist()[0]
-            self.nothing_to_learn = f"y has one class only, {label!r}: every row gets it, with probability 1."
+            self.nothing_to_learn = f"y has one class only, {label!r}. Every prediction is this class."
 
     def labels(self, Z2: np.ndarray) -> np.ndarray:
         return self.classes[Z2.argmax(axis=1)]
 
 
 class MultilabelTargets(Targets):
-    """Independent labels, each there or not there: a logit each."""
+    """Multilabel targets: one independent logit per label."""
 
-    head = SigmoidHead()
+    loss_function = SigmoidLogLoss()
 
     def check(self, y: np.ndarray) -> None:
         if y.ndim != 2 or y.shape[1] != self.n_outputs or not np.isin(y, (0, 1)).all():
@@ -135,7 +131,7 @@ class MultilabelTargets(Targets):
     def class_weights(self, class_weight: Any, y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
         if class_weight != "balanced":
             raise ValueError(
-                f"class_weight must be 'balanced' or None for multilabel targets. Got {class_weight!r}. Give "
+                f"class_weight must be 'balanced' or None for multilabel targets. Got {class_weight!r}. Pass "
                 "sample_weight instead."
             )
         return np.stack([_balanced(column, 2, w) for column in y.astype(int).T])
@@ -148,7 +144,7 @@ class MultilabelTargets(Targets):
 
 
 def _balanced(codes: np.ndarray, n_classes: int, w: np.ndarray | None) -> np.ndarray:
-    """Return the weights that give every class the same share: inverse to its own, 1 for a class without any."""
+    """Return balanced class weights (1 for a class without rows)."""
     counts = np.bincount(codes, weights=w, minlength=n_classes)
     return np.divide(counts.sum(), n_classes * counts, out=np.ones(n_classes), where=counts > 0)
 
@@ -156,7 +152,7 @@ def _balanced(codes: np.ndarray, n_classes: int, w: np.ndarray | None) -> np.nda
 def as_labels(y: Any) -> np.ndarray:
     """Return labels as a dense array: a column becomes 1d with a warning, integers held as objects become integers.
 
-    Raises ValueError where they are continuous, missing or of kinds that can't be sorted together.
+    Raises ValueError if they are continuous or missing, or cannot be sorted together.
     """
     y = y.toarray() if issparse(y) else y
     y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
@@ -169,29 +165,29 @@ def as_labels(y: Any) -> np.ndarray:
 
 
 def check_kind(y: np.ndarray) -> None:
-    """Raise ValueError where labels are missing, or not of one kind that can be sorted."""
+    """Raise ValueError if labels are missing, or are not of one kind that can be sorted."""
     objects = y.ravel().tolist() if y.dtype == object else []
     n_missing = int(np.isnat(y).sum()) if y.dtype.kind in "mM" else sum(label is None for label in objects)
     kinds = {"str" if isinstance(label, str) else type(label).__name__ for label in objects}
     kinds |= {"bytes"} if y.dtype.kind == "S" else {"structured"} if y.dtype.kind == "V" else set()
     if n_missing or ("str" in kinds and len(kinds) > 1) or kinds & {"bytes", "structured", "NAType"}:
         got = f"{n_missing} missing" if n_missing else f"labels of types {sorted(kinds)}"
-        raise ValueError(f"y must hold labels of one type, all of them known. Got {got}. Convert or drop them.")
+        raise ValueError(f"y must hold labels of one type, none missing. Got {got}. Convert or drop them.")
 
 
 def targets_of(y: np.ndarray) -> Targets:
-    """Return the problem that `y` poses; raises ValueError for several columns of more than two classes."""
+    """Return the problem that `y` poses. Raises ValueError for several columns with more than two classes."""
     if y.ndim == 1:
         return targets_with_classes(np.unique(y))
     if type_of_target(y) == "multilabel-indicator":
         return MultilabelTargets(np.arange(y.shape[1]))
     raise ValueError(
-        f"y must hold one label per row, or zeros and ones, a column per label. Got shape {y.shape} with other values "
-        "(multiclass-multioutput), which is not supported: fit one classifier per column, with "
+        "y must hold one label per row, or zeros and ones with a column per label. Got other values in shape "
+        f"{y.shape} (multiclass-multioutput). Fit one classifier per column, with "
         "sklearn.multioutput.MultiOutputClassifier."
     )
 
 
 def targets_with_classes(classes: np.ndarray) -> Targets:
-    """Return the problem of one label per row out of `classes`, sorted; of one class there is nothing to learn."""
+    """Return the problem of one label per row; `classes` are sorted."""
     return BinaryTargets(classes) if len(classes) == 2 else MulticlassTargets(classes)

@@ -1,128 +1,253 @@
-"""One fit, from what is to be learned to what has come of it: `prepare` sets it up, `train` runs it.
+"""One fit: set up, train, choose the weights, diagnose.
 
-`settings` is the estimator, which is read, for its parameters and the names of its features, and changed by nothing but
-scikit-learn's callbacks, which keep their state there.
+`estimator` is read for its parameters, its feature names and, if training resumes, its fitted attributes. Only
+scikit-learn's callbacks write to it.
 """
 
-from collections.abc import Callable, Iterator
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
-from sklearn.utils import check_random_state
 
+from sk_shallow._compat import callback_context
 from sk_shallow._component import from_name
 from sk_shallow._fit.alpha import alpha_scores
-from sk_shallow._fit.callbacks import begin_epochs
 from sk_shallow._fit.data import Data, hold_out
-from sk_shallow._fit.defaults import alpha as alpha_rule
-from sk_shallow._fit.defaults import make_plan
-from sk_shallow._fit.diagnosis import diagnose, keep_best
-from sk_shallow._fit.monitor import Monitor, Signal
-from sk_shallow._fit.plan import Plan
+from sk_shallow._fit.diagnosis import Ending, keep_best
+from sk_shallow._fit.minimize import minimize
+from sk_shallow._fit.monitor import CallbackTasks, Monitor, Signal
+from sk_shallow._fit.plan import Plan, make_plan
+from sk_shallow._fit.plan import alpha as alpha_of_rule
 from sk_shallow._fit.prediction import validation_score
+from sk_shallow._fit.state import Stream, TrainingState, random_stream
 from sk_shallow._fit.targets import Targets
-from sk_shallow._model.network import Examples, Network
+from sk_shallow._model.network import Network
 from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import ACTIVATIONS, Activation, as_activation, check_derivative
 from sk_shallow.initializers import INITIALIZERS, initialize
-from sk_shallow.solvers import Adam, Solver, TrainingState
-
-
-class Start(NamedTuple):
-    """The net that a fit goes on from."""
-
-    coefs: list[np.ndarray]
-    intercepts: list[np.ndarray]
-    activation: Activation
-    state: dict[str, Any] | None  # attributes of a TrainingState; None: not kept
-    alpha_scores: dict[float, float]  # of what "auto" has tried; empty: nothing
-    n_samples_seen: float
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is to be learned, checked."""
-
-    data: Data
-    targets: Targets
-    validation: Data | None = None
-    start: Start | None = None  # None: begin anew
-    incremental: bool = False  # whether the rows are a part of the data, as in partial_fit
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What has come of a fit."""
+    """The result of a fit."""
 
-    network: Network  # with the weights to return
-    alpha_scores: dict[float, float]  # of what "auto" has tried
-    plan: Plan
-    n_samples_seen: float  # over all calls that went on; a part that led nowhere does not count
-    losses: list[float]  # of each epoch; where the first one was interrupted, that of the start
-    scores: list[float]
-    n_iter: int
-    stop_reason: str  # "callback", "converged", "diverged", "interrupt", "limit", "max_iter" or "plateau"
-    state: TrainingState | None  # None: of no use to a later call
+    attributes: dict[str, Any]  # the fitted attributes of the estimator
     warnings: list[Warning]
     interrupted: KeyboardInterrupt | None
 
 
-@np.errstate(all="ignore")  # what is not finite does not pass in silence: the monitor looks for it
-def train(settings: Any, task: Task) -> Outcome:
-    """Learn a task. A KeyboardInterrupt is returned, with the best weights so far."""
-    activation = _checked_activation(settings, task.start)
-    state = training_state(settings, task.start)
-    task, stratified = _with_validation(settings, task, state.seed)
-    network, solver, plan = prepare(settings, task, activation, state)
-    held_out = _held_out(task, network)
-    attributes = partial(fitted_attributes, network, task.targets)
-    callbacks = None if plan.incremental else begin_epochs(settings, task.data, plan.max_iter, attributes)
-    monitor = Monitor(network.parameters, plan, _score(settings, task, held_out), callbacks)
-    if plan.incremental:  # patience lasts from call to call
-        monitor.best, monitor.no_improvement_count = state.best, state.no_improvement_count
-    warnings = list(_advice(settings, task, solver, stratified))
-    limit, interrupted, scores = None, None, {}
+@dataclass
+class Fit:
+    """One fit, set up: what training reads and changes."""
+
+    estimator: Any
+    data: Data  # the training rows
+    plan: Plan
+    state: TrainingState
+    network: Network  # on the training rows
+    held_out: Network | None  # on the validation set, with the same parameters
+    monitor: Monitor
+    warnings: list[Warning]
+    alpha_scores: dict[float, float] = field(default_factory=dict)
+
+
+@np.errstate(all="ignore")  # the monitor checks for non-finite numbers
+def train(
+    estimator: Any, data: Data, validation: Data | None = None, *, resume: bool = False, incremental: bool = False
+) -> Outcome:
+    """Train a net, from the weights of the estimator if it resumes. `incremental` means one call of `partial_fit`.
+
+    A KeyboardInterrupt is returned, with the best weights so far. Raises ValueError if the derivative of a custom
+    activation is wrong, or if the loss was never finite.
+    """
+    fit = _set_up(estimator, data, validation, resume=resume, incremental=incremental)
+    limit, interrupted = None, None
     try:
-        if settings.alpha == "auto":
-            scores = _alpha_scores(task, network, held_out, monitor, state.seed)
-            network = replace(network, alpha=max(scores, key=scores.__getitem__, default=network.alpha))
-        limit = solver.minimize(network, monitor, plan, state) or ("a callback" if monitor.stopped else None)
-        names = getattr(settings, "feature_names_in_", None)
-        problem = diagnose(network, monitor, limit, names=names, alpha_was_chosen=bool(scores))
-        warnings += [ConvergenceWarning(problem)] if problem else []
-        if callbacks:
-            callbacks.end()
+        _choose_alpha(fit)
+        limit = minimize(fit.network, fit.plan, fit.state, fit.monitor)
+        limit = limit or ("a callback" if fit.monitor.stopped else None)
+        names = getattr(estimator, "feature_names_in_", None)
+        ending = Ending(fit.network, fit.monitor, limit, names, alpha_was_chosen=bool(fit.alpha_scores))
+        ending.choose_weights()
+        problem = ending.diagnose()
+        fit.warnings += [ConvergenceWarning(problem)] if problem else []
+        fit.monitor.tasks.end()
     except KeyboardInterrupt as interrupt:
-        keep_best(network, monitor)
+        keep_best(fit.network, fit.monitor)
         interrupted = interrupt
-    losses, n_iter = monitor.losses or [network.objective()], len(monitor.losses)
-    kept = _state_to_keep(settings, task, monitor, state)
-    seen = _n_samples_seen(task, network, monitor)
-    reason = "interrupt" if interrupted else _stop_reason(monitor, limit)
-    return Outcome(network, scores, plan, seen, losses, monitor.scores, n_iter, reason, kept, warnings, interrupted)
+    reason = "interrupt" if interrupted else _stop_reason(fit.monitor, limit)
+    attributes = fitted_attributes(fit.network, fit.data.targets) | _history(fit) | _state_to_keep(fit)
+    return Outcome(attributes | {"stop_reason_": reason}, fit.warnings, interrupted)
+
+
+# Set up
+
+
+def _set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool, incremental: bool) -> Fit:
+    """Prepare a fit: hold out rows, resolve the defaults, set the initial weights, tell callbacks that it begins."""
+    activation = _checked_activation(estimator, resume)
+    state = TrainingState.of(estimator, resume)
+    stratified = True
+    if estimator.early_stopping and validation is None:
+        data, validation, stratified = hold_out(data, estimator.validation_fraction, state.seed)
+    plan = make_plan(estimator, data, resume=resume, incremental=incremental)
+    network = initial_network(estimator, data, plan, activation, state.seed)
+    held_out = None if validation is None else _validation_network(network, validation)
+    tasks = None if incremental else _callback_tasks(estimator, data, plan, network)
+    score = None
+    if validation is not None and held_out is not None:
+        scorer = None if estimator.scoring == "loss" else check_scoring(estimator, scoring=estimator.scoring)
+        score = validation_score(held_out, validation, scorer)
+    monitor = Monitor(network.parameters, plan, score, tasks)
+    if incremental:  # patience lasts from call to call
+        monitor.best, monitor.no_improvement_count = state.best, state.no_improvement_count
+    warnings = list(_advice(estimator, data, plan, stratified))
+    return Fit(estimator, data, plan, state, network, held_out, monitor, warnings)
+
+
+def initial_network(estimator: Any, data: Data, plan: Plan, activation: Activation, seed: int) -> Network:
+    """Return the network that training starts from: with new weights, or with those of the estimator."""
+    targets, sample_size = data.targets, data.sample_size()
+    sizes = (data.X.shape[1], int(estimator.hidden_size), targets.n_outputs, int(activation.n_pieces))
+    parameters = Parameters(sizes, data.X.dtype)
+    if plan.resume:
+        parameters.filled(estimator.coefs_, estimator.intercepts_)
+        sample_size += estimator.n_samples_seen_ if plan.incremental else 0.0
+    else:
+        init, gain = estimator.init, 1.0
+        if init == "auto":
+            init, gain = activation.initializer, activation.gain
+        rng = random_stream(seed, Stream.INITIAL_WEIGHTS)
+        initialize(parameters, from_name(INITIALIZERS, init), gain * estimator.init_scale, rng)
+    rule = activation.alpha_factor * alpha_of_rule(sample_size, plan.q)
+    return Network(
+        parameters,
+        activation,
+        targets.loss_function,
+        *_arrays(data, data.weights() if plan.incremental else data.normalized_weights(), data.X.dtype),
+        sample_size=sample_size,
+        alpha=rule if estimator.alpha == "auto" else float(estimator.alpha),
+        dropout=float(estimator.dropout),
+    )
+
+
+def _validation_network(network: Network, validation: Data) -> Network:
+    """Return a network on the validation set that shares the parameters."""
+    X, Y, w = _arrays(validation, validation.normalized_weights(), network.X.dtype)
+    held_out = Network(network.parameters, network.activation, network.loss_function, X, Y, w)
+    if not np.isfinite(held_out.loss()) and np.isfinite(network.loss()):
+        raise ValueError("The loss of the validation set is not finite at the initial weights. Scale its features.")
+    return held_out
+
+
+def _arrays(data: Data, w: np.ndarray | None, dtype: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
+    """Return `X`, `Y` and `w` in a dtype."""
+    w = None if w is None else w.astype(dtype)
+    return data.X.astype(dtype, copy=False), data.targets.encode(data.y, dtype), w
+
+
+def _checked_activation(estimator: Any, resume: bool) -> Activation:
+    """Return the activation. Raises ValueError if the derivative of a custom one is wrong."""
+    activation = as_activation(estimator.activation)
+    known = type(activation) in ACTIVATIONS.values() or (resume and _equal(estimator._activation, activation))
+    if not known:
+        check_derivative(activation)
+    return activation
+
+
+def _equal(one: Activation, other: Activation) -> bool:
+    """Return whether two activations have the same class and equal parameters; functions must be identical."""
+    params, others = one.get_params(), other.get_params()
+    return type(one) is type(other) and all(
+        value is others[name] or (not callable(value) and np.array_equal(value, others[name]))
+        for name, value in params.items()
+    )
+
+
+def _callback_tasks(estimator: Any, data: Data, plan: Plan, network: Network) -> CallbackTasks:
+    metadata = None if data.w is None else {"sample_weight": data.w}
+    context = callback_context(estimator, max_subtasks=plan.max_iter)
+    attributes = partial(fitted_attributes, network, data.targets)
+    return CallbackTasks(context, attributes, estimator=estimator, X=data.X, y=data.y, metadata=metadata)
+
+
+def _advice(estimator: Any, data: Data, plan: Plan, stratified: bool) -> Iterator[Warning]:
+    """Yield the warnings that do not depend on the outcome."""
+    m = len(data.y)
+    if estimator.init_scale == 0 and not plan.resume:
+        yield UserWarning(
+            "init_scale=0 makes all hidden units equal, and without dropout they stay equal. If g(0) = 0, as for relu "
+            "and tanh, no weight changes. Use a positive init_scale."
+        )
+    full_batch = plan.solver.full_batch or plan.incremental
+    if estimator.batch_size != "auto" and estimator.batch_size > m and not full_batch:
+        yield UserWarning(f"batch_size={estimator.batch_size} is larger than the {m} rows: {m} is used.")
+    if data.targets.nothing_to_learn and not (plan.incremental and plan.resume):
+        yield UserWarning(data.targets.nothing_to_learn)
+    if not stratified:
+        yield UserWarning(
+            "The rows held out by early_stopping are not stratified: a class has a single row, or a part would have "
+            f"fewer rows than classes (validation_fraction={estimator.validation_fraction})."
+        )
+
+
+def _choose_alpha(fit: Fit) -> None:
+    """Choose alpha on held-out rows if it is "auto". `partial_fit` and warm starts keep an earlier choice."""
+    estimator, plan = fit.estimator, fit.plan
+    if estimator.alpha != "auto":
+        return
+    if plan.resume:
+        fit.alpha_scores = estimator.alpha_scores_ or {}
+    elif not plan.incremental:
+        fit.alpha_scores = alpha_scores(fit.network, plan, fit.held_out, fit.state.seed)
+        for alpha, score in fit.alpha_scores.items():
+            fit.monitor.print(f"alpha = {alpha:.6g}, score of held-out rows = {score:.6f}")
+    if fit.alpha_scores:
+        fit.network = replace(fit.network, alpha=max(fit.alpha_scores, key=fit.alpha_scores.__getitem__))
+
+
+# The result
 
 
 def fitted_attributes(network: Network, targets: Targets) -> dict[str, Any]:
     """Return copies of the attributes of the estimator that predictions need."""
-    p = network.parameters
     return {
-        "coefs_": [p.W1.copy(), p.W2.copy()],
-        "intercepts_": [p.b1.copy(), p.b2.copy()],
+        "coefs_": [W.copy() for W in network.coefs],
+        "intercepts_": [b.copy() for b in network.intercepts],
         "classes_": targets.classes,
         "n_outputs_": targets.n_outputs,
         "n_layers_": 3,
-        "out_activation_": network.head.name,
+        "out_activation_": network.loss_function.name,
         "_activation": network.activation,
     }
 
 
+def _history(fit: Fit) -> dict[str, Any]:
+    """Return the attributes that tell how training went. The curve is the initial loss if no epoch was completed."""
+    plan, n_iter, scores = fit.plan, len(fit.monitor.losses), fit.monitor.scores
+    curve, t = (fit.estimator.loss_curve_, fit.estimator.t_) if plan.resume else ([], 0)
+    curve = curve + (fit.monitor.losses or [fit.network.objective()])
+    return {
+        "n_iter_": n_iter,
+        "t_": t + n_iter * fit.network.n_samples,
+        "loss_curve_": curve,
+        "loss_": curve[-1],
+        "best_loss_": min(curve),
+        "validation_scores_": scores or None,
+        "best_validation_score_": max(scores, default=None),
+        "solver_": plan.solver_name,
+        "alpha_": fit.network.alpha,
+        "alpha_scores_": fit.alpha_scores or None,
+        "learning_rate_init_": plan.learning_rate_init,
+        "batch_size_": plan.batch_size,
+    }
+
+
 def _stop_reason(monitor: Monitor, limit: str | None) -> str:
-    """Return in a word what has ended a fit."""
     if monitor.stopped or monitor.diverged:
         return "callback" if monitor.stopped else "diverged"
     if monitor.signal is Signal.PLATEAU and not limit:
@@ -132,128 +257,20 @@ def _stop_reason(monitor: Monitor, limit: str | None) -> str:
     return "converged"
 
 
-def prepare(settings: Any, task: Task, activation: Activation, state: TrainingState) -> tuple[Network, Solver, Plan]:
-    """Return the network that a fit starts from, and who is to do what with it."""
-    data, targets = task.data, task.targets
-    solver, plan = make_plan(settings, data, task.incremental)
-    dtype, n_pieces, sample_size = data.X.dtype, int(activation.n_pieces), data.sample_size()
-    parameters = Parameters((data.X.shape[1], int(settings.hidden_size), targets.n_outputs, n_pieces), dtype)
-    if task.start:
-        parameters.filled(task.start.coefs, task.start.intercepts)
-        sample_size += task.start.n_samples_seen if task.incremental else 0.0
-    else:
-        init, gain = (activation.initializer, activation.gain) if settings.init == "auto" else (settings.init, 1.0)
-        scale, rng = gain * settings.init_scale, np.random.default_rng([state.seed, 0])
-        initialize(parameters, from_name(INITIALIZERS, init), scale, rng)
-    rule = activation.alpha_factor * alpha_rule(sample_size, data.mean_squared_length())
-    alpha = rule if settings.alpha == "auto" else float(settings.alpha)
-    w = data.weights() if task.incremental else data.normalized_weights()
-    examples = _examples(data, targets, w, dtype)._replace(sample_size=sample_size)
-    return Network(parameters, activation, targets.head, examples, alpha, float(settings.dropout)), solver, plan
+def _state_to_keep(fit: Fit) -> dict[str, Any]:
+    """Return the sample size of all calls so far, and the training state if a later call may need it.
 
-
-def _checked_activation(settings: Any, start: Start | None) -> Activation:
-    """Return the activation; raises ValueError where the derivative of the user's own is wrong."""
-    activation = as_activation(settings.activation)
-    if type(activation) not in ACTIVATIONS.values() and not (start and _equal(start.activation, activation)):
-        check_derivative(activation)
-    return activation
-
-
-def training_state(settings: Any, start: Start | None = None) -> TrainingState:
-    """Return the state to train with: that of the start, where it was kept, or a new one."""
-    if start and start.state:
-        return TrainingState(**deepcopy(start.state))
-    seed = check_random_state(settings.random_state).randint(np.iinfo(np.int32).max)
-    return TrainingState(seed, rng=np.random.default_rng([seed, 1]))
-
-
-def _with_validation(settings: Any, task: Task, seed: int) -> tuple[Task, bool]:
-    """Return the task with rows held out where they are wanted, and whether their classes are as frequent as before."""
-    if not settings.early_stopping or task.validation is not None:
-        return task, True
-    strata = task.targets.strata(task.data.y)
-    data, validation, stratified = hold_out(task.data, strata, settings.validation_fraction, seed)
-    return replace(task, data=data, validation=validation), stratified
-
-
-def _held_out(task: Task, network: Network) -> Network | None:
-    """Return the network, of the same parameters, of the validation set, or None where there is none."""
-    if task.validation is None:
-        return None
-    w = task.validation.normalized_weights()
-    examples = _examples(task.validation, task.targets, w, network.X.dtype)
-    validation = Network(network.parameters, network.activation, network.head, examples)
-    if not np.isfinite(validation.loss()) and np.isfinite(network.loss()):
-        raise ValueError("The loss of the validation set is not finite at the initial weights. Scale its features.")
-    return validation
-
-
-def _score(settings: Any, task: Task, held_out: Network | None) -> Callable[[], float] | None:
-    """Return what scores the present weights on the validation set, or None where there is none."""
-    if task.validation is None or held_out is None:
-        return None
-    scorer = None if settings.scoring == "loss" else check_scoring(settings, scoring=settings.scoring)
-    return validation_score(held_out, task.targets, task.validation, scorer)
-
-
-def _alpha_scores(
-    task: Task, network: Network, held_out: Network | None, monitor: Monitor, seed: int
-) -> dict[float, float]:
-    """Return what ``alpha="auto"`` chooses from: nothing on a part of the data; of a fit that goes on, as before."""
-    if task.start or task.incremental:
-        return task.start.alpha_scores if task.start else {}
-    plan, rate = monitor.plan, Adam().peak_rate(task.data.mean_squared_length())
-    epochs = 0 if plan.max_iter_is_limit else plan.max_iter // 2  # a long fit overfits more
-    scores = alpha_scores(network, rate, epochs, held_out, seed)
-    for alpha, score in scores.items():
-        monitor.print(f"alpha = {alpha:.6g}, score of held-out rows = {score:.6f}")
-    return scores
-
-
-def _n_samples_seen(task: Task, network: Network, monitor: Monitor) -> float:
-    """Return the sample size over all calls that went on; a part that led nowhere does not count."""
-    undone = task.incremental and monitor.diverged
-    return (task.start.n_samples_seen if task.start else 0.0) if undone else float(network.sample_size)
-
-
-def _state_to_keep(settings: Any, task: Task, monitor: Monitor, state: TrainingState) -> TrainingState | None:
-    """Return what a later call needs in order to go on, or None where none is expected."""
-    if monitor.diverged and monitor.plan.incremental and task.start and task.start.state:
-        return training_state(settings, task.start)  # as if there had been no call
-    patience = (monitor.best, monitor.no_improvement_count) if monitor.plan.incremental else (np.inf, 0)
+    A `partial_fit` call that diverged does not count.
+    """
+    estimator, plan, monitor, state = fit.estimator, fit.plan, fit.monitor, fit.state
+    undone = plan.incremental and monitor.diverged
+    seen = (estimator.n_samples_seen_ if plan.resume else 0.0) if undone else float(fit.network.sample_size)
+    if undone and plan.resume and hasattr(estimator, "_state"):
+        return {"n_samples_seen_": seen, "_state": estimator._state}
+    patience = (monitor.best, monitor.no_improvement_count) if plan.incremental else (np.inf, 0)
     state.best, state.no_improvement_count = patience
     if monitor.diverged:
         state.rule, state.moments = "", {}  # not finite either
-    return state if monitor.plan.incremental or settings.warm_start else None
-
-
-def _advice(settings: Any, task: Task, solver: Solver, stratified: bool) -> Iterator[Warning]:
-    """Yield what the user should know of a fit, however it ends."""
-    m = len(task.data.y)
-    if settings.init_scale == 0 and not task.start:
-        yield UserWarning(
-            "init_scale=0 starts every hidden unit alike. Without dropout they stay alike, and where g(0) = 0, as of "
-            "relu and tanh, no weight ever changes. Take a positive init_scale."
-        )
-    if settings.batch_size != "auto" and settings.batch_size > m and not (solver.full_batch or task.incremental):
-        yield UserWarning(f"batch_size={settings.batch_size} is larger than the {m} rows: {m} is used.")
-    if task.targets.nothing_to_learn and not (task.incremental and task.start):
-        yield UserWarning(task.targets.nothing_to_learn)
-    if not stratified:
-        yield UserWarning(f"{task.targets.too_rare}, at validation_fraction={settings.validation_fraction}.")
-
-
-def _equal(one: Activation, other: Activation) -> bool:
-    """Say whether two activations are of one class and have equal parameters; functions must be the same ones."""
-    params, others = one.get_params(), other.get_params()
-    return type(one) is type(other) and all(
-        value is others[name] or (not callable(value) and np.array_equal(value, others[name]))
-        for name, value in params.items()
-    )
-
-
-def _examples(data: Data, targets: Targets, w: np.ndarray | None, dtype: Any) -> Examples:
-    """Return rows as the network takes them."""
-    w = None if w is None else w.astype(dtype)
-    return Examples(data.X.astype(dtype, copy=False), targets.encode(data.y, dtype), w)
+    # A plain dict, so that pickles name no private class.
+    kept = {"_state": vars(state)} if plan.incremental or estimator.warm_start else {}
+    return {"n_samples_seen_": seen, **kept}

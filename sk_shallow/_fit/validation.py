@@ -1,11 +1,12 @@
-"""What the user gave, checked: parameters, rows, labels and weights.
+"""Validation of parameters, rows, labels and weights.
 
-The functions record the features of `X`, and the classes that `partial_fit` is given, on the estimator, as the helpers
-of scikit-learn do, and change nothing else of it.
+As scikit-learn's helpers do, the functions record on the estimator the features of `X`, and the classes that
+`partial_fit` is given. They change nothing else of it.
 """
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,49 +21,46 @@ from sk_shallow.schedules import SCHEDULES
 from sk_shallow.solvers import SOLVERS
 
 DTYPES = (np.float64, np.float32)
-Rows = tuple[Any, Any, Any]  # X, y and sample_weight as a method was given them
+Arguments = tuple[Any, Any, Any]  # X, y and sample_weight as a method was given them
 
 
 @np.errstate(all="ignore")
-def check_fit(estimator: Any, rows: Rows, validation: Rows, goes_on: bool) -> tuple[Data, Targets, Data | None]:
-    """Return the training data of a call of `fit`, what its labels mean, and the validation data or None.
+def check_fit(estimator: Any, rows: Arguments, validation: Arguments, resume: bool = False) -> tuple[Data, Data | None]:
+    """Return the training data of a call of `fit`, and the validation data or None.
 
-    Raises ValueError where a parameter or an argument is not what it should be, with the range or the reason.
+    Raises ValueError if a parameter or an argument is invalid.
     """
     _check_parameters(estimator)
     _check_fit_arguments(estimator, *validation)
-    X, y = _validated(estimator, *rows[:2], reset=not goes_on)
-    targets = _targets_of_warm_start(estimator, y) if goes_on else targets_of(y)
-    data = _weighted(X, y, rows[2], targets)
-    class_weights = _class_weights(estimator, data, targets)
+    X, y = _validated(estimator, *rows[:2], reset=not resume)
+    data = _weighted(X, y, rows[2], _targets_of_warm_start(estimator, y) if resume else targets_of(y))
+    class_weights = _class_weights(estimator, data)
     if validation[0] is None:
-        return data._replace(c=class_weights(y)), targets, None
+        return replace(data, c=class_weights(y)), None
     try:
         X_val, y_val = _validated(estimator, *validation[:2], reset=False, dtype=X.dtype)
-        held_out = _weighted(X_val, y_val, validation[2], targets)
+        held_out = _weighted(X_val, y_val, validation[2], data.targets)
     except ValueError as error:
         raise ValueError(f"Invalid validation set (X_val, y_val, sample_weight_val): {error}") from error
-    return data._replace(c=class_weights(y)), targets, held_out._replace(c=class_weights(y_val))
+    return replace(data, c=class_weights(y)), replace(held_out, c=class_weights(y_val))
 
 
 @np.errstate(all="ignore")
-def check_partial_fit(estimator: Any, rows: Rows, classes: Any) -> tuple[Data, Targets]:
-    """Return the training data of a call of `partial_fit`, and what its labels mean; raises ValueError likewise."""
+def check_partial_fit(estimator: Any, rows: Arguments, classes: Any) -> Data:
+    """Return the training data of a call of `partial_fit`. Raises ValueError as `check_fit`."""
     _check_parameters(estimator)
     _check_partial_fit_parameters(estimator)
-    goes_on = hasattr(estimator, "coefs_")
-    dtype = estimator.coefs_[0].dtype if goes_on else DTYPES
-    X, y = _validated(estimator, *rows[:2], reset=not goes_on, dtype=dtype)
-    targets = _targets_of_part(estimator, y, classes)
-    data = _weighted(X, y, rows[2], targets)
-    return data._replace(c=_class_weights(estimator, data, targets)(y)), targets
+    resume = hasattr(estimator, "coefs_")
+    dtype = estimator.coefs_[0].dtype if resume else DTYPES
+    X, y = _validated(estimator, *rows[:2], reset=not resume, dtype=dtype)
+    data = _weighted(X, y, rows[2], _targets_of_part(estimator, y, classes))
+    return replace(data, c=_class_weights(estimator, data)(y))
 
 
 def _check_parameters(estimator: Any) -> None:
     size = estimator.hidden_size
     if isinstance(size, (tuple, list)) or (isinstance(size, np.ndarray) and size.ndim == 1):
-        reason = "All formulas here are about one layer; for more there is MLPClassifier"
-        advice = f"Write hidden_size={size[0]}" if len(size) == 1 else reason
+        advice = f"Write hidden_size={size[0]}" if len(size) == 1 else "For more layers, use MLPClassifier"
         raise ValueError(f"hidden_size must be an int: the net has one hidden layer. Got {size!r}. {advice}.")
     validate_parameters(estimator)
 
@@ -76,8 +74,8 @@ def _check_fit_arguments(estimator: Any, X_val: Any, y_val: Any, sample_weight_v
         raise ValueError("X_val and y_val are provided, but early_stopping=False. Set early_stopping=True.")
     if estimator.dropout and from_name(SOLVERS, estimator.solver).line_search:
         raise ValueError(
-            f"dropout={estimator.dropout} changes the objective at every evaluation, which the line search of "
-            f"solver={estimator.solver!r} can't follow. Set dropout=0, or take another solver."
+            f"solver={estimator.solver!r} needs dropout=0, because its line search needs the same objective at every "
+            f"evaluation. Got dropout={estimator.dropout}. Set dropout=0, or use another solver."
         )
 
 
@@ -86,13 +84,13 @@ def _check_partial_fit_parameters(estimator: Any) -> None:
         raise ValueError("partial_fit does not support early_stopping=True: it sees a part of the data at a time.")
     if estimator.class_weight == "balanced":
         raise ValueError(
-            "partial_fit does not support class_weight='balanced': it sees a part of the data at a time. Give a "
-            "dict, such as sklearn.utils.class_weight.compute_class_weight finds on a large sample."
+            "partial_fit does not support class_weight='balanced': it sees a part of the data at a time. Pass a "
+            "dict, for example from sklearn.utils.class_weight.compute_class_weight on a large sample."
         )
     if estimator.learning_rate != "auto" and from_name(SCHEDULES, estimator.learning_rate).needs_length:
         raise ValueError(
-            f"learning_rate={estimator.learning_rate!r} needs to know the number of epochs in advance, and partial_fit "
-            "does not. Take 'constant', 'invscaling' or 'adaptive', or call fit."
+            f"partial_fit does not support learning_rate={estimator.learning_rate!r}, which needs the number of epochs "
+            "in advance. Use 'constant', 'invscaling' or 'adaptive', or call fit."
         )
 
 
@@ -100,12 +98,12 @@ def _validated(estimator: Any, X: Any, y: Any, *, reset: bool, dtype: Any = DTYP
     columns = (X.dtypes if hasattr(X, "dtypes") else X.schema.types) if hasattr(X, "columns") else ()
     names = {str(column).lower().removeprefix("sparse[").split(",")[0] for column in columns}
     if dtype is DTYPES and names and names <= {"float32", "float", "float[pyarrow]"}:
-        dtype = np.float32  # of which check_array might make float64
-    if hasattr(y, "isna") and np.any(y.isna()):  # of pandas: NA, which NumPy can't compare
-        raise ValueError(f"y must hold known labels. Got {int(np.sum(y.isna()))} missing. Drop or name them (NaN, NA).")
+        dtype = np.float32  # check_array could convert it to float64
+    if hasattr(y, "isna") and np.any(y.isna()):  # pandas' NA, which NumPy can't compare
+        raise ValueError(f"y must not have missing labels (NaN, NA). Got {int(np.sum(y.isna()))}. Drop or name them.")
     X, y = validate_data(estimator, X, y, accept_sparse="csr", dtype=dtype, multi_output=True, reset=reset)
     if issparse(X):
-        X = X if X.dtype in DTYPES else X.astype(np.float64)  # of a frame of sparse booleans
+        X = X if X.dtype in DTYPES else X.astype(np.float64)  # a frame of sparse booleans
         if not X.has_canonical_format:
             X = X.copy()
             X.sum_duplicates()
@@ -115,23 +113,23 @@ def _validated(estimator: Any, X: Any, y: Any, *, reset: bool, dtype: Any = DTYP
 def _weighted(X: Any, y: np.ndarray, sample_weight: Any, targets: Targets) -> Data:
     targets.check(y)
     if sample_weight is None:
-        return Data(X, y)
+        return Data(X, y, targets)
     w = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not w.any():
         raise ValueError(f"sample_weight must be positive for at least one row. All {len(w)} weights are zero.")
-    return Data(X, y, w)
+    return Data(X, y, targets, w)
 
 
-def _class_weights(estimator: Any, data: Data, targets: Targets) -> Callable[[np.ndarray], np.ndarray | None]:
-    """Return the function from labels to the weights of their classes, found on `data`."""
+def _class_weights(estimator: Any, data: Data) -> Callable[[np.ndarray], np.ndarray | None]:
+    """Return a function from labels to their class weights, computed on `data`."""
     if estimator.class_weight is None:
         return lambda y: None
     given = estimator.class_weight
     weights = given.values() if isinstance(given, dict) else ()
     if not all(isinstance(weight, int | float | np.number) and 0 <= weight <= sys.float_info.max for weight in weights):
-        raise ValueError(f"class_weight must hold finite numbers, not negative. Got {given!r}.")
-    class_weights = targets.class_weights(given, data.y, data.w)
-    return lambda y: targets.row_weights(class_weights, y)
+        raise ValueError(f"class_weight must hold finite numbers that are not negative. Got {given!r}.")
+    class_weights = data.targets.class_weights(given, data.y, data.w)
+    return lambda y: data.targets.row_weights(class_weights, y)
 
 
 def _targets_of_warm_start(estimator: Any, y: np.ndarray) -> Targets:

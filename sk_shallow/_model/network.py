@@ -11,41 +11,62 @@
     dA1 = dZ2 W2^T                         dZ1 = dA1 * g'(Z1)
     dW1 = X^T dZ1 + alpha/sum(w) W1        db1 = sum over rows of dZ1
 
-Several nets can be trained together, on the same rows: every array but `X` and `Y` then has an axis in front.
+Several nets can be trained together on the same rows. Every array except `X` and `Y` then has a leading axis.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy.sparse import spmatrix
 
-from sk_shallow._losses import Head
-from sk_shallow._model.batches import batches
+from sk_shallow._losses import Loss
 from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import Activation
 
 Rows = slice | np.ndarray
 
-# Pre-activations, or logits, in a block of rows outside mini-batches, where they stay in the cache.
-BLOCK_SIZE = 2**17
+# Numbers of Z1, or logits, in a block of rows, and parameters in a block: they stay in the cache. Several passes over
+# 800,000 parameters then take three quarters of the time.
+BLOCK_NUMBERS, BLOCK_PARAMETERS = 2**17, 2**15
 
 
-def rows_in_block(W1: np.ndarray) -> int:
-    """Return how many rows are taken together: not fewer than features, or adding up gradients takes longest."""
-    return max(BLOCK_SIZE // W1.shape[-1], W1.shape[-2])
+def blocks(size: int, length: int) -> Iterator[slice]:
+    """Yield slices of `length` that make up `size`; the last one may be shorter."""
+    # sklearn.utils.gen_batches validates its arguments at every call, in 60 us: half a step of a small net.
+    for start in range(0, size, length):
+        yield slice(start, min(start + length, size))
 
 
-def rows_of_logits(n2: int) -> int:
-    """Return how many rows are taken together where all their logits are needed at once, but not those of all rows."""
-    return max(1, BLOCK_SIZE // n2)
+def rows_per_block(n_numbers: int, n_features: int = 1) -> int:
+    """Return the rows per block: at least `n_features`, or summing gradients would dominate."""
+    return max(BLOCK_NUMBERS // n_numbers, n_features)
+
+
+def pre_activations(
+    X: np.ndarray | spmatrix, W1: np.ndarray, b1: np.ndarray, out: np.ndarray | None = None
+) -> np.ndarray:
+    """Return ``Z1 = X W1 + b1``, (m, p * n1)."""
+    Z1 = _product(X, W1, out)
+    Z1 += b1[..., np.newaxis, :]
+    return Z1
+
+
+def hidden_activations(
+    X: np.ndarray | spmatrix, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray], activation: Activation
+) -> np.ndarray:
+    """Return `A1`, (m, n1), computed in blocks of rows."""
+    A1 = np.empty((X.shape[0], len(coefs[1])), dtype=coefs[0].dtype)
+    for rows, block in _hidden_blocks(X, coefs[0], intercepts[0], activation):
+        A1[rows] = block
+    return A1
 
 
 def logits(
     X: np.ndarray | spmatrix, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray], activation: Activation
 ) -> np.ndarray:
-    """Return `Z2` of shape (m, n2), in blocks of rows, so that no (m, n1) array of a large m is held."""
+    """Return `Z2`, (m, n2), computed in blocks of rows, so that no (m, n1) array is needed."""
     (W1, W2), (b1, b2) = coefs, intercepts
     Z2 = np.empty((X.shape[0], len(b2)), dtype=W1.dtype)
     for rows, A1 in _hidden_blocks(X, W1, b1, activation):
@@ -54,82 +75,65 @@ def logits(
     return Z2
 
 
-def hidden_activations(
-    X: np.ndarray | spmatrix, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray], activation: Activation
-) -> np.ndarray:
-    """Return `A1` of shape (m, n1), made in blocks of rows."""
-    A1 = np.empty((X.shape[0], len(coefs[1])), dtype=coefs[0].dtype)
-    for rows, block in _hidden_blocks(X, coefs[0], intercepts[0], activation):
-        A1[rows] = block
-    return A1
-
-
 def _hidden_blocks(
     X: np.ndarray | spmatrix, W1: np.ndarray, b1: np.ndarray, activation: Activation
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield slices of rows and their `A1`, in memory that the next block may use again."""
-    size = rows_in_block(W1)
+    """Yield slices of rows and their `A1`, in memory that the next block may overwrite."""
+    size = rows_per_block(len(b1), len(W1))
     buffer = np.empty((min(X.shape[0], size), len(b1)), dtype=W1.dtype)
-    for rows in batches(X.shape[0], size):
-        Z1 = buffer[: rows.stop - rows.start]
-        _product(X[rows], W1, out=Z1)
-        Z1 += b1
+    for rows in blocks(X.shape[0], size):
+        Z1 = pre_activations(X[rows], W1, b1, out=buffer[: rows.stop - rows.start])
         A1, _ = activation.forward(Z1)
         yield rows, A1
 
 
-class Examples(NamedTuple):
-    """What the objective is of, all in the dtype of the parameters."""
-
-    X: np.ndarray | spmatrix  # (m, n0), dense or CSR
-    Y: np.ndarray  # (m, n2)
-    w: np.ndarray | None = None  # (m, 1), or (m, n2) where outputs have weights of their own; None for all ones
-    sample_size: float | np.ndarray | None = None  # what the penalty is divided by; None: the number of rows
-
-
 @dataclass(eq=False)
 class Network:
-    """A net, its objective and the data that the objective is of.
+    """A net, its objective and the rows of the objective.
 
-    The `parameters` are read, never written: solvers step on ``parameters.theta``. The `data` have their dtype. With
-    weights of mean 1 the loss is the weighted mean. `gradient` holds what the last `value_and_gradient` left there.
+    The `parameters` are read, never written: solvers step on ``parameters.theta``. The rows have their dtype. With
+    weights of mean 1, the loss is the weighted mean. `gradient` holds the result of the last `value_and_gradient`.
 
-    Where the parameters are those of several nets, weights, (n_nets, m, 1), `alpha` and `sample_size`, (n_nets, 1, 1),
-    may differ from net to net. The objective is then the sum of theirs, so that each has the gradient of its own.
+    If the parameters are those of several nets, weights, (n_nets, m, 1), `alpha` and `sample_size`, (n_nets, 1, 1),
+    may differ between nets. The objective is the sum over nets; each net gets its own gradient.
 
-    What a step needs is allocated once and belongs to this object alone: two threads need two networks.
+    The buffers of a step belong to this object alone: two threads need two networks.
     """
 
     parameters: Parameters
     activation: Activation
-    head: Head
-    data: Examples
+    loss_function: Loss
+    X: np.ndarray | spmatrix  # (m, n0), dense or CSR
+    Y: np.ndarray  # (m, n2)
+    w: np.ndarray | None = None  # (m, 1), or (m, n2) if outputs have their own weights; None for all ones
+    sample_size: Any = None  # float or (n_nets, 1, 1): divisor of the penalty; None: the number of rows
     alpha: float | np.ndarray = 0.0
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        self.X, Y, self.w, sample_size = self.data
-        self.sample_size = self.X.shape[0] if sample_size is None else sample_size
-        # Y and Z2 lie column by column in memory: the softmax of (200, 7) then takes half the time.
-        self.Y = np.asfortranarray(Y)
-        self.gradient = self.parameters.zeros_like()
         self.n_samples = self.X.shape[0]
+        self.sample_size = self.n_samples if self.sample_size is None else self.sample_size
+        # Y and Z2 are stored column by column: the softmax of (200, 7) then takes half the time.
+        self.Y = np.asfortranarray(self.Y)
+        self.gradient = self.parameters.zeros_like()
         self._nets = () if self.parameters.n_nets is None else (self.parameters.n_nets,)
-        self._row_blocks = list(batches(self.n_samples, rows_in_block(self.parameters.W1)))
+        n0, n_columns = self.parameters.W1.shape[-2:]
+        self._row_blocks = list(blocks(self.n_samples, rows_per_block(n_columns, n0)))
         self._scratch = self.parameters.zeros_like() if len(self._row_blocks) > 1 else self.gradient
         alpha = self.parameters.zeros_like()  # of each parameter: biases are not penalized
         if np.all(self.sample_size):  # otherwise no row has had a weight yet, and there is nothing to learn
             alpha.W1[...] = alpha.W2[...] = self.alpha / self.sample_size
         vectors = self.parameters.theta, self.gradient.theta, alpha.theta
-        self._penalized = [[v[block] for v in vectors] for block in batches(alpha.theta.size) if np.any(self.alpha)]
+        parts = blocks(alpha.theta.size, BLOCK_PARAMETERS) if np.any(self.alpha) else ()
+        self._penalized = [[vector[part] for vector in vectors] for part in parts]
         self._ones = np.ones(self.n_samples, dtype=alpha.theta.dtype)
         self._buffers: dict[tuple[Any, ...], np.ndarray] = {}
 
     def value_and_gradient(self, rows: Rows = slice(None), rng: np.random.Generator | None = None) -> float:
         """Return the objective `J` estimated on some rows, and leave its gradient in `gradient`.
 
-        A batch of B rows divides by B, not by its own sum of weights: the estimate is then without bias. `rng` draws
-        the dropout mask; None evaluates, with nothing dropped.
+        A batch of B rows divides by B, not by its own sum of weights, so that the estimate is unbiased. `rng` draws
+        the dropout mask; None means evaluation, without dropout.
         """
         d, scratch = self.gradient, self._scratch
         if isinstance(rows, slice) and rows == slice(None):
@@ -151,31 +155,39 @@ class Network:
         return sum((_dot(alpha * theta, theta) / 2 for theta, _, alpha in self._penalized), 0.0)
 
     def sample(self, size: int) -> "Network":
-        """Return the network, of the same parameters, of some rows, evenly spaced; itself where there are no more."""
+        """Return a network with the same parameters on about `size` evenly spaced rows."""
         rows = slice(None, None, self.n_samples // size or 1)  # no copy of X
         if len(self.Y[rows]) == self.n_samples:
             return self
         w = None if self.w is None else self.w[rows] / (self.w[rows].mean() or 1)
-        return replace(self, data=self.data._replace(X=self.X[rows], Y=self.Y[rows], w=w))
+        return replace(self, X=self.X[rows], Y=self.Y[rows], w=w)
 
     def as_float64(self) -> "Network":
-        """Return the network of the same rows in float64, with parameters of its own."""
+        """Return a float64 network on the same rows, with its own parameters."""
         parameters = Parameters(self.parameters.sizes)
         parameters.theta[:] = self.parameters.theta
         w = None if self.w is None else self.w.astype(np.float64)
-        data = self.data._replace(X=self.X.astype(np.float64), Y=self.Y.astype(np.float64), w=w)
-        return replace(self, parameters=parameters, data=data)
+        return replace(self, parameters=parameters, X=self.X.astype(np.float64), Y=self.Y.astype(np.float64), w=w)
+
+    @property
+    def coefs(self) -> list[np.ndarray]:
+        """W1 and W2."""
+        return [self.parameters.W1, self.parameters.W2]
+
+    @property
+    def intercepts(self) -> list[np.ndarray]:
+        """b1 and b2."""
+        return [self.parameters.b1, self.parameters.b2]
 
     def logits(self, X: np.ndarray | spmatrix) -> np.ndarray:
-        """Return `Z2` of any rows, nothing dropped."""
-        p = self.parameters
-        return logits(X, (p.W1, p.W2), (p.b1, p.b2), self.activation)
+        """Return `Z2` of any rows, without dropout."""
+        return logits(X, self.coefs, self.intercepts, self.activation)
 
     def loss(self) -> float:
         """Return the weighted mean loss over all rows, in nats per sample, without penalty and dropout."""
         total = 0.0
-        for rows in batches(self.n_samples, rows_of_logits(self.Y.shape[1])):
-            loss, _ = self.head.loss_and_residual(self.logits(self.X[rows]), self.Y[rows])
+        for rows in blocks(self.n_samples, rows_per_block(self.Y.shape[1])):
+            loss, _ = self.loss_function.loss_and_residual(self.logits(self.X[rows]), self.Y[rows])
             total += float((loss if self.w is None else loss * self.w[rows]).sum(dtype=np.float64))
         return total / self.n_samples
 
@@ -183,29 +195,38 @@ class Network:
         """Return `J` over all rows, in nats per sample, without dropout."""
         return self.loss() + self.penalty()
 
+    def value_at(self, theta: np.ndarray, value: Callable[[], float]) -> float:
+        """Return a value, such as `self.loss`, at other parameters; nan becomes infinity."""
+        present = self.parameters.theta.copy()
+        try:
+            self.parameters.theta[:] = theta
+            result = value()
+            return np.inf if np.isnan(result) else result
+        finally:
+            self.parameters.theta[:] = present
+
     def loss_of_constant(self) -> float:
-        """Return the least loss of predictions without any features, in nats per sample."""
-        return self.head.loss_of_constant(self.Y, self.w)
+        """Return the loss of the best constant prediction, in nats per sample."""
+        return self.loss_function.loss_of_constant(self.Y, self.w)
 
     def loss_at_zero(self) -> float:
         """Return the loss at ``Z2 = 0``, in nats per sample."""
-        return self.head.loss_at_zero(self.Y) * (1.0 if self.w is None else float(self.w.mean()))
+        return self.loss_function.loss_at_zero(self.Y) * (1.0 if self.w is None else float(self.w.mean()))
 
     def _back_propagate(self, rows: Rows, rng: np.random.Generator | None, B: int | None, d: Parameters) -> float:
-        """Return the loss of some rows, summed and divided by B (None: their number), and leave its gradient in `d`."""
+        """Return the loss of some rows, summed and divided by B (None: their number). Leave its gradient in `d`."""
         g, p, nets = self.activation, self.parameters, self._nets
         X, Y, w = self._take(rows)
         size = len(Y)
         B = B or size
 
-        Z1 = _product(X, p.W1, out=self._buffer("Z1", *nets, size, p.W1.shape[-1]))
-        Z1 += p.b1[..., np.newaxis, :]
+        Z1 = pre_activations(X, p.W1, p.b1, out=self._buffer("Z1", *nets, size, p.W1.shape[-1]))
         A1, cache = g.forward(Z1.reshape(-1, Z1.shape[-1]))  # row by row, whatever the net
         mask = None if rng is None else self._dropout_mask(A1, rng)
         A1_kept = (A1 if mask is None else A1 * mask).reshape(*nets, size, -1)
         Z2 = np.matmul(A1_kept, p.W2, out=self._buffer("Z2", *nets, p.W2.shape[-1], size).mT)
         Z2 += p.b2[..., np.newaxis, :]
-        loss, dZ2 = self.head.loss_and_residual(Z2, Y)
+        loss, dZ2 = self.loss_function.loss_and_residual(Z2, Y)
 
         if w is not None:
             loss *= w
@@ -223,14 +244,14 @@ class Network:
         return float(loss.sum(dtype=np.float64)) / B
 
     def _dropout_mask(self, A1: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
-        """Return 1 / (1 - rate) for what is kept, 0 for what is dropped; None where nothing is ever dropped."""
+        """Return the inverted-dropout mask, or None without dropout."""
         if not self.dropout:
             return None
         kept = rng.random(A1.shape, dtype=A1.dtype) >= self.dropout
         return kept * A1.dtype.type(1 / (1 - self.dropout))
 
     def _take(self, rows: Rows) -> tuple[Any, np.ndarray, np.ndarray | None]:
-        """Return `X`, `Y` and `w` of some rows, in memory that the next call uses again."""
+        """Return `X`, `Y` and `w` of some rows, in memory that the next call overwrites."""
         w = None if self.w is None else self.w[..., rows, :]
         if isinstance(rows, slice):
             return self.X[rows] if rows != slice(0, self.n_samples) else self.X, self.Y[rows], w
@@ -240,7 +261,7 @@ class Network:
         return self.X.take(rows, axis=0, out=self._buffer("X", len(rows), self.X.shape[1]), mode="clip"), Y, w
 
     def _buffer(self, name: str, *shape: int) -> np.ndarray:
-        """Return memory of a shape, the same at every call; what it holds is left from the call before."""
+        """Return a reusable buffer. It still holds the values of the last call."""
         key = (name, *shape)
         if key not in self._buffers:
             self._buffers[key] = np.empty(shape, dtype=self.parameters.theta.dtype)
@@ -248,15 +269,17 @@ class Network:
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the sum of ``a b``, not by BLAS: its threads would wait for a busy core, for 48 ms once."""
+    # Without BLAS, whose threads can block on a busy core (48 ms observed).
     return float(np.einsum("i,i->", a, b))
 
 
-def _product(X: np.ndarray | spmatrix, W: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """Return ``X W``, dense, in `out`."""
+def _product(X: np.ndarray | spmatrix, W: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+    """Return ``X W``, dense, in `out` if there is one."""
     if isinstance(X, np.ndarray):
         return np.matmul(X, W, out=out)
-    if W.ndim == 3:  # of several nets, which SciPy does not know
+    if out is None:
+        return np.asarray(X @ W)
+    if W.ndim == 3:  # SciPy has no stacked sparse product
         for net, W_net in enumerate(W):
             out[net] = X @ W_net
     else:

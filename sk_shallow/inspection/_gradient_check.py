@@ -1,5 +1,6 @@
 """check_gradient, which compares back-propagation with central differences of the objective."""
 
+from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
@@ -8,7 +9,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_scalar
 
 from sk_shallow._classifier import ShallowNetClassifier
-from sk_shallow._fit.train import Task, prepare, training_state
+from sk_shallow._fit.plan import make_plan
+from sk_shallow._fit.state import TrainingState
+from sk_shallow._fit.train import initial_network
 from sk_shallow._fit.validation import check_fit
 from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import as_activation
@@ -102,6 +105,7 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
 def network_at_start(estimator, X, y, sample_weight=None):
     """Return the network from which `fit` would start, in float64, on all rows. The estimator is not changed."""
     estimator = clone(estimator).set_params(solver="gd")  # which allows dropout, and takes no other penalty
-    data, targets, _ = check_fit(estimator, (X, y, sample_weight), (None, None, None), goes_on=False)
-    data = data._replace(X=data.X.astype(np.float64))
-    return prepare(estimator, Task(data, targets), as_activation(estimator.activation), training_state(estimator))[0]
+    data, _ = check_fit(estimator, (X, y, sample_weight), (None, None, None))
+    data = replace(data, X=data.X.astype(np.float64))
+    seed = TrainingState.of(estimator, resume=False).seed
+    return initial_network(estimator, data, make_plan(estimator, data), as_activation(estimator.activation), seed)

@@ -1,0 +1,164 @@
+"""Minimization of the objective: the epoch loop of first-order solvers, and L-BFGS.
+
+Both evaluate the objective through ``network.value_and_gradient`` and report each epoch to the monitor.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import optimize
+
+from sk_shallow._compat import blas_libraries, set_blas_threads
+from sk_shallow._fit.monitor import Monitor, Signal
+from sk_shallow._fit.plan import Plan
+from sk_shallow._fit.state import TrainingState
+from sk_shallow._model import network as model
+from sk_shallow._model.network import Network, Rows, blocks
+
+
+def minimize(network: Network, plan: Plan, state: TrainingState, monitor: Monitor) -> str | None:
+    """Update ``network.parameters`` until the solver converges, or the monitor or the plan stops it.
+
+    Returns the limit that stopped it before it converged, for example "max_iter=200 epochs", or None.
+    """
+    if plan.solver.line_search:
+        return _minimize_by_lbfgs(network, plan, monitor)
+    return _descend(network, plan, state, monitor)
+
+
+def _descend(network: Network, plan: Plan, state: TrainingState, monitor: Monitor) -> str | None:
+    """Step along the gradient of one mini-batch after the other."""
+    solver: Any = plan.solver
+    m, clock, rate = network.n_samples, state.clock, float(plan.learning_rate_init or 0.0)
+    theta, grad = network.parameters.theta, network.gradient.theta
+    clock.progress = 0.0
+    state.prepare(solver, theta)
+    parts = [
+        (theta[part], grad[part], {name: moment[part] for name, moment in state.moments.items()})
+        for part in blocks(theta.size, model.BLOCK_PARAMETERS)
+    ]
+    for _ in range(plan.max_iter):
+        monitor.epoch_begin()
+        total = 0.0
+        for rows, size in mini_batches(m, plan, state.rng):
+            total += size * network.value_and_gradient(rows, state.rng)
+            learning_rate = float(plan.schedule.rate(rate, clock))
+            state.steps += 1
+            for part in parts:
+                solver.update(*part, learning_rate, state.steps)
+            clock.progress += size / (m * plan.max_iter)
+        clock.epochs += 1
+        signal = monitor.epoch_end(total / m, state.moments.values())
+        if signal is Signal.PLATEAU and not plan.schedule.stops(rate, clock):
+            clock.plateaus += 1
+            monitor.no_improvement_count = 0
+        elif signal:
+            return None
+    return f"max_iter={plan.max_iter} epochs" if plan.max_iter_is_limit else None
+
+
+def mini_batches(m: int, plan: Plan, rng: np.random.Generator) -> Iterator[tuple[Rows, int]]:
+    """Yield the rows of each mini-batch of an epoch, and their number."""
+    if plan.batch_size >= m:
+        yield slice(None), m
+        return
+    order = rng.permutation(m) if plan.shuffle else None
+    for batch in blocks(m, plan.batch_size):
+        yield (batch if order is None else order[batch]), batch.stop - batch.start
+
+
+def _minimize_by_lbfgs(network: Network, plan: Plan, monitor: Monitor) -> str | None:
+    """Run SciPy's L-BFGS in the dtype of the network; continue in float64 if float32 rounding stopped it."""
+    solver: Any = plan.solver
+    theta = network.parameters.theta
+    result = _run_lbfgs(network, theta.astype(np.float64), monitor, (plan.max_iter, solver.max_fun))
+    left = plan.max_iter - result.nit, solver.max_fun - result.nfev
+    if theta.dtype != np.float64 and min(left) > 0 and not monitor.signal and np.abs(result.jac).max() > plan.tol:
+        result = _run_lbfgs(network.as_float64(), result.x, monitor, left)
+        left = left[0] - result.nit, left[1] - result.nfev
+    theta[:] = result.x
+    if not monitor.losses:  # converged where it started
+        monitor.epoch_end(float(result.fun))
+    converged = result.success or np.abs(result.jac).max() <= plan.tol  # SciPy checks the limit first
+    if converged or monitor.signal or (left[0] <= 0 and not plan.max_iter_is_limit):
+        return None
+    if left[0] <= 0:
+        return f"max_iter={plan.max_iter} iterations"
+    return f"max_fun={solver.max_fun} evaluations" if left[1] <= 0 else f"SciPy: {result.message}"
+
+
+def _run_lbfgs(
+    network: Network, start: np.ndarray, monitor: Monitor, limits: tuple[int, int]
+) -> optimize.OptimizeResult:
+    """Minimize in the dtype of a network, within the limits of iterations and evaluations."""
+
+    def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
+        monitor.epoch_begin()
+        network.parameters.theta[:] = x  # SciPy owns x and what it is given: copy in, copy out
+        return network.value_and_gradient(), network.gradient.theta.astype(np.float64)
+
+    def report(intermediate_result: optimize.OptimizeResult) -> None:
+        monitor.theta[:] = intermediate_result.x
+        if monitor.epoch_end(float(intermediate_result.fun)):
+            raise StopIteration  # stops SciPy
+
+    solver: Any = monitor.plan.solver
+    options = {"maxiter": limits[0], "maxfun": limits[1], "maxcor": solver.history, "gtol": monitor.plan.tol}
+    options["ftol"] = max(64 * np.finfo(np.float64).eps, np.finfo(network.gradient.theta.dtype).eps)
+    with scipy_has_one_thread():
+        return optimize.minimize(objective, start, jac=True, method="L-BFGS-B", callback=report, options=options)
+
+
+class OneThread:
+    """A reference-counted limit of one thread for SciPy's BLAS: fits at the same time share it, and the last lifts it.
+
+    A limit that another thread has set by threadpoolctl, and still holds, does not change.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+        if hasattr(os, "register_at_fork"):  # not on Windows
+            os.register_at_fork(after_in_child=self.reset)
+
+    def reset(self) -> None:
+        self.users: set[object] = set()
+        self.before: dict[str, int] = {}
+        self.lock = threading.Lock()
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Limit SciPy's BLAS to one thread inside the block."""
+        user = object()
+        try:
+            self._change(self.users.add, user)
+            yield
+        finally:
+            try:
+                self._change(self.users.discard, user)
+            except BaseException:  # an interrupt: no limit may survive
+                self._change(self.users.discard, user)
+                raise
+
+    def _change(self, change: Callable[[object], None], user: object) -> None:
+        with self.lock:
+            change(user)
+            for library in filter(is_of_scipy, blas_libraries()):
+                before = self.before.setdefault(library.filepath, library.num_threads)
+                set_blas_threads(library, 1 if self.users else before)
+            if not self.users:
+                self.before.clear()
+
+
+def is_of_scipy(library: Any) -> bool:
+    """Return whether a library came with SciPy's wheel, and is not the one that NumPy calls."""
+    folder = Path(library.filepath).parent  # on Linux and Windows, or on macOS
+    return folder.name == "scipy.libs" or (folder.name, folder.parent.name) == (".dylibs", "scipy")
+
+
+# SciPy's threads would wait for cores on which NumPy's still spin: without it, L-BFGS takes 2 to 5 times as long.
+scipy_has_one_thread = OneThread()

@@ -1,0 +1,55 @@
+"""What a later call needs to continue training, and the streams of random numbers of a fit."""
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from sk_shallow.schedules import Clock
+
+
+class Stream(IntEnum):
+    """Independent streams of random numbers, all drawn from the seed of a fit."""
+
+    INITIAL_WEIGHTS = 0
+    TRAINING = 1  # order of rows, dropout masks
+    ALPHA_ROWS = 2  # rows on which alpha="auto" is chosen
+    ALPHA_TRAINING = 3
+
+
+def random_stream(seed: int, stream: Stream) -> np.random.Generator:
+    return np.random.default_rng([seed, int(stream)])
+
+
+@dataclass
+class TrainingState:
+    """What a later call needs to continue training as if it had not stopped. The estimator stores `vars` of it."""
+
+    seed: int  # of all random numbers
+    rng: np.random.Generator  # of the order of rows and the dropout masks
+    clock: Clock = field(default_factory=Clock)
+    rule: str = ""  # name of the update rule that the moments belong to
+    moments: dict[str, np.ndarray] = field(default_factory=dict)
+    steps: int = 0  # steps of the rule
+    best: float = np.inf  # the monitor's, as no_improvement_count: in partial_fit, patience lasts from call to call
+    no_improvement_count: int = 0
+
+    @classmethod
+    def of(cls, estimator: Any, resume: bool) -> "TrainingState":
+        """Return a copy of the stored state, or a new one if there is none or training starts anew."""
+        if resume and hasattr(estimator, "_state"):
+            return cls(**deepcopy(estimator._state))
+        seed = check_random_state(estimator.random_state).randint(np.iinfo(np.int32).max)
+        return cls(seed, rng=random_stream(seed, Stream.TRAINING))
+
+    def prepare(self, solver: Any, theta: np.ndarray) -> None:
+        """Keep the moments if the update rule is the same, otherwise start new ones. Convert them to the dtype."""
+        rule = f"{type(solver).__module__}.{type(solver).__qualname__}"
+        if self.rule != rule:
+            self.rule, self.moments, self.steps = rule, solver.start(theta), 0
+        self.moments = {name: moment.astype(theta.dtype, copy=False) for name, moment in self.moments.items()}
+        if not all(np.isfinite(moment).all() for moment in self.moments.values()):  # too large for the dtype
+            self.moments, self.steps = solver.start(theta), 0
