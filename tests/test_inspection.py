@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow._model.network import BLOCK_SIZE
+from sk_shallow._model.network import BLOCK_NUMBERS
 from sk_shallow.activations import Maxout, as_activation
 from sk_shallow.inspection import (
     ActivationComparisonDisplay,
@@ -62,7 +62,7 @@ def test_transform_is_the_hidden_layer(activation, dtype, iris):
 def test_transform_works_in_blocks(iris):
     net = net_of(hidden_size=50).fit(*iris)
     X = np.tile(iris[0], (40, 1))
-    assert len(X) > BLOCK_SIZE / 50
+    assert len(X) > BLOCK_NUMBERS / 50
     assert_array_equal(net.transform(X)[-150:], net.transform(X[-150:]))
 
 

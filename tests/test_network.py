@@ -5,7 +5,7 @@ import pytest
 from helpers import NAMES, random_network
 from scipy import sparse
 
-from sk_shallow._model import network as _network
+from sk_shallow._model import network as model
 from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import ACTIVATIONS
 
@@ -99,7 +99,7 @@ def test_objective_is_loss_plus_penalty():
 def test_logits_in_blocks(monkeypatch):
     network = random_network(ACTIVATIONS["maxout"](), m=53)
     whole = network.logits(network.X)
-    monkeypatch.setattr(_network, "BLOCK_SIZE", 70)  # seven rows of ten pieces
+    monkeypatch.setattr(model, "BLOCK_NUMBERS", 70)  # seven rows of ten pieces
     np.testing.assert_allclose(network.logits(network.X), whole, rtol=1e-13)
 
 
@@ -115,7 +115,7 @@ def test_all_rows_in_blocks(name, penalties, n2, monkeypatch):
         return network, J, network.gradient.theta
 
     _, J, gradient = value_and_gradient()
-    monkeypatch.setattr(_network, "BLOCK_SIZE", 70)
+    monkeypatch.setattr(model, "BLOCK_NUMBERS", 70)
     network, J_in_blocks, gradient_in_blocks = value_and_gradient()
     assert len(network._row_blocks) > 1
     assert J_in_blocks == pytest.approx(J, rel=1e-13)

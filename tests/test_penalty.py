@@ -218,13 +218,13 @@ def test_the_choice_does_not_depend_on_how_many_nets_are_trained_together(noisy,
 ])  # fmt: skip
 def test_a_net_that_learned_nothing_says_why(wine, changed, cause):
     X, y = wine
-    with pytest.warns(ConvergenceWarning, match=f"learned next to nothing.*{cause}|worse than a constant.*{cause}"):
+    with pytest.warns(ConvergenceWarning, match=f"learned almost nothing.*{cause}|worse than a constant.*{cause}"):
         ShallowNetClassifier(random_state=0, **changed).fit(X, y)
 
 
 def test_tiny_features_are_named(wine):
     X, y = wine
-    with pytest.warns(ConvergenceWarning, match=r"learned next to nothing.*features are tiny"):
+    with pytest.warns(ConvergenceWarning, match=r"learned almost nothing.*features are tiny"):
         ShallowNetClassifier(random_state=0, alpha=1.0).fit(1e-6 * X, y)
 
 

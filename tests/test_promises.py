@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from scipy import sparse
-from sk_shallow._fit.threads import scipy_has_one_thread
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from sk_shallow import ShallowNetClassifier
+from sk_shallow._fit.minimize import scipy_has_one_thread
 from sk_shallow._model.network import Network
 
 RNG = np.random.default_rng(0)

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import threadpoolctl
 from helpers import values_equal
-from sk_shallow._fit.threads import is_of_scipy, scipy_has_one_thread
 from sklearn.model_selection import GridSearchCV
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._compat import blas_libraries, set_blas_threads
-from sk_shallow._fit import threads as _threads
+from sk_shallow._fit import minimize as minimization
+from sk_shallow._fit.minimize import is_of_scipy, scipy_has_one_thread
 from sk_shallow._model.network import Network
 from sk_shallow.activations import Tanh
 
@@ -177,7 +177,7 @@ def test_results_do_not_depend_on_n_jobs(dtype, digits, quiet):
 @parametrize("n", range(1, 6))
 def test_no_limit_survives_an_interrupt(name, when, n, monkeypatch):
     """Whichever call it comes in, on the way in or out."""
-    original, calls = getattr(_threads, name), []
+    original, calls = getattr(minimization, name), []
 
     def interrupted(*args):
         calls.append(None)
@@ -188,7 +188,7 @@ def test_no_limit_survives_an_interrupt(name, when, n, monkeypatch):
             raise KeyboardInterrupt
         return result
 
-    monkeypatch.setattr(_threads, name, interrupted)
+    monkeypatch.setattr(minimization, name, interrupted)
     with contextlib.suppress(KeyboardInterrupt), scipy_has_one_thread():
         pass
     assert threads_of(NUMPYS + SCIPYS) == {4}
