@@ -21,6 +21,8 @@ from sk_shallow._model.batches import batches
 from sk_shallow._model.network import Network, Rows
 from sk_shallow.schedules import Clock
 
+__all__ = ["LBFGS", "SGD", "SOLVERS", "Adam", "FirstOrderSolver", "GradientDescent", "Solver", "TrainingState"]
+
 Array = np.ndarray
 Moments = dict[str, np.ndarray]
 

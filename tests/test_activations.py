@@ -11,8 +11,10 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from sk_shallow import ShallowNetClassifier
+from sk_shallow._fit.checks import check_derivative
 from sk_shallow.activations import (
     ACTIVATIONS,
+    ALIASES,
     ELU,
     Activation,
     ElementwiseActivation,
@@ -22,8 +24,8 @@ from sk_shallow.activations import (
     ReLU,
     Sigmoid,
     as_activation,
-    check_derivative,
 )
+from sk_shallow.model_selection import compare_activations
 
 REFERENCES = {
     "identity": lambda z: z,
@@ -162,10 +164,26 @@ def test_slope_at_zero(name, expected):
     assert slope(ACTIVATIONS[name](), [0.0])[0] == pytest.approx(expected, abs=1e-15)
 
 
-def test_aliases():
-    assert ACTIVATIONS["logistic"] is ACTIVATIONS["sigmoid"]
-    assert ACTIVATIONS["swish"] is ACTIVATIONS["silu"]
-    assert len(NAMES) == 12
+@parametrize(("alias", "name"), [("logistic", "sigmoid"), ("swish", "silu")])
+def test_aliases(alias, name, iris, quiet):
+    assert ALIASES[alias] is type(as_activation(alias)) is ACTIVATIONS[name]
+    one, other = (ShallowNetClassifier(5, activation, max_iter=3, random_state=0) for activation in (alias, name))
+    np.testing.assert_array_equal(one.fit(*iris).coefs_[0], other.fit(*iris).coefs_[0])
+    assert one.get_params()["activation"] == alias
+
+
+def test_every_activation_has_one_name():
+    assert len(set(ACTIVATIONS.values())) == len(ACTIVATIONS)
+    assert set(ALIASES.values()) <= set(ACTIVATIONS.values())
+    assert not ALIASES.keys() & ACTIVATIONS.keys()
+
+
+def test_an_alias_takes_nested_parameters_and_is_compared_under_its_own_name(iris, quiet):
+    with pytest.raises(ValueError, match="Invalid parameter 'negative_slope' for estimator Sigmoid"):
+        ShallowNetClassifier(activation="logistic").set_params(activation__negative_slope=0.1)
+    net = ShallowNetClassifier(5, max_iter=3, random_state=0)
+    comparison = compare_activations(net, *iris, activations=["relu", "logistic", "swish"], cv=2)
+    assert list(comparison.scores_) == ["relu", "logistic", "swish"]
 
 
 def test_constants_of_the_catalogue():

@@ -10,7 +10,7 @@ from scipy.optimize import OptimizeResult
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from sk_shallow import ShallowNetClassifier, check_gradient, solvers
-from sk_shallow.activations import ACTIVATIONS, ELU, Identity, LeakyReLU, Maxout, ReLU
+from sk_shallow.activations import ACTIVATIONS, ALIASES, ELU, Identity, LeakyReLU, Maxout, ReLU
 from sk_shallow.initializers import INITIALIZERS, He, Initializer, Normal
 from sk_shallow.schedules import SCHEDULES, Adaptive, InverseScaling, OneCycle
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam
@@ -24,7 +24,12 @@ def quick(**kwargs):
 
 @parametrize(
     ("name", "table"),
-    [("activation", ACTIVATIONS), ("init", INITIALIZERS), ("solver", SOLVERS), ("learning_rate", SCHEDULES)],
+    [
+        ("activation", ACTIVATIONS | ALIASES),
+        ("init", INITIALIZERS),
+        ("solver", SOLVERS),
+        ("learning_rate", SCHEDULES),
+    ],
 )
 @parametrize("value", ["nonsense", 3, None, ReLU])
 def test_unknown_names_list_the_valid_ones(name, table, value, iris):

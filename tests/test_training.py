@@ -16,9 +16,9 @@ from sk_shallow._fit.diagnosis import keep_best
 from sk_shallow._fit.monitor import Monitor, Signal
 from sk_shallow._losses import Head
 from sk_shallow._model.network import Examples, Network
-from sk_shallow._model.parameters import Parameters
+from sk_shallow._model.parameters import Parameters, initialize
 from sk_shallow.activations import Activation, Tanh
-from sk_shallow.initializers import Glorot, initialize
+from sk_shallow.initializers import Glorot
 from sk_shallow.solvers import SOLVERS, Solver, TrainingState
 
 parametrize = pytest.mark.parametrize

@@ -18,6 +18,7 @@ from sklearn.utils import check_random_state
 from sk_shallow._component import from_name
 from sk_shallow._fit.alpha import alpha_scores
 from sk_shallow._fit.callbacks import begin_epochs
+from sk_shallow._fit.checks import check_derivative
 from sk_shallow._fit.data import Data, hold_out
 from sk_shallow._fit.defaults import alpha as alpha_rule
 from sk_shallow._fit.defaults import make_plan
@@ -27,9 +28,9 @@ from sk_shallow._fit.plan import Plan
 from sk_shallow._fit.prediction import validation_score
 from sk_shallow._fit.targets import Targets
 from sk_shallow._model.network import Examples, Network
-from sk_shallow._model.parameters import Parameters
-from sk_shallow.activations import ACTIVATIONS, Activation, as_activation, check_derivative
-from sk_shallow.initializers import INITIALIZERS, initialize
+from sk_shallow._model.parameters import Parameters, initialize
+from sk_shallow.activations import ACTIVATIONS, Activation, as_activation
+from sk_shallow.initializers import INITIALIZERS
 from sk_shallow.solvers import Adam, Solver, TrainingState
 
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sk_shallow.initializers import Initializer
+
 
 class Parameters:
     """Everything that is learned, or a gradient with respect to it.
@@ -68,3 +70,27 @@ class Parameters:
                 )
             block[...] = array
         return self
+
+
+def initialize(parameters: Parameters, initializer: Initializer, scale: float, rng: np.random.Generator) -> None:
+    """Fill the weights with `scale` times a draw, and the biases with zeros.
+
+    `W2` is drawn first, then `W1` piece by piece, so nets with different numbers of pieces share the first draws.
+    """
+    n0, n1, n2, n_pieces = parameters.sizes
+    parameters.theta[:] = 0
+    parameters.W2[...] = scale * _checked_draw(initializer, rng, n1, n2)
+    for piece in range(n_pieces):
+        parameters.W1[:, piece * n1 : (piece + 1) * n1] = scale * _checked_draw(initializer, rng, n0, n1)
+    if not np.isfinite(parameters.theta).all():
+        raise ValueError(f"The initial weights overflow in {parameters.theta.dtype}. Pass a smaller init_scale.")
+
+
+def _checked_draw(initializer: Initializer, rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
+    W = np.asarray(initializer.draw(rng, fan_in, fan_out))
+    if W.shape != (fan_in, fan_out) or W.dtype.kind not in "biuf" or not np.isfinite(W).all():
+        raise ValueError(
+            f"draw of {initializer!r} must return finite numbers of shape {(fan_in, fan_out)}. Got shape {W.shape}"
+            + (", not all of them finite real numbers." if W.shape == (fan_in, fan_out) else ".")
+        )
+    return W
