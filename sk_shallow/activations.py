@@ -137,8 +137,8 @@ class Identity(ElementwiseActivation):
 class Sigmoid(ElementwiseActivation):
     """Logistic sigmoid: not zero-centred, slope 1/4 at 0, saturated where ``abs(z) > 5``."""
 
-    # sigmoid(z) is (1 + tanh(z / 2)) / 2, so the same net has weights twice as large as with tanh, and four times the
-    # sum of their squares.
+    # sigmoid(z) is (1 + tanh(z / 2)) / 2: for the same predictions, weights are twice as large as with tanh, and their
+    # squares four times.
     gain = 1.0
     alpha_factor = 0.25
     range = (0.0, 1.0)
@@ -406,8 +406,8 @@ class FunctionActivation(Activation):
     Parameters
     ----------
     value : callable
-        ``g``: takes z, an ndarray of any shape, and returns g(z), elementwise. It must not change its argument. Nets
-        can be pickled if it is defined at the top of a module, but not if it is a lambda.
+        ``g``: takes z, an ndarray of any shape, and returns g(z), elementwise. It must not change its argument. To
+        pickle the net, define the function at the top of a module: `pickle` cannot save lambdas.
     derivative : callable
         ``g'``: takes z and returns g'(z), under the same conditions.
 

@@ -18,7 +18,7 @@ __all__ = ["INITIALIZERS", "Glorot", "He", "Initializer", "LeCun", "Normal", "Or
 
 
 class Initializer(Component):
-    """Base class of schemes, which draw a weight matrix of given fan-in and fan-out.
+    """Base class of schemes, which draw one weight matrix, given its fan-in and fan-out.
 
     Examples
     --------
@@ -68,12 +68,11 @@ class _VarianceScaling(Initializer):
 
 
 class Glorot(_VarianceScaling):
-    """Variance ``2 / (fan_in + fan_out)``, for sigmoid, tanh and linear units.
+    """Variance ``2 / (fan_in + fan_out)`` with either distribution, for sigmoid, tanh and linear units.
 
     Parameters
     ----------
     distribution : {"normal", "uniform"}, default="normal"
-        Shape of the distribution, with the same variance.
 
     References
     ----------
@@ -85,12 +84,11 @@ class Glorot(_VarianceScaling):
 
 
 class He(_VarianceScaling):
-    """Variance ``2 / fan_in``, for the relu family.
+    """Variance ``2 / fan_in`` with either distribution, for the relu family.
 
     Parameters
     ----------
     distribution : {"normal", "uniform"}, default="normal"
-        Shape of the distribution, with the same variance.
 
     References
     ----------
@@ -102,12 +100,11 @@ class He(_VarianceScaling):
 
 
 class LeCun(_VarianceScaling):
-    """Variance ``1 / fan_in``, for selu.
+    """Variance ``1 / fan_in`` with either distribution, for selu.
 
     Parameters
     ----------
     distribution : {"normal", "uniform"}, default="normal"
-        Shape of the distribution, with the same variance.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""What many tests need."""
+"""Helpers that many tests share."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import ACTIVATIONS
 from sk_shallow.schedules import Constant
 
-NAMES = list(ACTIVATIONS)  # those of activations
+NAMES = list(ACTIVATIONS)
 
 
 def random_network(activation, *, m=30, n0=4, n1=5, n2=3, dtype=np.float64, weighted=False, seed=0, **penalties):

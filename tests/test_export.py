@@ -1,4 +1,4 @@
-"""A net as MLPClassifier: the same predictions, and clear refusals."""
+"""Conversion to MLPClassifier: the same predictions, and clear errors."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_the_same_predictions(activation, problem, dtype, problems):
     assert mlp.predict_proba(X).dtype == dtype
 
 
-def test_it_is_a_copy_with_what_users_read(iris):
+def test_it_is_a_copy_with_the_attributes_that_users_read(iris):
     pandas = pytest.importorskip("pandas")
     X = pandas.DataFrame(iris[0], columns=list("abcd"))
     net = net_of().fit(X, iris[1])
@@ -41,7 +41,7 @@ def test_it_is_a_copy_with_what_users_read(iris):
     assert list(mlp.feature_names_in_) == list("abcd")
     assert mlp.loss_curve_ == net.loss_curve_
     assert mlp.hidden_layer_sizes == (5,)
-    mlp.partial_fit(X, iris[1])  # goes on
+    mlp.partial_fit(X, iris[1])  # can continue training
 
 
 @parametrize("activation", ["gelu", "maxout", (np.sin, np.cos)])
@@ -52,7 +52,7 @@ def test_other_activations_are_refused(activation, iris):
         to_mlpclassifier(net_of(activation=activation).fit(*iris))
 
 
-def test_nets_that_it_can_not_be_are_refused(iris):
+def test_nets_that_cannot_be_converted_are_refused(iris):
     with pytest.raises(NotFittedError):
         to_mlpclassifier(net_of())
     with pytest.warns(match="one class"):

@@ -41,7 +41,7 @@ def test_orthogonal(shape):
 
 
 def start(activation="relu", **kwargs):
-    """Return the weights that a fit starts from."""
+    """Return the initial weights of a fit."""
     X, y = np.eye(6), [0, 1, 2, 0, 1, 2]
     kwargs = {"hidden_size": 4, "random_state": 0, **kwargs}
     return network_at_start(ShallowNetClassifier(activation=activation, **kwargs), X, y).parameters
@@ -90,7 +90,7 @@ class Constant(Initializer):
         return np.full((fan_in, fan_out), self.value)
 
 
-def test_an_initializer_of_ones_own():
+def test_a_custom_initializer():
     np.testing.assert_array_equal(start(init=Constant(0.3)).W2, np.full((4, 3), 0.3))
 
 

@@ -1,4 +1,4 @@
-"""Nets as ONNX models: onnxruntime's predictions are the net's own."""
+"""ONNX models: onnxruntime predicts the same as the net."""
 
 import doctest
 import sys
@@ -311,7 +311,7 @@ def test_no_rows(iris):
     assert [array.shape for array in run(model, X[:0])] == [(0,), (0, 3)]
 
 
-# Activations of one's own
+# Custom activations
 
 
 @parametrize("activation", [Square(), SmallReLU(), (np.sin, np.cos)], ids=["class", "subclass", "pair"])

@@ -4,8 +4,8 @@ import numpy as np
 
 from sk_shallow.activations import Activation
 
-STEP = 1e-5  # of the central differences
-TOLERANCE = 1e-5  # error of a slope, relative
+STEP = 1e-5  # of the central differences, in z
+TOLERANCE = 1e-5  # largest relative error of a slope
 
 
 def check_derivative(activation: Activation) -> None:

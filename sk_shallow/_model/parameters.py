@@ -87,10 +87,8 @@ def initialize(parameters: Parameters, initializer: Initializer, scale: float, r
 
 
 def _checked_draw(initializer: Initializer, rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
-    W = np.asarray(initializer.draw(rng, fan_in, fan_out))
-    if W.shape != (fan_in, fan_out) or W.dtype.kind not in "biuf" or not np.isfinite(W).all():
-        raise ValueError(
-            f"draw of {initializer!r} must return finite numbers of shape {(fan_in, fan_out)}. Got shape {W.shape}"
-            + (", not all of them finite real numbers." if W.shape == (fan_in, fan_out) else ".")
-        )
+    W, shape = np.asarray(initializer.draw(rng, fan_in, fan_out)), (fan_in, fan_out)
+    if W.shape != shape or W.dtype.kind not in "biuf" or not np.isfinite(W).all():
+        got = f"shape {W.shape}" if W.shape != shape else "values that are not finite real numbers"
+        raise ValueError(f"draw of {initializer!r} must return finite real numbers of shape {shape}. Got {got}.")
     return W
