@@ -17,13 +17,12 @@ from sk_shallow._fit.targets import MultilabelTargets, targets_with_classes
 from sk_shallow._fit.train import train
 from sk_shallow._fit.validation import check_fit, check_partial_fit
 from sk_shallow._model.network import hidden_activations
-from sk_shallow.activations import ACTIVATIONS, as_activation
-from sk_shallow.activations import CONSTRAINT as ACTIVATION_CONSTRAINT
+from sk_shallow.activations import ACTIVATIONS, ALIASES, Activation, as_activation
 from sk_shallow.initializers import INITIALIZERS, Initializer
 from sk_shallow.schedules import SCHEDULES, Schedule
 from sk_shallow.solvers import SOLVERS, Solver
 
-TABLES = {"activation": ACTIVATIONS, "init": INITIALIZERS, "solver": SOLVERS, "learning_rate": SCHEDULES}
+TABLES = {"activation": ACTIVATIONS | ALIASES, "init": INITIALIZERS, "solver": SOLVERS, "learning_rate": SCHEDULES}
 
 
 @contextmanager
@@ -200,7 +199,7 @@ class ShallowNetClassifier(
 
     _parameter_constraints = {
         "hidden_size": [COUNT],
-        "activation": ACTIVATION_CONSTRAINT,
+        "activation": [StrOptions({*ACTIVATIONS, *ALIASES}), Activation, tuple],
         "init": [StrOptions({"auto", *INITIALIZERS}), Initializer],
         "init_scale": [NOT_NEGATIVE],
         "solver": [StrOptions({*SOLVERS}), Solver],

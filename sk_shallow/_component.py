@@ -1,4 +1,4 @@
-"""What a parameter of the estimator takes in place of a name: an object with parameters of its own."""
+"""Base class of the objects that the estimator accepts instead of a name."""
 
 from abc import ABCMeta
 from collections.abc import Callable, Mapping
@@ -17,11 +17,11 @@ SHARE = Interval(Real, 0, 1, closed="left")
 
 
 class Component(BaseEstimator, metaclass=ABCMeta):
-    """Base of activations, initializers, solvers and schedules.
+    """Base class of activations, initializers, solvers and schedules.
 
     It has scikit-learn's `get_params`, `set_params` and `repr`, so that `clone` and nested grids work:
     ``{"activation__negative_slope": [0.01, 0.1]}``. As in scikit-learn, `__init__` stores its arguments unchanged,
-    and `_parameter_constraints` says which values they may have; `fit` checks them.
+    and `fit` checks them against `_parameter_constraints`.
     """
 
     _parameter_constraints: dict[str, list[Any]] = {}
@@ -31,15 +31,12 @@ C = TypeVar("C", bound=Component)
 
 
 def from_name(table: Mapping[str, Callable[[], C]], value: str | C) -> C:
-    """Return the object that a parameter's value stands for: a new one for a name, a checked copy of an object.
-
-    Raises ValueError where a parameter of the object is out of its range.
-    """
+    """Return a new object for a name, or a copy of an object. Raises ValueError if one of its parameters is invalid."""
     component = table[value]() if isinstance(value, str) else clone(value)
     validate_parameters(component)
     return component
 
 
 def to_name(table: Mapping[str, Callable[[], C]], component: C) -> str:
-    """Return the first name of a component's class in a table, or its representation if it is not there."""
+    """Return the name of a component's class in a table, or the component's representation if it has no name."""
     return next((name for name, kind in table.items() if type(component) is kind), repr(component))

@@ -1,8 +1,8 @@
-"""Activations of the hidden layer: value and derivative side by side, and `ACTIVATIONS`, the table of their names.
+"""Activations of the hidden layer, each with its derivative and ONNX form, and `ACTIVATIONS`, the table of their names.
 
 To add one, write a class here and put its name in `ACTIVATIONS`. Accepted strings, error messages, property tests and
-gradient checks follow from the table. Users do not need the table: they pass an object of their own subclass of
-`Activation` (or of `ElementwiseActivation`), or a pair of functions, to the estimator.
+gradient checks follow from the table. For an activation of your own, you do not need the table: pass the estimator an
+object of your subclass of `Activation` (or of `ElementwiseActivation`), or a pair of functions.
 """
 
 from abc import abstractmethod
@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from sk_shallow._compat import Interval, StrOptions
+from sk_shallow._compat import Interval
 from sk_shallow._component import COUNT, POSITIVE, Component, from_name
-from sk_shallow._special import normal_distribution, sigmoid, softplus, zeros_row
+from sk_shallow._special import normal_distribution, onnx_normal_cdf, sigmoid, softplus, zeros_row
 
 
 class Activation(Component):
     """Base class of activations: the function `g` of the hidden layer, ``A1 = g(Z1)``, and its derivative.
 
-    A subclass implements `forward` and `backward`. If it has parameters, `__init__` must store them unchanged, as in
-    every scikit-learn estimator. You can then search over them.
+    A subclass implements `forward` and `backward`, and `to_onnx` if you convert nets to ONNX. If it has parameters,
+    `__init__` must store them unchanged, as in every scikit-learn estimator. You can then search over them.
 
     Attributes
     ----------
@@ -48,6 +48,8 @@ class Activation(Component):
     ...         return np.sin(Z), Z
     ...     def backward(self, dA, A, cache):
     ...         return dA * np.cos(cache)
+    ...     def to_onnx(self, Z, graph):
+    ...         return graph("Sin", Z)
     >>> X, y = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), [0, 1, 1, 0]
     >>> ShallowNetClassifier(8, Sine(), solver="lbfgs", random_state=0).fit(X, y).predict(X)
     array([0, 1, 1, 0])
@@ -63,7 +65,7 @@ class Activation(Component):
 
     @abstractmethod
     def forward(self, Z: np.ndarray) -> tuple[np.ndarray, Any]:
-        """Return `A`, of shape (m, n1), and a cache of all else that `backward` needs.
+        """Return `A`, of shape (m, n1), and a cache: whatever else `backward` needs.
 
         `Z`, of shape (m, p * n1), is float32 or float64 and may be overwritten. `A` must have the same dtype. It may be
         `Z` itself.
@@ -76,6 +78,23 @@ class Activation(Component):
         `dA`, of shape (m, n1), is the gradient with respect to `A`. `forward` returned `A` and `cache`. `dA` and the
         cache may be overwritten and returned.
         """
+
+    def to_onnx(self, Z: str, graph: Any) -> str:
+        """Add ``A = g(Z)`` to an ONNX graph and return the name of `A`. Needed for conversion to ONNX only.
+
+        `Z` is the name of an array of shape (m, p * n1), and `A` has shape (m, n1). `graph` is a
+        `sk_shallow.onnx.Graph`: ``graph("Mul", Z, 0.5)`` adds an operator and returns the name of its result.
+
+        A subclass may compute something else than its base, so conversion never uses an inherited method. Where both
+        compute the same, write ``to_onnx = Tanh.to_onnx`` in the subclass of `Tanh`.
+        """
+        kind = type(self)
+        raise ValueError(
+            "Conversion to ONNX needs an activation whose class has a method to_onnx of its own, not an inherited one. "
+            f"Got {self!r}, of class {kind.__module__}.{kind.__qualname__}. Write to_onnx(self, Z, graph) in "
+            f"{kind.__name__} (for a pair of functions, in a subclass of FunctionActivation). It must add ONNX "
+            "operators, such as graph('Sin', Z), and return the name of the last result, which is A."
+        )
 
 
 class ElementwiseActivation(Activation):
@@ -111,11 +130,15 @@ class Identity(ElementwiseActivation):
     def slope(self, A: np.ndarray) -> np.ndarray:
         return np.ones_like(A)
 
+    def to_onnx(self, Z: str, graph: Any) -> str:
+        return Z
+
 
 class Sigmoid(ElementwiseActivation):
     """Logistic sigmoid: not zero-centred, slope 1/4 at 0, saturated where ``abs(z) > 5``."""
 
-    # It is (1 + tanh(z / 2)) / 2: for the same net, weights are twice as large, and their squares four times.
+    # sigmoid(z) is (1 + tanh(z / 2)) / 2: for the same predictions, weights are twice as large as with tanh, and their
+    # squares four times.
     gain = 1.0
     alpha_factor = 0.25
     range = (0.0, 1.0)
@@ -127,6 +150,10 @@ class Sigmoid(ElementwiseActivation):
 
     def slope(self, A: np.ndarray) -> np.ndarray:
         return A * (1 - A)
+
+    def to_onnx(self, Z: str, graph: Any) -> str:
+        # Where exp(-z) is infinite, this is 0; onnxruntime's own Sigmoid of float32 is never below 1e-8.
+        return graph("Div", 1.0, graph("Add", graph("Exp", graph("Neg", Z)), 1.0))
 
 
 class Tanh(ElementwiseActivation):
@@ -141,6 +168,9 @@ class Tanh(ElementwiseActivation):
 
     def slope(self, A: np.ndarray) -> np.ndarray:
         return 1 - A * A
+
+    def to_onnx(self, Z: str, graph: Any) -> str:
+        return graph("Tanh", Z)
 
 
 class ReLU(ElementwiseActivation):
@@ -157,6 +187,9 @@ class ReLU(ElementwiseActivation):
     def slope(self, A: np.ndarray) -> np.ndarray:
         return A > 0
 
+    def to_onnx(self, Z: str, graph: Any) -> str:
+        return graph("Max", Z, 0.0)
+
 
 class LeakyReLU(ElementwiseActivation):
     """ReLU with a small slope below zero, so that no unit dies.
@@ -171,7 +204,7 @@ class LeakyReLU(ElementwiseActivation):
     formula = "max(c z, z)"
     reference = 'Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network acoustic models", ICML, 2013'
 
-    # A negative c would give a positive value below zero, and the slope could not follow from the value.
+    # With a negative c, values would be positive on both sides of 0, and `slope` could not tell them apart.
     _parameter_constraints = {"negative_slope": [Interval(Real, 0, 1, closed="both")]}
 
     def __init__(self, negative_slope: float = 0.01) -> None:
@@ -182,6 +215,9 @@ class LeakyReLU(ElementwiseActivation):
 
     def slope(self, A: np.ndarray) -> np.ndarray:
         return np.where(A > 0, A.dtype.type(1), A.dtype.type(self.negative_slope))
+
+    def to_onnx(self, Z: str, graph: Any) -> str:
+        return graph("Max", graph("Mul", Z, float(self.negative_slope)), Z)
 
 
 class ELU(ElementwiseActivation):
@@ -208,6 +244,10 @@ class ELU(ElementwiseActivation):
     def slope(self, A: np.ndarray) -> np.ndarray:
         return np.where(A > 0, A.dtype.type(1), A + float(self.alpha))
 
+    def to_onnx(self, Z: str, graph: Any) -> str:
+        below = graph("Sub", graph("Exp", graph("Min", Z, 0.0)), 1.0)
+        return graph("Add", graph("Max", Z, 0.0), graph("Mul", below, float(self.alpha)))
+
 
 class SELU(ElementwiseActivation):
     """Scaled exponential linear unit, ``lambda elu(z; alpha)``. With `lecun_normal` it keeps mean 0 and variance 1."""
@@ -226,6 +266,9 @@ class SELU(ElementwiseActivation):
     def slope(self, A: np.ndarray) -> np.ndarray:
         return np.where(A > 0, A.dtype.type(self.scale), A + self.scale * self.alpha)
 
+    def to_onnx(self, Z: str, graph: Any) -> str:
+        return graph("Mul", ELU(self.alpha).to_onnx(Z, graph), self.scale)
+
 
 class Softplus(ElementwiseActivation):
     """Smooth relu."""
@@ -240,6 +283,10 @@ class Softplus(ElementwiseActivation):
 
     def slope(self, A: np.ndarray) -> np.ndarray:
         return -np.expm1(-A)
+
+    def to_onnx(self, Z: str, graph: Any) -> str:
+        power = graph("Exp", graph("Neg", graph("Abs", Z)))
+        return graph("Add", graph("Max", Z, 0.0), graph("Log", graph("Add", power, 1.0)))
 
 
 class GELU(Activation):
@@ -261,6 +308,9 @@ class GELU(Activation):
         dA *= phi
         return dA
 
+    def to_onnx(self, Z: str, graph: Any) -> str:
+        return graph("Mul", Z, onnx_normal_cdf(Z, graph))
+
 
 class SiLU(Activation):
     """Sigmoid linear unit, also called swish."""
@@ -278,6 +328,9 @@ class SiLU(Activation):
         S = cache
         dA *= S + A * (1 - S)
         return dA
+
+    def to_onnx(self, Z: str, graph: Any) -> str:
+        return graph("Div", Z, graph("Add", graph("Exp", graph("Neg", Z)), 1.0))
 
 
 class Mish(Activation):
@@ -298,9 +351,12 @@ class Mish(Activation):
         dA *= T - Z * np.expm1(-S) * (1 - T * T)
         return dA
 
+    def to_onnx(self, Z: str, graph: Any) -> str:
+        return graph("Mul", Z, graph("Tanh", Softplus().to_onnx(Z, graph)))
+
 
 class Maxout(Activation):
-    """The maximum of several linear pieces, which the net learns. Enough pieces approximate any convex function.
+    """The maximum of several linear pieces, which the net learns. Enough of them approximate any convex function.
 
     ``W1`` and ``b1`` have p times as many columns as with other activations. Piece j of unit k is column
     ``j * n1 + k``. Compare maxout with other activations at equal `hidden_size`, and also at equal numbers of weights.
@@ -327,13 +383,17 @@ class Maxout(Activation):
 
     def backward(self, dA: np.ndarray, A: np.ndarray, cache: Any) -> np.ndarray:
         pieces = self._pieces(cache)
-        free = np.ones(A.shape, dtype=bool)  # units whose winner has not come yet
+        free = np.ones(A.shape, dtype=bool)  # units without a winner so far
         for j in range(int(self.n_pieces)):
             wins = pieces[:, j] == A
             wins &= free
             free ^= wins
             np.multiply(dA, wins, out=pieces[:, j])
         return cache
+
+    def to_onnx(self, Z: str, graph: Any) -> str:
+        n1, p = graph.n_units, int(self.n_pieces)
+        return graph("Max", *[graph("Slice", Z, [j * n1], [(j + 1) * n1], [1]) for j in range(p)])
 
     def _pieces(self, Z: np.ndarray) -> np.ndarray:
         # Pieces before units: the maximum over the last axis of (m, n1, p) takes thirty times as long.
@@ -346,8 +406,8 @@ class FunctionActivation(Activation):
     Parameters
     ----------
     value : callable
-        ``g``: takes z, an ndarray of any shape, and returns g(z), elementwise. It must not change its argument. It can
-        be pickled if it is defined at the top of a module, but not if it is a lambda.
+        ``g``: takes z, an ndarray of any shape, and returns g(z), elementwise. It must not change its argument. To
+        pickle the net, define the function at the top of a module: `pickle` cannot save lambdas.
     derivative : callable
         ``g'``: takes z and returns g'(z), under the same conditions.
 
@@ -378,7 +438,6 @@ class FunctionActivation(Activation):
 ACTIVATIONS: dict[str, type[Activation]] = {
     "identity": Identity,
     "sigmoid": Sigmoid,
-    "logistic": Sigmoid,
     "tanh": Tanh,
     "relu": ReLU,
     "leaky_relu": LeakyReLU,
@@ -388,15 +447,12 @@ ACTIVATIONS: dict[str, type[Activation]] = {
     "selu": SELU,
     "gelu": GELU,
     "silu": SiLU,
-    "swish": SiLU,
     "mish": Mish,
 }
+ALIASES: dict[str, type[Activation]] = {"logistic": Sigmoid, "swish": SiLU}
 
-# Each of them by its first name.
-NAMES = list({kind: name for name, kind in reversed(ACTIVATIONS.items())}.values())[::-1]
-
-# What the estimator's parameter takes.
-CONSTRAINT = [StrOptions(set(ACTIVATIONS)), Activation, tuple]
+__all__ = ["ACTIVATIONS", "ALIASES", "Activation", "ElementwiseActivation", "FunctionActivation"]
+__all__ += [kind.__name__ for kind in ACTIVATIONS.values()]
 
 
 def as_activation(value: Any) -> Activation:
@@ -405,49 +461,10 @@ def as_activation(value: Any) -> Activation:
         if len(value) != 2:
             raise ValueError(f"An activation given as a tuple is (value, derivative), two functions. Got {value!r}.")
         value = FunctionActivation(*value)
-    if not isinstance(value, Activation) and value not in list(ACTIVATIONS):
-        raise ValueError(f"Unknown activation {value!r}. Known are {sorted(ACTIVATIONS)}; or give an object.")
-    activation = from_name(ACTIVATIONS, value)
+    table = ACTIVATIONS | ALIASES
+    if not isinstance(value, Activation) and value not in list(table):
+        raise ValueError(f"Unknown activation {value!r}. Known are {sorted(table)}; or pass an object.")
+    activation = from_name(table, value)
     if not COUNT.is_satisfied_by(activation.n_pieces):
         raise ValueError(f"n_pieces of {activation!r} must be {COUNT}. Got {activation.n_pieces!r} instead.")
     return activation
-
-
-def check_derivative(activation: Activation, tolerance: float = 1e-5) -> None:
-    """Compare an activation's `backward` with central differences of its `forward`, on rows of several units.
-
-    Raises ValueError if a value or derivative has the wrong shape or dtype. Also raises it if they disagree at more
-    than one z (a single z might be a kink): ``abs(backward - difference) / max(scale, abs(difference))`` is above the
-    tolerance, with scale the largest slope in [-6, 6], but at most 1. The message names the z with the largest error.
-    """
-    p, n_units, rng = int(activation.n_pieces), 3, np.random.default_rng(0)
-    Z, dA = rng.uniform(-6, 6, (100, p * n_units)), rng.uniform(0.5, 1.5, (100, n_units))
-    Z[75:] *= 8
-    for dtype in (np.float32, np.float64):
-        A, cache = activation.forward(Z.astype(dtype))
-        dZ = activation.backward(dA.astype(dtype), A, cache)
-        for what, array, shape in (("forward", A, dA.shape), ("backward", dZ, Z.shape)):
-            if array.shape != shape or array.dtype != dtype:
-                raise ValueError(
-                    f"{what} of {activation!r} must return an array of shape {shape} and dtype {np.dtype(dtype)} for "
-                    f"Z of shape {Z.shape}. Got shape {array.shape} and dtype {array.dtype}."
-                )
-    for j in range(p * n_units):
-        of_unit = dA[:, j % n_units]
-        slope, difference = dZ[:, j] / of_unit, _difference(activation, Z, dA, j) / of_unit
-        scale = min(1, np.abs(difference[:75]).max())  # of a function that is small everywhere
-        error = np.abs(slope - difference)
-        wrong = ~(error <= tolerance * np.maximum(scale, np.abs(difference)))
-        if np.count_nonzero(wrong) > 1:
-            worst = int(np.argmax(np.where(wrong, np.nan_to_num(error, nan=np.inf), -1)))
-            raise ValueError(
-                f"The derivative of {activation!r} does not match its value: at z = {Z[worst, j]:.6g} it is "
-                f"{slope[worst]:.6g}, but (g(z + h) - g(z - h)) / 2h is {difference[worst]:.6g}. Correct `backward` "
-                "(or the second function of the pair)."
-            )
-
-
-def _difference(activation: Activation, Z: np.ndarray, dA: np.ndarray, j: int, step: float = 1e-5) -> np.ndarray:
-    """Return column j of `dZ`, computed by central differences."""
-    change = step * (np.arange(Z.shape[1]) == j)
-    return (dA * (activation.forward(Z + change)[0] - activation.forward(Z - change)[0])).sum(axis=1) / (2 * step)

@@ -1,4 +1,4 @@
-"""A fitted net as other tools know it."""
+"""Convert a net to scikit-learn's `MLPClassifier`."""
 
 import numpy as np
 from sklearn.neural_network import MLPClassifier
@@ -9,20 +9,20 @@ from sk_shallow.activations import ACTIVATIONS, Activation, Identity, ReLU, Sigm
 
 __all__ = ["to_mlpclassifier"]
 
-# The activations that MLPClassifier has, by its names.
-NAMES: dict[type[Activation], str] = {Identity: "identity", Sigmoid: "logistic", Tanh: "tanh", ReLU: "relu"}
+# The activations that MLPClassifier has, with its names.
+MLP_ACTIVATIONS: dict[type[Activation], str] = {Identity: "identity", Sigmoid: "logistic", Tanh: "tanh", ReLU: "relu"}
 
 
 def to_mlpclassifier(net):
-    """Return a fitted `MLPClassifier` with the weights of a fitted net, for the tools that are made for that class.
+    """Convert a fitted net to a fitted `MLPClassifier`, for tools that only accept that class.
 
-    It gives the same predictions and probabilities (to rounding). Its parameters are `MLPClassifier`'s defaults but for
-    `hidden_layer_sizes` and `activation`: how the net was trained is not carried over.
+    Predictions and probabilities are the same (to rounding). Only `hidden_layer_sizes` and `activation` are set; all
+    other parameters, such as those of the training, are `MLPClassifier`'s defaults.
 
     Parameters
     ----------
     net : ShallowNetClassifier
-        A fitted net whose activation is identity, sigmoid, tanh or relu. Of a pipeline, give the last step.
+        A fitted net whose activation is identity, sigmoid, tanh or relu. For a pipeline, pass its last step.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def to_mlpclassifier(net):
     Raises
     ------
     ValueError
-        If `MLPClassifier` does not have the activation, or the net knows only one class.
+        If `MLPClassifier` does not have the activation, or the net has only one class.
     NotFittedError
         If the net is not fitted.
 
@@ -49,16 +49,16 @@ def to_mlpclassifier(net):
     """
     check_is_fitted(net, "coefs_")
     activation = net._activation
-    if type(activation) not in NAMES:
-        name = to_name(ACTIVATIONS, activation)
-        raise ValueError(f"MLPClassifier has the activations {sorted(NAMES.values())}. The net has {name}.")
+    if type(activation) not in MLP_ACTIVATIONS:
+        names, name = sorted(MLP_ACTIVATIONS.values()), to_name(ACTIVATIONS, activation)
+        raise ValueError(f"MLPClassifier has the activations {names}. Got a net with {name}.")
     if len(net.classes_) < 2 and net.n_outputs_ == 1:
-        raise ValueError(f"MLPClassifier needs two classes at least. The net knows only {net.classes_[0]!r}.")
-    mlp = MLPClassifier((len(net.coefs_[1]),), activation=NAMES[type(activation)])
+        raise ValueError(f"MLPClassifier needs at least two classes. Got a net with one class, {net.classes_[0]!r}.")
+    mlp = MLPClassifier((len(net.coefs_[1]),), activation=MLP_ACTIVATIONS[type(activation)])
     n_features, dtype = net.n_features_in_, net.coefs_[0].dtype
     multilabel = net.out_activation_ == "logistic" and net.n_outputs_ > 1
     y = np.zeros((1, net.n_outputs_), dtype=int) if multilabel else net.classes_[:1]
-    mlp.partial_fit(np.zeros((1, n_features), dtype=dtype), y, classes=net.classes_)  # sets up all that it needs
+    mlp.partial_fit(np.zeros((1, n_features), dtype=dtype), y, classes=net.classes_)  # creates its private attributes
     mlp.coefs_, mlp.intercepts_ = [[array.copy() for array in arrays] for arrays in (net.coefs_, net.intercepts_)]
     for name in ("n_iter_", "t_", "loss_", "best_loss_", "loss_curve_", "feature_names_in_"):
         if hasattr(net, name):

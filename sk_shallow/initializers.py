@@ -1,7 +1,7 @@
-"""Schemes for the initial weights, and `INITIALIZERS`, the table of their names.
+"""Schemes of the initial weights, and `INITIALIZERS`, the table of their names.
 
 Every scheme transforms the same standard normal numbers, uniform schemes too. Two nets with the same seed and width
-therefore start from the same numbers, whatever their activations and schemes. This makes comparisons paired.
+therefore start from the same numbers, whatever their activations and schemes, and can be compared in pairs.
 """
 
 from abc import abstractmethod
@@ -13,11 +13,12 @@ from scipy.special import erf
 
 from sk_shallow._compat import StrOptions
 from sk_shallow._component import NOT_NEGATIVE, Component
-from sk_shallow._model.parameters import Parameters
+
+__all__ = ["INITIALIZERS", "Glorot", "He", "Initializer", "LeCun", "Normal", "Orthogonal"]
 
 
 class Initializer(Component):
-    """Base class of schemes of initial weights: draws a weight matrix, given its fan-in and fan-out.
+    """Base class of schemes, which draw one weight matrix, given its fan-in and fan-out.
 
     Examples
     --------
@@ -34,16 +35,16 @@ class Initializer(Component):
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
-        """Return a matrix of shape (fan_in, fan_out).
+        """Return a matrix of shape (fan_in, fan_out), finite, of any real dtype.
 
-        Called once for `W2` and once for each piece of `W1`.
+        `fit` calls it once for `W2` and once for each piece of `W1`.
 
         Parameters
         ----------
         rng : numpy.random.Generator
             Source of all random numbers.
         fan_in, fan_out : int
-            Numbers of inputs and outputs of the layer.
+            Numbers of inputs and outputs of the layer, in [1, inf).
         """
 
 
@@ -62,17 +63,16 @@ class _VarianceScaling(Initializer):
     def draw(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
         W = rng.standard_normal((fan_in, fan_out))
         if self.distribution == "uniform":
-            W = np.sqrt(3) * erf(W / np.sqrt(2))  # uniform on [-sqrt(3), sqrt(3)], the variance still 1
+            W = np.sqrt(3) * erf(W / np.sqrt(2))  # uniform on [-sqrt(3), sqrt(3)]: variance 1
         return np.sqrt(self.variance(fan_in, fan_out)) * W
 
 
 class Glorot(_VarianceScaling):
-    """Variance ``2 / (fan_in + fan_out)``, for sigmoid, tanh and linear units.
+    """Variance ``2 / (fan_in + fan_out)`` with either distribution, for sigmoid, tanh and linear units.
 
     Parameters
     ----------
     distribution : {"normal", "uniform"}, default="normal"
-        Shape of the distribution; the variance is the same.
 
     References
     ----------
@@ -84,12 +84,11 @@ class Glorot(_VarianceScaling):
 
 
 class He(_VarianceScaling):
-    """Variance ``2 / fan_in``, for the relu family.
+    """Variance ``2 / fan_in`` with either distribution, for the relu family.
 
     Parameters
     ----------
     distribution : {"normal", "uniform"}, default="normal"
-        Shape of the distribution; the variance is the same.
 
     References
     ----------
@@ -101,12 +100,11 @@ class He(_VarianceScaling):
 
 
 class LeCun(_VarianceScaling):
-    """Variance ``1 / fan_in``, for selu.
+    """Variance ``1 / fan_in`` with either distribution, for selu.
 
     Parameters
     ----------
     distribution : {"normal", "uniform"}, default="normal"
-        Shape of the distribution; the variance is the same.
 
     References
     ----------
@@ -146,7 +144,7 @@ class Orthogonal(Initializer):
     def draw(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
         N = rng.standard_normal((fan_in, fan_out))
         Q, R = np.linalg.qr(N if fan_in >= fan_out else N.T)
-        Q *= np.where(np.diag(R) < 0, -1, 1)  # else Q would not be uniformly distributed
+        Q *= np.where(np.diag(R) < 0, -1, 1)  # otherwise Q would not be uniformly distributed
         return Q if fan_in >= fan_out else Q.T
 
 
@@ -160,27 +158,3 @@ INITIALIZERS: dict[str, Callable[[], Initializer]] = {
     "normal": Normal,
     "orthogonal": Orthogonal,
 }
-
-
-def initialize(parameters: Parameters, initializer: Initializer, scale: float, rng: np.random.Generator) -> None:
-    """Fill the weights with `scale` times a draw, and the biases with zeros.
-
-    `W2` is drawn first, then `W1` piece by piece. Nets with different numbers of pieces thus share the first draws.
-    """
-    n0, n1, n2, n_pieces = parameters.sizes
-    parameters.theta[:] = 0
-    parameters.W2[...] = scale * _checked_draw(initializer, rng, n1, n2)
-    for piece in range(n_pieces):
-        parameters.W1[:, piece * n1 : (piece + 1) * n1] = scale * _checked_draw(initializer, rng, n0, n1)
-    if not np.isfinite(parameters.theta).all():
-        raise ValueError(f"The initial weights overflow in {parameters.theta.dtype}. Take a smaller init_scale.")
-
-
-def _checked_draw(initializer: Initializer, rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
-    W = np.asarray(initializer.draw(rng, fan_in, fan_out))
-    if W.shape != (fan_in, fan_out) or W.dtype.kind not in "biuf" or not np.isfinite(W).all():
-        raise ValueError(
-            f"draw of {initializer!r} must return finite numbers of shape {(fan_in, fan_out)}. Got shape {W.shape}"
-            + (", not all of them finite real numbers." if W.shape == (fan_in, fan_out) else ".")
-        )
-    return W

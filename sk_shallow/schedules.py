@@ -8,14 +8,16 @@ from numbers import Real
 from sk_shallow._compat import Interval
 from sk_shallow._component import NOT_NEGATIVE, POSITIVE, Component
 
+__all__ = ["SCHEDULES", "Adaptive", "Clock", "Constant", "Cosine", "InverseScaling", "OneCycle", "Schedule"]
+
 
 @dataclass
 class Clock:
     """The progress of training."""
 
-    epochs: int = 0  # complete ones, or calls of partial_fit
-    progress: float = 0.0  # steps taken over steps planned, in [0, 1], in the present call of fit
-    plateaus: int = 0  # how often the loss has stopped improving
+    epochs: int = 0  # completed epochs, or calls of partial_fit
+    progress: float = 0.0  # steps taken / steps planned in this call of fit, in [0, 1]
+    plateaus: int = 0  # number of times that the loss has stopped improving
 
 
 class Schedule(Component):
@@ -24,7 +26,7 @@ class Schedule(Component):
     Attributes
     ----------
     needs_length : bool
-        Whether the schedule needs the number of epochs in advance. Its learning rate then ends near zero.
+        Whether the schedule needs the number of epochs in advance. If so, its learning rate ends near zero.
     """
 
     needs_length: bool = False
@@ -34,7 +36,7 @@ class Schedule(Component):
         """Return the learning rate of the next step."""
 
     def stops(self, learning_rate_init: float, clock: Clock) -> bool:
-        """Return whether training should stop at a plateau, when the loss has stopped improving."""
+        """Return whether training should stop at a plateau: the loss has stopped improving."""
         return True
 
 
@@ -66,7 +68,7 @@ class InverseScaling(Schedule):
         self.power_t = power_t
 
     def rate(self, learning_rate_init: float, clock: Clock) -> float:
-        return learning_rate_init * float(clock.epochs + 1) ** -float(self.power_t)  # which may come to 0
+        return learning_rate_init * float(clock.epochs + 1) ** -float(self.power_t)  # can underflow to 0
 
 
 class Adaptive(Schedule):
@@ -90,7 +92,7 @@ class Adaptive(Schedule):
         self.minimum = minimum
 
     def rate(self, learning_rate_init: float, clock: Clock) -> float:
-        return learning_rate_init * float(self.factor) ** -clock.plateaus  # which may come to 0
+        return learning_rate_init * float(self.factor) ** -clock.plateaus  # can underflow to 0
 
     def stops(self, learning_rate_init: float, clock: Clock) -> bool:
         return self.rate(learning_rate_init, clock) <= self.minimum
@@ -111,7 +113,7 @@ class Cosine(Schedule):
 
 
 class OneCycle(Schedule):
-    """Up from a fraction of `learning_rate_init` to all of it, then down to zero; each part is half a cosine.
+    """Up from a fraction of `learning_rate_init` to all of it, then down to zero. Each part is half a cosine.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What many tests need."""
+"""Helpers that many tests share."""
 
 import numpy as np
 
@@ -6,8 +6,10 @@ from sk_shallow._fit.plan import Plan
 from sk_shallow._losses import SigmoidLogLoss, SoftmaxLogLoss
 from sk_shallow._model.network import Network
 from sk_shallow._model.parameters import Parameters
-from sk_shallow.activations import NAMES as NAMES  # of the twelve, for many tests
+from sk_shallow.activations import ACTIVATIONS
 from sk_shallow.solvers import GradientDescent
+
+NAMES = list(ACTIVATIONS)
 
 
 def random_network(activation, *, m=30, n0=4, n1=5, n2=3, dtype=np.float64, weighted=False, seed=0, **penalties):

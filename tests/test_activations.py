@@ -11,8 +11,10 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from sk_shallow import ShallowNetClassifier
+from sk_shallow._fit.checks import check_derivative
 from sk_shallow.activations import (
     ACTIVATIONS,
+    ALIASES,
     ELU,
     Activation,
     ElementwiseActivation,
@@ -22,8 +24,8 @@ from sk_shallow.activations import (
     ReLU,
     Sigmoid,
     as_activation,
-    check_derivative,
 )
+from sk_shallow.model_selection import compare_activations
 
 REFERENCES = {
     "identity": lambda z: z,
@@ -53,17 +55,17 @@ def slope(activation, z):
     return activation.backward(np.ones_like(A), A, cache)[:, 0]
 
 
-# Properties, of every activation in the table
+# Properties of every activation
 
 
 @parametrize("name", NAMES)
-def test_derivative_belongs_to_value(name):
+def test_derivative_matches_value(name):
     check_derivative(ACTIVATIONS[name]())
 
 
 @parametrize("name", ELEMENTWISE)
 @given(z=st.floats(-30, 30).filter(lambda z: abs(z) > 1e-3))
-def test_derivative_belongs_to_value_anywhere(name, z):
+def test_derivative_matches_value_anywhere(name, z):
     activation, h = ACTIVATIONS[name](), 1e-5
     difference = np.diff(value(activation, [z - h, z + h]))[0] / (2 * h)
     assert slope(activation, [z])[0] == pytest.approx(difference, abs=1e-6, rel=1e-6)
@@ -105,8 +107,8 @@ def test_a_numpy_scalar_as_parameter_does_not_change_the_dtype(activation):
 
 
 @parametrize("name", NAMES)
-def test_backward_does_not_need_what_it_does_not_name(name):
-    """Only dA, A and the cache are handed on: a net may use the memory of Z again where they do not hold it."""
+def test_backward_needs_only_its_arguments(name):
+    """It gets dA, A and the cache only. A net may reuse the memory of Z, unless A or the cache shares it."""
     activation = ACTIVATIONS[name]()
     rng = np.random.default_rng(0)
     Z, dA = rng.standard_normal((7, activation.n_pieces * 4)), rng.standard_normal((7, 4))
@@ -162,10 +164,26 @@ def test_slope_at_zero(name, expected):
     assert slope(ACTIVATIONS[name](), [0.0])[0] == pytest.approx(expected, abs=1e-15)
 
 
-def test_aliases():
-    assert ACTIVATIONS["logistic"] is ACTIVATIONS["sigmoid"]
-    assert ACTIVATIONS["swish"] is ACTIVATIONS["silu"]
-    assert len(NAMES) == 12
+@parametrize(("alias", "name"), [("logistic", "sigmoid"), ("swish", "silu")])
+def test_aliases(alias, name, iris, quiet):
+    assert ALIASES[alias] is type(as_activation(alias)) is ACTIVATIONS[name]
+    one, other = (ShallowNetClassifier(5, activation, max_iter=3, random_state=0) for activation in (alias, name))
+    np.testing.assert_array_equal(one.fit(*iris).coefs_[0], other.fit(*iris).coefs_[0])
+    assert one.get_params()["activation"] == alias
+
+
+def test_every_activation_has_one_name():
+    assert len(set(ACTIVATIONS.values())) == len(ACTIVATIONS)
+    assert set(ALIASES.values()) <= set(ACTIVATIONS.values())
+    assert not ALIASES.keys() & ACTIVATIONS.keys()
+
+
+def test_an_alias_takes_nested_parameters_and_is_compared_under_its_own_name(iris, quiet):
+    with pytest.raises(ValueError, match="Invalid parameter 'negative_slope' for estimator Sigmoid"):
+        ShallowNetClassifier(activation="logistic").set_params(activation__negative_slope=0.1)
+    net = ShallowNetClassifier(5, max_iter=3, random_state=0)
+    comparison = compare_activations(net, *iris, activations=["relu", "logistic", "swish"], cv=2)
+    assert list(comparison.scores_) == ["relu", "logistic", "swish"]
 
 
 def test_constants_of_the_catalogue():
@@ -195,7 +213,7 @@ def test_maxout_gives_a_tie_of_three_to_the_first():
     np.testing.assert_array_equal(Maxout(3).backward(np.ones((2, 1)), A, cache), [[1, 0, 0], [0, 1, 0]])
 
 
-# Custom ones
+# Custom activations
 
 
 class Sine(Activation):
@@ -268,7 +286,7 @@ class Softmax(Activation):
 
 
 class WrongSoftmax(Softmax):
-    """Forgets that units are coupled, which one unit alone does not show."""
+    """Ignores that units are coupled. A check of a single unit would not notice."""
 
     def backward(self, dA, A, cache):
         return dA * A * (1 - A)
@@ -297,7 +315,7 @@ def test_coupled_units_steps_constants_and_kinks_are_no_error(activation):
     check_derivative(as_activation(activation))
 
 
-def test_a_coupling_that_is_forgotten_is_refused():
+def test_an_ignored_coupling_is_refused():
     with pytest.raises(ValueError, match=r"derivative of WrongSoftmax\(\) does not match its value: at z = "):
         check_derivative(WrongSoftmax())
 
@@ -327,7 +345,7 @@ def test_a_wrong_shape_or_dtype_is_refused(activation, message, iris):
 
 
 @parametrize("activation", [(np.sin,), (np.sin, 3), (1, 2, 3)])
-def test_what_is_no_pair_of_functions_is_refused(activation, iris):
+def test_tuples_other_than_pairs_of_functions_are_refused(activation, iris):
     with pytest.raises(ValueError, match=r"two functions|'derivative' parameter"):
         ShallowNetClassifier(activation=activation).fit(*iris)
 

@@ -4,6 +4,7 @@ import ast
 import doctest
 import importlib
 import inspect
+import operator
 import pkgutil
 import re
 import textwrap
@@ -31,24 +32,15 @@ PACKAGE = Path(sk_shallow.__file__).parent
 DRAWN = re.findall(r"^        ([\w/]+)\.py\b", (ROOT / "docs" / "contributing.rst").read_text(), re.M)
 HEIGHT = {name.replace("/", ".").removesuffix(".__init__"): -number for number, name in enumerate(DRAWN)}
 TABLES = {
-    "activation": (activations, activations.ACTIVATIONS),
+    "activation": (activations, activations.ACTIVATIONS | activations.ALIASES),
     "init": (initializers, initializers.INITIALIZERS),
     "learning_rate": (schedules, schedules.SCHEDULES),
     "solver": (solvers, solvers.SOLVERS),
 }
-
-
-def public_classes(module):
-    """Return the classes and functions that a module defines and does not hide."""
-    members = inspect.getmembers(module, lambda member: inspect.isclass(member) or inspect.isfunction(member))
-    return [member for name, member in members if member.__module__ == module.__name__ and name[0] != "_"]
-
-
-PUBLIC = [getattr(sk_shallow, name) for name in sk_shallow.__all__]
-PUBLIC += [member for module, _ in TABLES.values() for member in public_classes(module)]
-PUBLIC += [getattr(inspection, name) for name in inspection.__all__]
-PUBLIC += [getattr(model_selection, name) for name in model_selection.__all__]
-PUBLIC += [export.to_mlpclassifier, onnx.register_converter, onnx.Graph]
+MODULES = [sk_shallow, activations, export, initializers, inspection, model_selection, onnx, schedules, solvers]
+# The classes and functions for users: each once, without the tables.
+MEMBERS = [getattr(module, name) for module in MODULES for name in module.__all__]
+PUBLIC = list(dict.fromkeys(member for member in MEMBERS if not isinstance(member, dict)))
 WITH_EXAMPLES = (
     "_classifier",
     "inspection._gradient_check",
@@ -57,8 +49,6 @@ WITH_EXAMPLES = (
     "model_selection._comparison",
     "inspection._report",
 )
-# What modules of components offer to the rest of the package, not to users
-INTERNAL = [activations.as_activation, activations.check_derivative, initializers.initialize]
 parametrize = pytest.mark.parametrize
 
 
@@ -127,10 +117,8 @@ def test_only_three_dependencies():
 @parametrize("public", PUBLIC, ids=lambda public: public.__name__)
 def test_public_names_are_documented(public):
     assert public.__doc__
-    hidden = is_dataclass(public) or public in INTERNAL
-    parameters = [] if hidden else [name for name in inspect.signature(public).parameters if name[-4:] != "args"]
-    for name in parameters:
-        assert re.search(rf"^ *(\w+, )*{name}(, \w+)* : ", public.__doc__, re.M), name
+    for name in [] if is_dataclass(public) else inspect.signature(public).parameters:
+        assert name.endswith("args") or re.search(rf"^ *(\w+, )*{name}(, \w+)* : ", public.__doc__, re.M), name
     for name, method in inspect.getmembers(public, inspect.isfunction):
         owner = next(cls for cls in public.__mro__ if name in vars(cls))
         if not name.startswith("_") and owner.__module__.startswith("sk_shallow"):
@@ -140,8 +128,6 @@ def test_public_names_are_documented(public):
 
 @parametrize("public", PUBLIC, ids=lambda public: public.__name__)
 def test_documented_defaults_are_the_signatures(public):
-    if public in INTERNAL:
-        return
     for name, parameter in inspect.signature(public).parameters.items():
         line = re.search(rf"^ *(\w+, )*{name}(, \w+)* : (.*)$", public.__doc__ or "", re.M)
         if parameter.default is inspect.Parameter.empty or is_dataclass(public):
@@ -159,6 +145,38 @@ def test_every_name_of_a_table_is_in_the_estimators_docstring(parameter):
     assert all(f'"{name}"' in text for name in TABLES[parameter][1])
 
 
+def test_the_user_guide_has_a_row_for_every_activation():
+    """Its table gives the name, the parameters and the initial weights of each."""
+    page = (ROOT / "docs" / "user_guide.rst").read_text()
+    _, border, rows = re.search(r"^(=[= ]+)\nname +g\(z\) .*\n(=.*)\n((?:\w.*\n)+)=", page, re.M).groups()
+    columns = [slice(*match.span()) for match in re.finditer("=+", border)]
+    documented = [[row[column].strip() for column in columns] for row in rows.splitlines()]
+    expected = []
+    for name, kind in activations.ACTIVATIONS.items():
+        parameters = ", ".join(f"``{key}`` = {value:g}" for key, value in kind().get_params().items())
+        scheme = type(initializers.INITIALIZERS[kind.initializer]()).__name__
+        expected.append([name, parameters, {1: scheme, 0.5: f"{scheme} / 2"}[kind.gain]])
+    assert sorted([name, parameters, start] for name, _, _, parameters, start in documented) == sorted(expected)
+
+
+def test_the_api_page_lists_all_that_is_public():
+    module, listed = None, []
+    for line in (ROOT / "docs" / "api.rst").read_text().splitlines():
+        if line.startswith(".. currentmodule:: "):
+            module = importlib.import_module(line.split()[-1])
+        elif re.fullmatch(r"   [\w.]+", line):
+            listed.append(operator.attrgetter(line.strip())(module))
+    assert len(listed) == len(set(listed))
+    assert set(listed) == set(PUBLIC)
+
+
+def test_the_activations_are_as_many_as_the_pages_say():
+    paths = [*ROOT.glob("*.rst"), *(ROOT / "docs").glob("*.rst"), *(ROOT / "examples").glob("*.py"), *SOURCES.values()]
+    pages = [path.name for path in paths if re.search(r"\btwelve\b", path.read_text())]
+    assert pages
+    assert len(activations.ACTIVATIONS) == 12, f"Change the word twelve in {pages}."
+
+
 def test_every_parameter_is_validated():
     assert set(ShallowNetClassifier._parameter_constraints) == set(ShallowNetClassifier().get_params())
     for _, table in TABLES.values():
@@ -168,8 +186,15 @@ def test_every_parameter_is_validated():
 
 def test_every_final_of_a_table_is_public():
     for module, table in TABLES.values():
-        assert {type(component()) for component in table.values()} <= set(public_classes(module))
+        assert {type(component()).__name__ for component in table.values()} <= set(module.__all__)
         assert all(isinstance(component(), BaseEstimator) for component in table.values())
+
+
+@parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_every_class_of_a_public_module_is_public_or_has_an_underscore(module):
+    classes = [member for _, member in inspect.getmembers(module, inspect.isclass)]
+    names = {member.__name__ for member in classes if member.__module__ == module.__name__}
+    assert {name for name in names if name[0] != "_"} <= set(module.__all__)
 
 
 @parametrize("name", [module.name for module in pkgutil.walk_packages(sk_shallow.__path__, "sk_shallow.")])

@@ -10,7 +10,7 @@ from scipy.optimize import OptimizeResult
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from sk_shallow import ShallowNetClassifier, check_gradient, solvers
-from sk_shallow.activations import ACTIVATIONS, ELU, Identity, LeakyReLU, Maxout, ReLU
+from sk_shallow.activations import ACTIVATIONS, ALIASES, ELU, Identity, LeakyReLU, Maxout, ReLU
 from sk_shallow.initializers import INITIALIZERS, He, Initializer, Normal
 from sk_shallow.schedules import SCHEDULES, Adaptive, InverseScaling, OneCycle
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam
@@ -24,7 +24,12 @@ def quick(**kwargs):
 
 @parametrize(
     ("name", "table"),
-    [("activation", ACTIVATIONS), ("init", INITIALIZERS), ("solver", SOLVERS), ("learning_rate", SCHEDULES)],
+    [
+        ("activation", ACTIVATIONS | ALIASES),
+        ("init", INITIALIZERS),
+        ("solver", SOLVERS),
+        ("learning_rate", SCHEDULES),
+    ],
 )
 @parametrize("value", ["nonsense", 3, None, ReLU])
 def test_unknown_names_list_the_valid_ones(name, table, value, iris):
@@ -239,7 +244,7 @@ RARE = {
     "objects of bytes": ({}, {"y": np.array([b"a", b"b"] * 75, dtype=object)}, r"labels of types \['bytes'\]"),
     "records": ({}, {"y": np.zeros(150, dtype=[("a", int), ("b", int)])}, "labels of types .'structured'.|label"),
     "huge class weight": ({"class_weight": {0: 10**400}}, {}, "finite numbers, not negative"),
-    "text drawn": ({"init": Drawing("a", True)}, {}, "not all of them finite real numbers"),
+    "text drawn": ({"init": Drawing("a", True)}, {}, "Got values that are not finite real numbers"),
     "init_scale": ({"init_scale": 1e308, "init": Drawing(1e9, True)}, {}, "initial weights overflow in float64"),
     "NaT": ({}, {"y": np.array(["2020-01-01", "2021-01-01", "NaT"] * 50, dtype="M8[D]")}, "Got 50 missing"),
     "-1 and 1": ({}, {"y": np.where(np.eye(150, 3) > 0, 1, -1)}, r"zeros and ones .*Got \[-1, 1\] in shape \(150, 3\)"),
@@ -258,7 +263,7 @@ RARE = {
     "no epoch": ({"solver": Silent()}, {}, r"solver=Silent\(\) has not reported an epoch"),
     "a scalar draw": ({"init": Drawing(0.1)}, {}, r"draw of Drawing.* of shape \(4, 3\). Got shape \(\)"),
     "a row drawn": ({"init": Drawing(np.ones(3))}, {}, r"Got shape \(3,\)"),
-    "an infinite draw": ({"init": Drawing(np.inf, True)}, {}, "not all of them finite real numbers"),
+    "an infinite draw": ({"init": Drawing(np.inf, True)}, {}, "Got values that are not finite real numbers"),
     "pieces": ({"activation": Halves()}, {}, r"n_pieces of Halves\(\) must be an int in the range .* Got 1.5"),
 }
 

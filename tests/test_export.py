@@ -1,4 +1,4 @@
-"""A net as MLPClassifier: the same predictions, and clear refusals."""
+"""Conversion to MLPClassifier: the same predictions, and clear errors."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPClassifier
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow.export import NAMES, to_mlpclassifier
+from sk_shallow.export import MLP_ACTIVATIONS, to_mlpclassifier
 
 parametrize = pytest.mark.parametrize
 
@@ -16,7 +16,7 @@ def net_of(**kwargs):
     return ShallowNetClassifier(**{"hidden_size": 5, "max_iter": 5, "random_state": 0, **kwargs})
 
 
-@parametrize("activation", [*NAMES.values(), "sigmoid"])
+@parametrize("activation", [*MLP_ACTIVATIONS.values(), "sigmoid"])
 @parametrize("problem", ["binary", "multiclass", "multilabel"])
 @parametrize("dtype", [np.float32, np.float64])
 def test_the_same_predictions(activation, problem, dtype, problems):
@@ -31,7 +31,7 @@ def test_the_same_predictions(activation, problem, dtype, problems):
     assert mlp.predict_proba(X).dtype == dtype
 
 
-def test_it_is_a_copy_with_what_users_read(iris):
+def test_it_is_a_copy_with_the_attributes_that_users_read(iris):
     pandas = pytest.importorskip("pandas")
     X = pandas.DataFrame(iris[0], columns=list("abcd"))
     net = net_of().fit(X, iris[1])
@@ -41,7 +41,7 @@ def test_it_is_a_copy_with_what_users_read(iris):
     assert list(mlp.feature_names_in_) == list("abcd")
     assert mlp.loss_curve_ == net.loss_curve_
     assert mlp.hidden_layer_sizes == (5,)
-    mlp.partial_fit(X, iris[1])  # goes on
+    mlp.partial_fit(X, iris[1])  # can continue training
 
 
 @parametrize("activation", ["gelu", "maxout", (np.sin, np.cos)])
@@ -52,10 +52,10 @@ def test_other_activations_are_refused(activation, iris):
         to_mlpclassifier(net_of(activation=activation).fit(*iris))
 
 
-def test_nets_that_it_can_not_be_are_refused(iris):
+def test_nets_that_cannot_be_converted_are_refused(iris):
     with pytest.raises(NotFittedError):
         to_mlpclassifier(net_of())
     with pytest.warns(match="one class"):
         net = net_of().fit(iris[0], np.zeros(150))
-    with pytest.raises(ValueError, match="needs two classes at least"):
+    with pytest.raises(ValueError, match="needs at least two classes"):
         to_mlpclassifier(net)

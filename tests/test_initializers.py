@@ -4,9 +4,9 @@ from scipy.stats import kstest
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._fit.train import training_state
-from sk_shallow._model.parameters import Parameters
-from sk_shallow.activations import ACTIVATIONS
-from sk_shallow.initializers import INITIALIZERS, Initializer, initialize
+from sk_shallow._model.parameters import Parameters, initialize
+from sk_shallow.activations import ACTIVATIONS, ALIASES, as_activation
+from sk_shallow.initializers import INITIALIZERS, Initializer
 from sk_shallow.inspection._gradient_check import network_at_start
 
 parametrize = pytest.mark.parametrize
@@ -41,7 +41,7 @@ def test_orthogonal(shape):
 
 
 def start(activation="relu", **kwargs):
-    """Return the weights that a fit starts from."""
+    """Return the initial weights of a fit."""
     X, y = np.eye(6), [0, 1, 2, 0, 1, 2]
     kwargs = {"hidden_size": 4, "random_state": 0, **kwargs}
     return network_at_start(ShallowNetClassifier(activation=activation, **kwargs), X, y).parameters
@@ -53,9 +53,9 @@ def test_scale_multiplies_exactly(name):
     np.testing.assert_array_equal(half.theta, 0.5 * one.theta)
 
 
-@parametrize("name", ACTIVATIONS)
+@parametrize("name", ACTIVATIONS | ALIASES)
 def test_auto_is_the_scheme_of_the_activation(name):
-    activation = ACTIVATIONS[name]()
+    activation = as_activation(name)
     expected = start(name, init=activation.initializer, init_scale=activation.gain)
     np.testing.assert_array_equal(start(name).theta, expected.theta)
     assert not start(name).b1.any()
@@ -90,7 +90,7 @@ class Constant(Initializer):
         return np.full((fan_in, fan_out), self.value)
 
 
-def test_an_initializer_of_ones_own():
+def test_a_custom_initializer():
     np.testing.assert_array_equal(start(init=Constant(0.3)).W2, np.full((4, 3), 0.3))
 
 

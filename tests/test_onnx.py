@@ -1,4 +1,4 @@
-"""Nets as ONNX models: onnxruntime's predictions are the net's own."""
+"""ONNX models: onnxruntime predicts the same as the net."""
 
 import doctest
 import sys
@@ -13,8 +13,8 @@ from sklearn.preprocessing import StandardScaler
 
 import sk_shallow.onnx
 from sk_shallow import ShallowNetClassifier
-from sk_shallow.activations import ACTIVATIONS, ELU, Activation, FunctionActivation, LeakyReLU, Maxout, ReLU
-from sk_shallow.onnx import CONVERTERS, register_converter
+from sk_shallow.activations import ACTIVATIONS, ELU, Activation, FunctionActivation, LeakyReLU, Maxout, ReLU, Tanh
+from sk_shallow.onnx import register_converter
 
 skl2onnx = pytest.importorskip("skl2onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -32,6 +32,22 @@ class Square(Activation):
 
     def backward(self, dA, A, cache):
         return 2 * dA * cache
+
+
+class SquareWithForm(Square):
+    def to_onnx(self, Z, graph):
+        return graph("Mul", Z, Z)
+
+
+class Sine(FunctionActivation):
+    """A pair of functions with its ONNX form."""
+
+    def to_onnx(self, Z, graph):
+        return graph({np.sin: "Sin", np.cos: "Cos"}[self.value], Z)
+
+
+class SineAgain(Sine):
+    to_onnx = Sine.to_onnx
 
 
 class SmallReLU(ReLU):
@@ -191,7 +207,7 @@ def test_one_class(label, dtype, iris):
     assert_array_equal(probabilities, np.ones((len(X), 1)))
 
 
-def test_of_equal_logits_the_first_class_wins(iris):
+def test_in_a_tie_the_first_class_wins(iris):
     X, y = iris
     for classes in (y, y == 1):
         net = net_of().fit(X, classes)
@@ -235,7 +251,7 @@ def test_zipmap_of_columns(problem, dtype, problems):
     assert_allclose(np.column_stack(columns), net.predict_proba(X), rtol=0, atol=TOLERANCE[dtype])
 
 
-def test_nocl_returns_the_numbers_of_the_classes(problems):
+def test_nocl_returns_the_indices_of_the_classes(problems):
     X, y = problems["binary"]
     net = net_of().fit(X, y)
     labels, _ = run(model_of(net, X, nocl=True), X)
@@ -295,36 +311,36 @@ def test_no_rows(iris):
     assert [array.shape for array in run(model, X[:0])] == [(0,), (0, 3)]
 
 
-# Activations of one's own
+# Custom activations
 
 
 @parametrize("activation", [Square(), SmallReLU(), (np.sin, np.cos)], ids=["class", "subclass", "pair"])
-def test_an_unknown_activation_is_refused(activation, iris):
+def test_an_activation_without_its_own_form_is_refused(activation, iris):
     X, y = iris
     net = net_of(activation).fit(X, y)
     name = type(net._activation).__name__
-    with pytest.raises(ValueError, match=rf"Got .*{name}.* CONVERTERS\[{name}\] = convert"):
+    with pytest.raises(ValueError, match=rf"Got .*{name}.* Write to_onnx\(self, Z, graph\) in {name} "):
         model_of(make_pipeline(net), X)
 
 
 @parametrize("dtype", DTYPES)
-def test_a_registered_activation(dtype, iris, monkeypatch):
-    monkeypatch.setitem(CONVERTERS, Square, lambda activation, Z, graph: graph("Mul", Z, Z))
+@parametrize("activation", [SquareWithForm(), Sine(np.sin, np.cos), SineAgain(np.sin, np.cos)], ids=repr)
+def test_an_activation_with_its_own_form(activation, dtype, iris):
     X = iris[0].astype(dtype)
-    assert_same_predictions(net_of(Square()).fit(X, iris[1]), X)
+    assert_same_predictions(net_of(activation).fit(X, iris[1]), X)
 
 
-def test_a_registered_pair(iris, monkeypatch):
-    def convert(activation, Z, graph):
-        return graph({np.sin: "Sin", np.cos: "Cos"}[activation.value], Z)
+def test_an_inherited_form_is_refused_even_if_it_is_right(iris):
+    class SameTanh(Tanh):
+        """Computes the same as its base, which conversion cannot know."""
 
-    monkeypatch.setitem(CONVERTERS, FunctionActivation, convert)
-    X = iris[0].astype(np.float32)
-    assert_same_predictions(net_of((np.sin, np.cos)).fit(X, iris[1]), X)
+    with pytest.raises(ValueError, match="to_onnx of its own, not an inherited one"):
+        model_of(net_of(SameTanh()).fit(*iris), iris[0])
 
 
-def test_every_activation_has_a_converter():
-    assert set(ACTIVATIONS.values()) <= set(CONVERTERS)
+@parametrize("name", NAMES)
+def test_every_activation_has_its_own_form(name):
+    assert "to_onnx" in vars(ACTIVATIONS[name])
 
 
 # Refusals
@@ -348,8 +364,7 @@ def test_without_skl2onnx(monkeypatch):
         register_converter()
 
 
-def test_examples(monkeypatch):
-    monkeypatch.setattr(sk_shallow.onnx, "CONVERTERS", CONVERTERS.copy())
+def test_examples():
     result = doctest.testmod(sk_shallow.onnx)
     assert result.failed == 0
     assert result.attempted > 10

@@ -1,4 +1,4 @@
-"""The fast special functions, against SciPy's."""
+"""The fast special functions agree with SciPy's."""
 
 import numpy as np
 import pytest

@@ -12,7 +12,7 @@ from sk_shallow._fit.minimize import minimize
 from sk_shallow._fit.monitor import Monitor
 from sk_shallow._fit.plan import Plan, annealed, default_rates
 from sk_shallow._fit.state import Stream, TrainingState, random_stream
-from sk_shallow._model.network import Network, blocks
+from sk_shallow._model.network import Network, slices
 from sk_shallow.schedules import OneCycle
 from sk_shallow.solvers import Adam
 
@@ -46,7 +46,7 @@ def alpha_scores(network: Network, plan: Plan, held_out: Network | None, seed: i
     strengths = [*STRENGTHS[few:], *_strengths_for_weights(network)]
     nets = [(float(network.alpha) * strength, fold) for strength in strengths for fold in turns]
     losses = dict.fromkeys((alpha for alpha, _ in nets), 0.0)
-    for together in blocks(len(nets), max(1, MAX_PARAMETERS // network.parameters.theta.size)):
+    for together in slices(len(nets), max(1, MAX_PARAMETERS // network.parameters.theta.size)):
         stack = _stack(network, rows, folds, nets[together])
         _train(stack, plan, seed)
         for net, (alpha, fold) in enumerate(nets[together]):

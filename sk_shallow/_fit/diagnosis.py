@@ -8,7 +8,7 @@ from scipy.sparse import issparse
 
 from sk_shallow._fit.monitor import Monitor, Signal
 from sk_shallow._fit.plan import Plan
-from sk_shallow._model.network import Network, blocks, hidden_activations
+from sk_shallow._model.network import Network, slices, hidden_activations
 from sk_shallow.activations import Identity
 
 # Root mean square above which a feature counts as unscaled (a standardized one has 1), and below which the largest
@@ -310,7 +310,7 @@ def unscaled_features(X: Any, names: np.ndarray | None) -> str:
 def feature_moments(X: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean and the mean square of each feature, (n0,)."""
     sums, squares = np.zeros(X.shape[1]), np.zeros(X.shape[1])
-    for rows in blocks(X.shape[0], 512):
+    for rows in slices(X.shape[0], 512):
         block = X[rows].astype(np.float64)  # its squares do not overflow
         sums += np.asarray(block.sum(axis=0)).ravel()
         squares += np.asarray((block.multiply(block) if issparse(block) else block**2).sum(axis=0)).ravel()

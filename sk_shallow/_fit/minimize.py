@@ -18,7 +18,7 @@ from sk_shallow._fit.monitor import Monitor, Signal
 from sk_shallow._fit.plan import Plan
 from sk_shallow._fit.state import TrainingState
 from sk_shallow._model import network as model
-from sk_shallow._model.network import Network, Rows, blocks
+from sk_shallow._model.network import Network, Rows, slices
 
 
 def minimize(network: Network, plan: Plan, state: TrainingState, monitor: Monitor) -> str | None:
@@ -40,7 +40,7 @@ def _descend(network: Network, plan: Plan, state: TrainingState, monitor: Monito
     state.prepare(solver, theta)
     parts = [
         (theta[part], grad[part], {name: moment[part] for name, moment in state.moments.items()})
-        for part in blocks(theta.size, model.BLOCK_PARAMETERS)
+        for part in slices(theta.size, model.BLOCK_PARAMETERS)
     ]
     for _ in range(plan.max_iter):
         monitor.epoch_begin()
@@ -68,7 +68,7 @@ def mini_batches(m: int, plan: Plan, rng: np.random.Generator) -> Iterator[tuple
         yield slice(None), m
         return
     order = rng.permutation(m) if plan.shuffle else None
-    for batch in blocks(m, plan.batch_size):
+    for batch in slices(m, plan.batch_size):
         yield (batch if order is None else order[batch]), batch.stop - batch.start
 
 

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from sk_shallow._fit.data import Data
 from sk_shallow._fit.targets import Targets
-from sk_shallow._model.network import Network, blocks, logits, rows_per_block
+from sk_shallow._model.network import Network, slices, logits, rows_per_block
 from sk_shallow.activations import Activation
 
 
@@ -42,7 +42,7 @@ class PredictionMixin(ABC):
             Classes. For multilabel targets, 1 if the label is more probable than not, otherwise 0.
         """
         X = self._checked(X)
-        parts = blocks(X.shape[0], rows_per_block(self._targets.n_outputs))
+        parts = slices(X.shape[0], rows_per_block(self._targets.n_outputs))
         return np.concatenate([self._targets.labels(self._logits(X[rows])) for rows in parts])
 
     @np.errstate(all="ignore")

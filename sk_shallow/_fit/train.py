@@ -16,6 +16,7 @@ from sklearn.metrics import check_scoring
 from sk_shallow._compat import callback_context
 from sk_shallow._component import from_name
 from sk_shallow._fit.alpha import alpha_scores
+from sk_shallow._fit.checks import check_derivative
 from sk_shallow._fit.data import Data, hold_out
 from sk_shallow._fit.diagnosis import Ending, keep_best
 from sk_shallow._fit.minimize import minimize
@@ -26,9 +27,9 @@ from sk_shallow._fit.prediction import validation_score
 from sk_shallow._fit.state import Stream, TrainingState, random_stream
 from sk_shallow._fit.targets import Targets
 from sk_shallow._model.network import Network
-from sk_shallow._model.parameters import Parameters
-from sk_shallow.activations import ACTIVATIONS, Activation, as_activation, check_derivative
-from sk_shallow.initializers import INITIALIZERS, initialize
+from sk_shallow._model.parameters import Parameters, initialize
+from sk_shallow.activations import ACTIVATIONS, Activation, as_activation
+from sk_shallow.initializers import INITIALIZERS
 
 
 @dataclass(frozen=True)

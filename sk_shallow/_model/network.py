@@ -32,7 +32,7 @@ Rows = slice | np.ndarray
 BLOCK_NUMBERS, BLOCK_PARAMETERS = 2**17, 2**15
 
 
-def blocks(size: int, length: int) -> Iterator[slice]:
+def slices(size: int, length: int) -> Iterator[slice]:
     """Yield slices of `length` that make up `size`; the last one may be shorter."""
     # sklearn.utils.gen_batches validates its arguments at every call, in 60 us: half a step of a small net.
     for start in range(0, size, length):
@@ -81,7 +81,7 @@ def _hidden_blocks(
     """Yield slices of rows and their `A1`, in memory that the next block may overwrite."""
     size = rows_per_block(len(b1), len(W1))
     buffer = np.empty((min(X.shape[0], size), len(b1)), dtype=W1.dtype)
-    for rows in blocks(X.shape[0], size):
+    for rows in slices(X.shape[0], size):
         Z1 = pre_activations(X[rows], W1, b1, out=buffer[: rows.stop - rows.start])
         A1, _ = activation.forward(Z1)
         yield rows, A1
@@ -118,13 +118,13 @@ class Network:
         self.gradient = self.parameters.zeros_like()
         self._nets = () if self.parameters.n_nets is None else (self.parameters.n_nets,)
         n0, n_columns = self.parameters.W1.shape[-2:]
-        self._row_blocks = list(blocks(self.n_samples, rows_per_block(n_columns, n0)))
+        self._row_blocks = list(slices(self.n_samples, rows_per_block(n_columns, n0)))
         self._scratch = self.parameters.zeros_like() if len(self._row_blocks) > 1 else self.gradient
         alpha = self.parameters.zeros_like()  # of each parameter: biases are not penalized
         if np.all(self.sample_size):  # otherwise no row has had a weight yet, and there is nothing to learn
             alpha.W1[...] = alpha.W2[...] = self.alpha / self.sample_size
         vectors = self.parameters.theta, self.gradient.theta, alpha.theta
-        parts = blocks(alpha.theta.size, BLOCK_PARAMETERS) if np.any(self.alpha) else ()
+        parts = slices(alpha.theta.size, BLOCK_PARAMETERS) if np.any(self.alpha) else ()
         self._penalized = [[vector[part] for vector in vectors] for part in parts]
         self._ones = np.ones(self.n_samples, dtype=alpha.theta.dtype)
         self._buffers: dict[tuple[Any, ...], np.ndarray] = {}
@@ -186,7 +186,7 @@ class Network:
     def loss(self) -> float:
         """Return the weighted mean loss over all rows, in nats per sample, without penalty and dropout."""
         total = 0.0
-        for rows in blocks(self.n_samples, rows_per_block(self.Y.shape[1])):
+        for rows in slices(self.n_samples, rows_per_block(self.Y.shape[1])):
             loss, _ = self.loss_function.loss_and_residual(self.logits(self.X[rows]), self.Y[rows])
             total += float((loss if self.w is None else loss * self.w[rows]).sum(dtype=np.float64))
         return total / self.n_samples

@@ -1,17 +1,19 @@
-"""The weights and biases as one flat vector for the solver, with W1, b1, W2, b2 as views of it for the network."""
+"""All weights and biases as one flat vector for the solver, with W1, b1, W2, b2 as views for the network."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from sk_shallow.initializers import Initializer
+
 
 class Parameters:
-    """Everything that is learned, or a gradient with respect to it.
+    """All weights and biases, or a gradient of the same shape.
 
-    `theta` is the flat vector: `W1`, (n0, p * n1), `b1`, (p * n1,), `W2`, (n1, n2), and `b2`, (n2,), one after the
-    other, which are views of it. Of p pieces per unit, column ``j * n1 + k`` is piece j of unit k.
+    `W1`, (n0, p * n1), `b1`, (p * n1,), `W2`, (n1, n2), and `b2`, (n2,), are views of the flat vector `theta`, in this
+    order. With p pieces per unit, column ``j * n1 + k`` is piece j of unit k.
 
-    Those of `n_nets` nets that are trained together have an axis in front of each block: `W1` is (n_nets, n0, p * n1).
+    If `n_nets` nets are trained together, each block has a leading axis: `W1` is (n_nets, n0, p * n1).
     """
 
     BLOCKS = ("W1", "b1", "W2", "b2")
@@ -25,7 +27,7 @@ class Parameters:
         self,
         sizes: tuple[int, int, int, int],
         dtype: np.typing.DTypeLike = np.float64,
-        n_nets: int | None = None,  # None: one, without an axis of its own
+        n_nets: int | None = None,  # None: one net, without a leading axis
     ) -> None:
         n0, n1, n2, n_pieces = self.sizes = sizes
         self.n_nets = n_nets
@@ -39,32 +41,53 @@ class Parameters:
             setattr(self, name, part.reshape(nets + shape[::-1]).mT if by_columns else part.reshape(nets + shape))
 
     def zeros_like(self) -> "Parameters":
-        """Return zeros of the same shapes and dtype."""
         return Parameters(self.sizes, self.theta.dtype, self.n_nets)
 
     def repeated(self, n_nets: int) -> "Parameters":
-        """Return those of `n_nets` nets, each of them a copy of this one."""
+        """Return the parameters of `n_nets` copies of this net."""
         nets = Parameters(self.sizes, self.theta.dtype, n_nets)
         for name in self.BLOCKS:
             getattr(nets, name)[...] = getattr(self, name)
         return nets
 
     def __getitem__(self, net: int) -> "Parameters":
-        """Return a copy of those of one net."""
+        """Return a copy of the parameters of one net."""
         one = Parameters(self.sizes, self.theta.dtype)
         for name in self.BLOCKS:
             getattr(one, name)[...] = getattr(self, name)[net]
         return one
 
     def filled(self, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray]) -> "Parameters":
-        """Return itself with the values of `coefs_` and `intercepts_`; raises ValueError for other shapes."""
+        """Return itself, filled with `coefs_` and `intercepts_`. Raises ValueError if their shapes differ."""
         for name, array in zip(self.BLOCKS, (coefs[0], intercepts[0], coefs[1], intercepts[1]), strict=True):
             block = getattr(self, name)
             if block.shape != array.shape:
                 raise ValueError(
-                    f"Training can only go on with the shapes it began with: {name} has shape {array.shape}, and "
-                    f"hidden_size and activation now ask for {block.shape}. Set them back, or fit anew with "
+                    "hidden_size, n_pieces and features must not change between calls: "
+                    f"{name} has shape {array.shape}, but now needs {block.shape}. Set them back, or call fit with "
                     "warm_start=False."
                 )
             block[...] = array
         return self
+
+
+def initialize(parameters: Parameters, initializer: Initializer, scale: float, rng: np.random.Generator) -> None:
+    """Fill the weights with `scale` times a draw, and the biases with zeros.
+
+    `W2` is drawn first, then `W1` piece by piece, so nets with different numbers of pieces share the first draws.
+    """
+    n0, n1, n2, n_pieces = parameters.sizes
+    parameters.theta[:] = 0
+    parameters.W2[...] = scale * _checked_draw(initializer, rng, n1, n2)
+    for piece in range(n_pieces):
+        parameters.W1[:, piece * n1 : (piece + 1) * n1] = scale * _checked_draw(initializer, rng, n0, n1)
+    if not np.isfinite(parameters.theta).all():
+        raise ValueError(f"The initial weights overflow in {parameters.theta.dtype}. Pass a smaller init_scale.")
+
+
+def _checked_draw(initializer: Initializer, rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
+    W, shape = np.asarray(initializer.draw(rng, fan_in, fan_out)), (fan_in, fan_out)
+    if W.shape != shape or W.dtype.kind not in "biuf" or not np.isfinite(W).all():
+        got = f"shape {W.shape}" if W.shape != shape else "values that are not finite real numbers"
+        raise ValueError(f"draw of {initializer!r} must return finite real numbers of shape {shape}. Got {got}.")
+    return W

@@ -5,7 +5,7 @@ from scipy.ndimage import binary_opening
 from sklearn.utils.validation import check_is_fitted
 
 from sk_shallow._compat import check_matplotlib_support
-from sk_shallow.activations import NAMES, as_activation
+from sk_shallow.activations import ACTIVATIONS, as_activation
 from sk_shallow.inspection._nets import fitted_net
 from sk_shallow.inspection._units import FLAT, of_one_unit, units_of
 
@@ -91,7 +91,7 @@ class ActivationDisplay:
         display : ActivationDisplay
         """
         if activations is None:
-            activations = NAMES
+            activations = list(ACTIVATIONS)
         pair = isinstance(activations, tuple) and all(callable(value) for value in activations)
         if isinstance(activations, str) or pair or not hasattr(activations, "__iter__"):
             activations = [activations]

@@ -23,7 +23,7 @@ from sk_shallow._compat import (
     set_callbacks,
     with_callbacks,
 )
-from sk_shallow.activations import NAMES, as_activation
+from sk_shallow.activations import ACTIVATIONS, as_activation
 from sk_shallow.inspection._nets import fitted_net, path_to_net
 from sk_shallow.inspection._units import units_of
 from sk_shallow.model_selection._results import FIGURES, ActivationComparison
@@ -230,7 +230,7 @@ def _check_searches(estimator):
 def _labelled(activations, own, reference):
     """Return a dict from labels to activation objects, and the label of the reference."""
     if activations is None:
-        activations = NAMES
+        activations = list(ACTIVATIONS)
     if isinstance(activations, str):
         raise ValueError(f"activations must be several: a list or a dict. Got {activations!r}.")
     if not isinstance(activations, Mapping):

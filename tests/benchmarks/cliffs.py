@@ -22,7 +22,7 @@ from speed import simple_table, write
 from threadpoolctl import threadpool_limits
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow.activations import ACTIVATIONS
+from sk_shallow.activations import ACTIVATIONS, ALIASES
 
 SETS = ("digits", "german_credit", "letter", "magic", "phoneme", "satimage", "segment", "vehicle", "waveform")
 STREAMS = ("adult", "digits", "letter", "mnist", "satimage")
@@ -38,7 +38,7 @@ SETTINGS = {
     "tol": (1e-2,),
     "early_stopping": (True,),
     "warm_start": (True,),
-    "activation": tuple(name for name in ACTIVATIONS if name != "relu"),
+    "activation": tuple(name for name in ACTIVATIONS | ALIASES if name != "relu"),
 }
 
 

@@ -189,8 +189,7 @@ def tables_of(frame: pd.DataFrame) -> dict[str, list[tuple[str, ...]]]:
 
 def table_of_activations(smoke: bool) -> list[tuple[str, ...]]:
     """Return what "auto" gives each activation, and how it then compares with MLPClassifier's relu."""
-    kinds = {kind: name for name, kind in reversed(ACTIVATIONS.items())}
-    names = sorted(kinds.values())
+    names = sorted(ACTIVATIONS)
     contenders = {"MLP": its(), **{name: ours(activation=name) for name in names}}
     frame = compared(contenders, available(smoke), 1 if smoke else 3)
     rows = [("activation", "scheme", "gain", "penalty", *SUMMARY)]

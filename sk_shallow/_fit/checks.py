@@ -1,0 +1,49 @@
+"""The check of an activation's derivative, before the first fit."""
+
+import numpy as np
+
+from sk_shallow.activations import Activation
+
+STEP = 1e-5  # of the central differences, in z
+TOLERANCE = 1e-5  # largest relative error of a slope
+
+
+def check_derivative(activation: Activation) -> None:
+    """Compare an activation's `backward` with central differences of its `forward`, on rows of several units.
+
+    Raises ValueError if a value or derivative has the wrong shape or dtype. Also raises it if they disagree at more
+    than one z (a single z might be a kink): ``abs(backward - difference) / max(scale, abs(difference))`` is above
+    `TOLERANCE`. Here, scale is the largest slope in [-6, 6], or 1 if that is smaller. The message names the z with the
+    largest error.
+    """
+    p, n_units, rng = int(activation.n_pieces), 3, np.random.default_rng(0)
+    Z, dA = rng.uniform(-6, 6, (100, p * n_units)), rng.uniform(0.5, 1.5, (100, n_units))
+    Z[75:] *= 8
+    for dtype in (np.float32, np.float64):
+        A, cache = activation.forward(Z.astype(dtype))
+        dZ = activation.backward(dA.astype(dtype), A, cache)
+        for what, array, shape in (("forward", A, dA.shape), ("backward", dZ, Z.shape)):
+            if array.shape != shape or array.dtype != dtype:
+                raise ValueError(
+                    f"{what} of {activation!r} must return an array of shape {shape} and dtype {np.dtype(dtype)} for "
+                    f"Z of shape {Z.shape}. Got shape {array.shape} and dtype {array.dtype}."
+                )
+    for j in range(p * n_units):
+        of_unit = dA[:, j % n_units]
+        slope, difference = dZ[:, j] / of_unit, _difference(activation, Z, dA, j) / of_unit
+        scale = min(1, np.abs(difference[:75]).max())  # less than 1 for a function that is small everywhere
+        error = np.abs(slope - difference)
+        wrong = ~(error <= TOLERANCE * np.maximum(scale, np.abs(difference)))
+        if np.count_nonzero(wrong) > 1:
+            worst = int(np.argmax(np.where(wrong, np.nan_to_num(error, nan=np.inf), -1)))
+            raise ValueError(
+                f"The derivative of {activation!r} does not match its value: at z = {Z[worst, j]:.6g} it is "
+                f"{slope[worst]:.6g}, but (g(z + h) - g(z - h)) / 2h is {difference[worst]:.6g}. Correct `backward` "
+                "(or the second function of the pair)."
+            )
+
+
+def _difference(activation: Activation, Z: np.ndarray, dA: np.ndarray, j: int) -> np.ndarray:
+    """Return column j of `dZ`, computed by central differences."""
+    change = STEP * (np.arange(Z.shape[1]) == j)
+    return (dA * (activation.forward(Z + change)[0] - activation.forward(Z - change)[0])).sum(axis=1) / (2 * STEP)
