@@ -45,8 +45,8 @@ def fit(activation, scheme, **params):
 # The start of training
 # ---------------------
 # SGD with momentum at a constant rate, without a penalty, shows the start most clearly. ``init="auto"`` uses He's
-# scheme for relu and Glorot's for tanh and sigmoid (halved for relu and tanh). ``tol=100`` switches off early
-# convergence checks: no fit stops before 15 epochs, and none warns that it could continue.
+# scheme for relu and Glorot's for tanh and sigmoid (halved for relu and tanh). ``tol=100`` and ``n_iter_no_change=20``
+# switch off the stopping rule, and the warning that a fit could continue.
 
 CONSTANT = {"solver": "sgd", "learning_rate_init": 0.01, "max_iter": 15, "alpha": 0, "tol": 100, "n_iter_no_change": 20}
 nets = {(name, scheme): fit(name, scheme, **CONSTANT) for name in ACTIVATIONS for scheme in SCHEMES}

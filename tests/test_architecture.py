@@ -1,4 +1,4 @@
-"""The rules of the code: imports go down the layers, what is public is documented, docstrings do not drift."""
+"""Rules of the code: imports go down the layers, public names are documented, docstrings agree with signatures."""
 
 import ast
 import doctest
@@ -39,7 +39,7 @@ TABLES = {
 
 
 def public_classes(module):
-    """Return the classes and functions that a module defines and does not hide."""
+    """Return the public classes and functions that a module defines."""
     members = inspect.getmembers(module, lambda member: inspect.isclass(member) or inspect.isfunction(member))
     return [member for name, member in members if member.__module__ == module.__name__ and name[0] != "_"]
 
@@ -57,7 +57,7 @@ WITH_EXAMPLES = (
     "model_selection._comparison",
     "inspection._report",
 )
-# What modules of components offer to the rest of the package, not to users
+# Public names of the component modules that the package uses, not users
 INTERNAL = [activations.as_activation, activations.check_derivative, initializers.initialize]
 parametrize = pytest.mark.parametrize
 
@@ -74,7 +74,7 @@ def imports_of(path):
 
 
 def module_name(path):
-    """Return the name of a module within the package; of a package inside it, that of the package."""
+    """Return the dotted name of a file within the package; for an `__init__.py`, the name of its folder."""
     return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
 
 
@@ -96,7 +96,7 @@ def test_the_example_of_an_activation_is_the_code():
 
 
 def test_private_scikit_learn_is_named_in_one_file():
-    """Neither imported elsewhere, nor called: of what estimators inherit, only the table of constraints is named."""
+    """Only `_compat` imports or calls private names of scikit-learn, except `_parameter_constraints`."""
     private = re.compile(
         r"from sklearn[\w.]*\._|from sklearn[\w.]* import .*\b_|__version__.*sklearn|sklearn.__version__"
     )
@@ -118,7 +118,7 @@ def test_only_three_dependencies():
             names = [node.module] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             inside = path.parent.name == "inspection" and getattr(node, "col_offset", 0) > 0
-            optional = {"matplotlib"} if inside else set()  # imported where something is drawn
+            optional = {"matplotlib"} if inside else set()  # imported only to draw
             if path.stem == "onnx" and getattr(node, "col_offset", 0) > 0:
                 optional = {"skl2onnx", "onnx"}
             assert {name.partition(".")[0] for name in names if name} <= allowed | optional
@@ -182,7 +182,7 @@ def test_examples_in_docstrings(name):
 
 
 def code_lines(node):
-    """Return the lines of a function's body, docstring and nested functions not counted."""
+    """Return the lines of a function's body, without docstring and nested functions."""
     body = node.body[1:] if ast.get_docstring(node) else node.body
     inner = [child for child in ast.walk(node) if isinstance(child, ast.FunctionDef) and child is not node]
     return sum(part.end_lineno - part.lineno + 1 for part in body) - sum(
@@ -205,7 +205,7 @@ def test_functions_are_short():
 
 
 def test_functions_take_few_arguments():
-    """Five at most besides self, but for signatures that users know from scikit-learn and call with keywords."""
+    """At most five besides self; exceptions are scikit-learn's signatures, which users call with keywords."""
     public = {
         "_classifier.__init__",
         "_classifier.fit",
@@ -221,7 +221,7 @@ def test_functions_take_few_arguments():
 
 
 def test_the_estimator_is_thin():
-    """Under 300 lines of code, docstrings not counted."""
+    """It has less than 300 lines of code, without docstrings."""
     source = SOURCES["_classifier"].read_text()
     nodes = [
         node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
