@@ -41,5 +41,5 @@ def dead_links(root):
 
 if __name__ == "__main__":
     found = dead_links(Path(sys.argv[1]).resolve())
-    print("\n".join(found) or "All internal links lead somewhere.")
+    print("\n".join(found) or "All internal links work.")
     sys.exit(bool(found))

@@ -95,7 +95,7 @@ def table_of_cliffs(smoke: bool) -> list[tuple[str, ...]]:
 
 def table_of_streams(smoke: bool) -> list[tuple[str, ...]]:
     """Return log losses and accuracies of nets trained chunk by chunk."""
-    rows = [("stream", "rows of a chunk", "passes", "log loss", "log loss, MLP", "accuracy", "accuracy, MLP")]
+    rows = [("stream", "rows per chunk", "passes", "log loss", "log loss, MLP", "accuracy", "accuracy, MLP")]
     for name in ("iris",) if smoke else STREAMS:
         X, y, X_test, y_test = part(name, 4000)
         order = np.random.default_rng(0).permutation(len(y))

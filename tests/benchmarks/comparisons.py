@@ -113,7 +113,7 @@ def table_of_time(smoke: bool) -> list[tuple[str, ...]]:
             mlp = make_pipeline(StandardScaler(), MLPClassifier(random_state=seed))
             cross_validate(mlp, X, y, cv=cv, scoring="neg_log_loss", n_jobs=2)
     its = (time.perf_counter() - start) * n_activations / rounds
-    header = ("fits", "seconds", "seconds, as many of MLPClassifier", "ratio")
+    header = ("fits", "seconds", "seconds, MLPClassifier", "ratio")
     return [header, (str(n_activations * cv.get_n_splits()), f"{ours:.0f}", f"{its:.0f}", f"{ours / its:.2f}")]
 
 

@@ -242,7 +242,7 @@ ALTERNATIVES = {
     "learning_rate_init=0.02": ({"learning_rate": OneCycle(), "learning_rate_init": 0.02}, {}),
     "learning_rate='cosine'": ({"learning_rate": "cosine"}, {}),
     "learning_rate='constant'": ({"learning_rate": "constant"}, {}),
-    "all of He's draw": ({"init_scale": 2.0}, {}),
+    "He's scheme, not halved": ({"init_scale": 2.0}, {}),
     "dropout=0.1": ({"dropout": 0.1}, {}),
     "early_stopping=True": ({"early_stopping": True}, {}),
 }

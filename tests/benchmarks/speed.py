@@ -287,7 +287,7 @@ def prediction(dtype: type, smoke: bool) -> dict[str, Contender]:
     def predict():
         net.predict_proba(p.X)
 
-    return {"ours": predict, "its two products": products}
+    return {"ours": predict, "matrix products": products}
 
 
 def grid(net: BaseEstimator, p: Problem) -> Contender:
