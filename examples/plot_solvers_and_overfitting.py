@@ -70,7 +70,7 @@ ax.plot(alphas, by_alpha[:, 0], "o--", color="#E69F00", label="training, noisy l
 ax.plot(alphas, by_alpha[:, 1], "o-", color="#0072B2", label="test, true labels")
 for tried in automatic.alpha_scores_:
     ax.axvline(tried, color="0.6", linestyle=":", linewidth=1)
-ax.axvline(automatic.alpha_, color="#009E73", linewidth=2, label='the choice of "auto" (dotted: what it tried)')
+ax.axvline(automatic.alpha_, color="#009E73", linewidth=2, label='choice of "auto" (dotted: strengths tried)')
 ax.set(xscale="log", yscale="log", xlabel="alpha", ylabel="log loss, nats per sample")
 ax.legend(fontsize=8)
 
