@@ -1,4 +1,4 @@
-"""Check that every internal link of the built site leads somewhere: ``python docs/check_links.py docs/_build``."""
+"""Check all internal links of the built site: ``python docs/check_links.py docs/_build``."""
 
 import sys
 from html.parser import HTMLParser
@@ -23,7 +23,7 @@ class Page(HTMLParser):
 
 
 def dead_links(root):
-    """Return the links that lead nowhere, each with its page."""
+    """Return the broken links, each with its page."""
     pages = {path: Page(path) for path in root.rglob("*.html") if "_static" not in path.parts}
     dead = []
     for path, page in pages.items():
@@ -41,5 +41,5 @@ def dead_links(root):
 
 if __name__ == "__main__":
     found = dead_links(Path(sys.argv[1]).resolve())
-    print("\n".join(found) or "All internal links lead somewhere.")
+    print("\n".join(found) or "All internal links work.")
     sys.exit(bool(found))

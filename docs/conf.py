@@ -1,6 +1,7 @@
-"""The site, built by Sphinx: ``sphinx-build -W -n --keep-going docs docs/_build``.
+"""Settings of Sphinx. To build the site, run ``sphinx-build -W -n --keep-going docs docs/_build``.
 
-With SK_SHALLOW_ONLINE=1 it links to the documentation of scikit-learn, NumPy and SciPy, which needs internet access.
+With SK_SHALLOW_ONLINE=1, the site links to the documentation of scikit-learn, NumPy and SciPy. The build then needs
+internet access.
 """
 
 import os
@@ -57,7 +58,7 @@ intersphinx_mapping = {
 if not online:
     intersphinx_mapping = {}
     nitpick_ignore_regex = [("py:.*", r"(sklearn|numpy|scipy|matplotlib|pandas)\..*")]
-# What scikit-learn's classes bring along, documented there.
+# scikit-learn documents its own base class.
 nitpick_ignore = [("py:class", "sklearn.base.BaseEstimator")]
 
 sphinx_gallery_conf = {
@@ -79,7 +80,7 @@ sphinx_gallery_conf = {
 
 
 def setup(app):
-    """Leave out what every scikit-learn estimator has: its page there explains it."""
+    """Leave out the methods that every scikit-learn estimator has. scikit-learn documents them."""
     inherited = re.compile(r"set_\w+_request|get_metadata_routing|set_callbacks|set_output|fit_transform|get_params")
 
     def skip(app, what, name, obj, skip, options):

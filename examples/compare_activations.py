@@ -1,8 +1,8 @@
-"""Compare all activations on a real data set: cross-validated, paired, in less than a minute on two cores.
+"""Compare all activations on a real data set, in less than a minute on two cores.
 
-Every activation is fitted on the same 20 splits, with the same seed on each of them. The table says which differences
-to relu can be trusted, and how large a difference the design could have shown. With matplotlib installed, it also
-draws compare_activations.png.
+Every activation is fitted on the same 20 splits, with the same seeds. The table shows which differences to relu you can
+trust, and how large a difference this design can find. If matplotlib is installed, the script also draws
+compare_activations.png.
 """
 
 import time

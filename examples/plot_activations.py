@@ -21,7 +21,7 @@ from sk_shallow.inspection import ActivationDisplay, hidden_unit_report
 # ---------------
 # The solid line is the activation g(z), the dashed line is its slope g'(z). A grey area marks saturation: the slope is
 # below 1 % of the largest one. For maxout, the plot shows one of its two pieces, with the other one at zero. Maxout has
-# no grey area, because the other piece learns where this one does not.
+# no grey area: if one piece does not learn, the other one does.
 _, axes = plt.subplots(3, 4, figsize=(9, 6), sharex=True, layout="constrained")
 curves = ActivationDisplay.from_activations(limits=(-8, 8), ax=axes)
 for ax in axes[-1]:
@@ -30,9 +30,9 @@ for ax in axes[-1]:
 # %%
 # Where sigmoid and tanh saturate
 # -------------------------------
-# A rule of thumb says that both saturate where z is beyond 5. The table shows that this is too simple. At 5, the slope
-# of tanh is practically zero, and it is below 1 % of its largest value from 3 on. The slope of sigmoid is still 2.7 %
-# of its largest value at 5, and it falls below 1 % at 6.
+# A rule of thumb says that both saturate if z is beyond 5. The table shows that this is too simple. The slope of tanh
+# falls below 1 % of its largest value at 3, and is practically zero at 5. The slope of sigmoid is still 2.7 % of its
+# largest value at 5, and falls below 1 % at 6.
 print("activation  slope at 0  slope at 5  share of largest  below 1 % from")
 for name in ("sigmoid", "tanh"):
     slopes = curves.slopes_[name]
@@ -43,16 +43,16 @@ for name in ("sigmoid", "tanh"):
 # %%
 # A fitted net
 # ------------
-# This net has 100 tanh units and learns the digits. The grey bars are the histogram of z over all rows and all units;
-# the half percent of z that is furthest from zero is outside the figure. Most z are where tanh bends, and few are in
-# the grey areas beyond 3.
+# This net has 100 tanh units and learns the digits. The grey bars are the histogram of z over all rows and all units.
+# The figure leaves out the half percent of z that is furthest from zero. Most z are in the range where tanh bends. Few
+# are in the grey areas beyond 3.
 X, y = load_digits(return_X_y=True)
 net = make_pipeline(StandardScaler(), ShallowNetClassifier(activation="tanh", random_state=0)).fit(X, y)
 display = ActivationDisplay.from_estimator(net, X)
 display.ax_.set(xlabel="pre-activation z", ylabel="g(z) and g'(z)")
 
 # %%
-# The numbers say the same. About 1.5 % of all z are beyond 3, and almost none are beyond 5. No unit is dead, and no
+# The numbers confirm this. About 1.5 % of all z are beyond 3, and almost none are beyond 5. No unit is dead, and no
 # unit is saturated on most rows.
 sizes = np.abs(display.pre_activations)
 report = hidden_unit_report(net, X)

@@ -2,10 +2,10 @@
 Comparing activations honestly
 ==============================
 
-Cross-validation gives you 20 scores per activation, but not 20 independent ones: the training sets share most of their
+Cross-validation gives you 20 scores per activation, but they are not independent: the training sets share most of their
 rows. Error bars that ignore this are too short, and they name winners and losers that you cannot trust.
-``compare_activations`` has wider intervals, and says "cannot tell" where it cannot tell. A row that compares relu with
-itself shows what the seed alone does.
+``compare_activations`` has wider intervals, and says "cannot tell" if the data do not decide. One row of the table
+compares relu with itself. It shows the effect of the seed alone.
 """
 
 import matplotlib.pyplot as plt
@@ -22,7 +22,7 @@ from sk_shallow.model_selection import compare_activations
 # The comparison
 # --------------
 # We compare relu, maxout, tanh and identity on breast cancer, with small nets. "relu again" is relu under a second
-# label. With ``paired_seeds=False`` every label has seeds of its own, so "relu again" starts from other weights than
+# label. With ``paired_seeds=False``, every label has its own seeds, so "relu again" starts from other weights than
 # relu. Any difference between the two is chance. Differences of up to 0.005 nats per sample do not matter to us
 # (``rope``, the blue band in the figure).
 X, y = load_breast_cancer(return_X_y=True)
@@ -39,11 +39,11 @@ print(f"\nThis design finds a true difference of {comparison.smallest_difference
 # %%
 # Naive intervals
 # ---------------
-# The naive 95 % interval takes the 20 differences for independent: its standard error is the standard deviation over
-# the square root of 20. The corrected one adds the share of test rows to training rows, a quarter, under the root. It
-# is 2.45 times as long.
+# The naive 95 % interval assumes that the 20 differences are independent: its standard error is the standard deviation
+# times the square root of 1/20. The corrected interval uses the root of 1/20 + 1/4, because there is one test row for
+# four training rows. It is 2.45 times as long.
 def naive_interval(label):
-    """Return the bounds as if the splits were independent."""
+    """Return the bounds of the interval if the splits were independent."""
     differences = comparison.scores_[label] - comparison.scores_["relu"]
     half = t.ppf(0.975, len(differences) - 1) * differences.std(ddof=1) / np.sqrt(len(differences))
     return differences.mean() - half, differences.mean() + half
@@ -76,11 +76,10 @@ for ax in (left, right):
     ax.set_xlabel("difference to relu, nats per sample\n(right of 0 is better), 95 % interval", fontsize=9)
 
 # %%
-# The naive figure says that identity is worse than relu, if only just. The corrected one cannot tell. It does not say
-# that they are equal: this design would find a true difference of 0.015, and the one measured here is 0.004.
+# The naive figure says that identity is slightly worse than relu. The corrected one cannot tell. It does not say that
+# they are equal: this design can find a true difference of 0.015, but the difference measured here is only 0.004.
 #
-# "relu again" has the highest score of the table. If it had a name of its own, a table of means would call it the
-# winner. Both intervals contain zero, as they should. But the row does not show what is wrong with the naive one: new
-# seeds are independent from split to split, so for chance of this kind the naive interval is right. The differences
-# between activations also depend on which rows you happen to have, and the 20 splits share them. For those
-# differences, the naive interval is too short.
+# "relu again" has the highest score of the table. A table of means would call it the winner. Both of its intervals
+# contain zero, as they should. In this row, the naive interval is right: only the seeds differ, and they are
+# independent from split to split. But differences between activations also depend on your sample of rows, and the 20
+# splits share these rows. For such differences, the naive interval is too short.

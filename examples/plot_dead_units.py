@@ -1,11 +1,11 @@
 """
-What switches hidden units off
-==============================
+Why hidden units die
+====================
 
-A dead unit has no gradient on any row: nothing that happens on these rows can change it. A saturated one has hardly any
-gradient on most rows. Textbooks blame large initial weights and large learning rates for dead relu units. Here neither
-kills a single one as long as there is no penalty. With a penalty, relu units that the data do not need die, and more of
-them at larger learning rates.
+A dead unit has no gradient on any row, so training on these rows cannot change it. A saturated unit has almost no
+gradient on most rows. Textbooks blame large initial weights and large learning rates for dead relu units. In this
+example, neither kills a single unit if there is no penalty. With a penalty, relu units that the data do not need die,
+and larger learning rates kill more of them.
 """
 
 import warnings
@@ -23,11 +23,11 @@ from sk_shallow import ShallowNetClassifier
 from sk_shallow.inspection import hidden_unit_report
 
 # %%
-# Three knobs
-# -----------
-# Nets with 50 units are fitted to breast cancer. One setting changes at a time: the scale of the initial weights,
-# the learning rate of Adam (constant, as for every rate that you give), or the penalty. Some of these settings are far
-# too high on purpose: ``fit`` warns, and the warnings are not shown here.
+# Three parameters
+# ----------------
+# Nets with 50 units are fitted to breast cancer. One parameter changes at a time: the scale of the initial weights, the
+# learning rate of Adam (a rate that you give is constant), or the penalty. Some values are far too high on purpose.
+# ``fit`` then warns, but the warnings are not shown here.
 X, y = load_breast_cancer(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 
@@ -74,13 +74,13 @@ for activation in COLORS:
     print(f"{activation:12}" + "".join(f"{100 * r.dead_.mean():7.0f}" for r in reports["alpha", activation]))
 
 # %%
-# No unit dies of a large scale or a large rate. Some 40 % of the relu units are "saturated" in most nets: they are
-# off on most rows, which is how relu works. Large rates raise that to three quarters. tanh saturates at large scales
-# and large rates: in the end, every unit is at its bounds. leaky_relu and maxout always have a slope, so they are
-# neither dead nor saturated.
+# No unit dies because of a large scale or a large rate. In most nets, about 40 % of the relu units are "saturated":
+# they are off on most rows. This is normal for relu. Large rates raise the share to three quarters. tanh saturates at
+# large scales and large rates: in the end, every unit is at its bounds. leaky_relu and maxout always have a slope, so
+# their units are neither dead nor saturated.
 #
-# The penalty kills relu units, 10 to 22 % of them, and only relu units: with the other activations, the units that
-# are not needed shrink, but keep a gradient. How many die depends on the learning rate, too:
+# The penalty kills 10 to 22 % of the relu units. It kills no other units: with the other activations, units that are
+# not needed shrink but keep a gradient. The number of dead units also depends on the learning rate:
 rates = [0.003, 0.01, 0.03, 0.1, 0.3]
 print("learning_rate_init, one_cycle       " + "".join(f"{rate:>7g}" for rate in rates))
 for activation, alpha in (("relu", 0.0), ("relu", 1.0), ("leaky_relu", 1.0)):
@@ -93,13 +93,13 @@ for activation, alpha in (("relu", 0.0), ("relu", 1.0), ("leaky_relu", 1.0)):
     print(f"{'':20} test log loss  " + "".join(f"{loss:7.3f}" for loss in losses))
 
 # %%
-# Dead units do no harm by themselves: the test loss of leaky_relu, none of whose units die, rises with the rate, too.
-# Dead units show that fewer units would do.
+# Dead units do no harm by themselves. The test loss of leaky_relu also rises with the rate, although none of its units
+# die. Dead units show that fewer units are enough.
 #
-# The price of maxout
-# -------------------
-# Each unit of maxout has two pieces, and so about twice as many weights. At equal numbers of weights, relu has 98
-# units. Maxout is a little better in both comparisons here.
+# The cost of maxout
+# ------------------
+# Each unit of maxout has two pieces, and so about twice as many weights. With the same number of weights, relu has 98
+# units. Here maxout is a little better in both comparisons.
 print("net               weights  test log loss of five seeds")
 for label, params in {
     "relu, 50 units": {"activation": "relu"},

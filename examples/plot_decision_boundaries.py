@@ -2,9 +2,9 @@
 Decision boundaries of three activations
 ========================================
 
-The activation decides what a boundary between two classes can look like. With identity, the boundary is a straight
-line, however many hidden units there are. With relu, it is made of straight pieces with kinks between them. With tanh,
-it is a smooth curve.
+The activation decides which shapes a boundary between two classes can have. With identity, the boundary is a straight
+line for any number of hidden units. With relu, it consists of straight pieces with kinks between them. With tanh, it is
+a smooth curve.
 """
 
 import warnings
@@ -24,7 +24,7 @@ from sk_shallow import ShallowNetClassifier
 # %%
 # Three data sets
 # ---------------
-# No straight line separates any of them. The spiral has two arms of more than one turn each.
+# A straight line separates none of them. The spiral has two arms, and each makes more than one turn.
 
 
 def make_spiral(n_rows, noise, seed):
@@ -44,14 +44,14 @@ data_sets = {
 # %%
 # Fit
 # ---
-# Every net has 20 hidden units. It is fitted from three different starts, to three quarters of the rows. On circles,
-# identity warns that it has learned next to nothing. The warning is right, so only this one is silenced here.
+# Every net has 20 hidden units. It is fitted to three quarters of the rows, from three random starts. On circles,
+# identity warns that it learned almost nothing. The warning is right. Only this warning is silenced here.
 
 
 def fit_net(activation, seed, X, y):
     net = ShallowNetClassifier(20, activation, solver="lbfgs", alpha=0.01, max_iter=2000, random_state=seed)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The net has learned next to nothing", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "The net .*learned", ConvergenceWarning)
         return make_pipeline(StandardScaler(), net).fit(X, y)
 
 
@@ -66,10 +66,10 @@ nets = {
 # %%
 # Boundaries
 # ----------
-# The figure shows the first start of each net. The color is the probability of the orange class, the black line is
-# where it is 0.5, and the dots are the training rows. You can see the straight lines of identity, the kinks of relu
+# The figure shows the first start of each net. The color is the probability of the orange class. On the black line,
+# this probability is 0.5. The dots are the training rows. You can see the straight lines of identity, the kinks of relu
 # and the curves of tanh. Some curves of tanh are so tight that they look like corners. On moons, relu and tanh also
-# draw a small island around a few noisy rows: the penalty is weak here.
+# draw a small island around a few noisy rows, because the penalty is weak.
 colors = LinearSegmentedColormap.from_list("blue to orange", ["#0072B2", "white", "#E69F00"])
 figure, axes = plt.subplots(3, 3, figsize=(9, 6), layout="constrained")
 for ax, ((name, activation), (net, *_)) in zip(axes.flat, nets.items(), strict=True):
@@ -86,10 +86,10 @@ for ax, ((name, activation), (net, *_)) in zip(axes.flat, nets.items(), strict=T
 figure.colorbar(shown.surface_, ax=axes, label="probability of the orange class", shrink=0.7)
 
 # %%
-# Accuracy on the other rows
-# --------------------------
-# Identity stays far behind on circles and on the spiral. Relu and tanh are equally good on moons and circles. On the
-# spiral, the first start of relu misses the inner part, as the figure shows; its other two starts find it.
+# Accuracy on the test rows
+# -------------------------
+# Identity is far worse on circles and on the spiral. Relu and tanh are equally good on moons and circles. On the
+# spiral, the first start of relu misses the inner part, as the figure shows. Its other two starts find it.
 print("                       accuracy from three starts")
 for (name, activation), fitted in nets.items():
     _, X_test, _, y_test = splits[name]

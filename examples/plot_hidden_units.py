@@ -1,10 +1,10 @@
 """
-What each hidden unit sees, and how units add up
-================================================
+How hidden units add up to a logit
+==================================
 
-Along one feature, a relu unit is a straight line that is cut off at one point. The logit of the net is the weighted
-sum of its units, plus a bias. One unit can only bend the logit once, so the logit cannot rise and fall again. Two units
-are enough for that. Five units follow the data more closely, and fifty hardly differ from five.
+As a function of one feature, a relu unit is a straight line that is cut off at one point. The logit of the net is the
+weighted sum of its units, plus a bias. One unit bends the logit only once, so the logit cannot rise and then fall. Two
+units are enough for that. Five units follow the data more closely. Fifty units give almost the same curve as five.
 """
 
 import warnings
@@ -23,23 +23,23 @@ from sk_shallow.inspection import hidden_unit_report
 # %%
 # One feature of wine
 # -------------------
-# The question is whether a wine belongs to the first of three cultivars. The only feature is the intensity of its
-# color. Wines of this cultivar have a medium intensity, so the probability first rises and then falls.
+# Does a wine belong to the first of three cultivars? The only feature is the intensity of its color. Wines of this
+# cultivar have a medium intensity, so the probability first rises and then falls.
 wine = load_wine()
 X, y = wine.data[:, [wine.feature_names.index("color_intensity")]], wine.target == 0
 
 # %%
 # Fit
 # ---
-# The loss of a small relu net has poor local minima, and a unit can start where it sees no row. So every net is fitted
-# from five starts, and the one with the least training loss is kept. Starts that learn nothing warn. This warning
-# alone is silenced, because those starts are thrown away.
+# The loss of a small relu net has poor local minima, and a unit can start dead: off on all rows. So we fit every net
+# from five random starts, and keep the one with the lowest training loss. If a start learns nothing, ``fit`` warns.
+# Only this warning is silenced, because we do not use those starts.
 
 
 def fit_net(hidden_size, seed):
     net = ShallowNetClassifier(hidden_size, solver="lbfgs", alpha=0.1, max_iter=5000, random_state=seed)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The net has learned next to nothing", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "The net .*learned", ConvergenceWarning)
         return make_pipeline(StandardScaler(), net).fit(X, y)
 
 
@@ -54,8 +54,9 @@ for hidden_size in (1, 2, 5, 50):
 # %%
 # Five units, one by one
 # ----------------------
-# ``transform`` returns the hidden activations. Times the output weights, they are what the units add to the logit.
-# The logit bends where a unit is cut off. Unit 3 adds nothing, so only four units do the work.
+# ``transform`` returns the hidden activations. Multiplied by the output weights, they are the contributions of the
+# units to the logit. The logit bends at the point where a unit is cut off. Unit 3 contributes nothing, so only four
+# units do the work.
 grid = np.linspace(X.min(), X.max(), 400)[:, np.newaxis]
 net = best[5]
 contributions = net.transform(grid) * net[-1].coefs_[1].ravel()
@@ -68,17 +69,18 @@ ax.set(xlabel="color intensity", ylabel="contribution to the logit")
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
 
 # %%
-# The report has the share of the output that each unit carries. Here, "saturated" means that a unit is off on most
-# wines. This is usual for relu.
+# The report shows the share of each unit in the output. Here, "saturated" means that a unit is off for most wines. This
+# is usual for relu.
 print(hidden_unit_report(net, X))
 
 # %%
 # One, two, five and fifty units
 # ------------------------------
-# Each dot is a tenth of the wines, sorted by color intensity: its log odds, with half a wine added to each class.
-# The three lowest dots have no wine of the first cultivar, so the logit may be lower there than the dots are. One unit
-# rises and then stays level. Two units rise and fall. Five units bend in more places. Fifty units give nearly the same
-# curve as five, because the penalty limits them too.
+# We sort the wines by color intensity and divide them into ten groups. Each dot shows the log odds of one group, with
+# half a wine added to each class. The groups of the three lowest dots contain no wine of the first cultivar, so the
+# logit may be lower than these dots. With one unit, the logit rises and then stays level. With two units, it rises and
+# falls. With five units, it bends in more places. Fifty units give almost the same curve as five, because the penalty
+# limits them.
 _, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
 for (hidden_size, net), color, style in zip(best.items(), colors, styles, strict=False):
     label = f"{hidden_size} unit{'s' * (hidden_size > 1)}"

@@ -1,10 +1,11 @@
 """
-Weights as images, and what the penalty does to them
-====================================================
+Weights as images, and the effect of the penalty
+================================================
 
-The weights of a hidden unit that sees an image are an image, too. Do not expect small digits: each unit holds some
-pixels against others. The penalty ``alpha`` blanks the pixels at the margins, which say little, and the log loss on new
-rows falls. The smoothest pictures are not the best ones: the strongest penalty makes them, and it predicts worst.
+If the features are the pixels of an image, the weights of a hidden unit are an image, too. It does not look like a
+digit: each unit compares some pixels with others. The penalty ``alpha`` removes the weights of the pixels at the
+margins, which carry little information, and the log loss on new rows falls. The smoothest images are not the best ones:
+they come from the strongest penalty, whose predictions are the worst.
 """
 
 import matplotlib.pyplot as plt
@@ -21,16 +22,16 @@ from sk_shallow.inspection import HiddenWeightsDisplay
 # %%
 # Three penalties
 # ---------------
-# The same net is fitted without a penalty, with the default, for which held-out rows choose ``alpha``, and with a
-# penalty of 100. "Margins" is the size of the weights (root mean square) in the first and last column of pixels,
-# "middle" that in all others. "Smoothness" is the correlation of the weights of neighbouring pixels, over all units.
-# Random pictures have 0.
+# The same net is fitted three times: without a penalty, with the default (``fit`` chooses ``alpha`` on held-out rows),
+# and with a penalty of 100. "Margins" is the root mean square of the weights in the first and last column of pixels,
+# and "middle" the root mean square in all other columns. "Smoothness" is the correlation of the weights of neighbouring
+# pixels, over all units. For random images it is 0.
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 
 
 def smoothness(net):
-    """Return the correlation of the weights of pixels that are neighbours in a row or in a column."""
+    """Return the correlation of the weights of neighbouring pixels (in a row or a column)."""
     images = net[-1].coefs_[0].T.reshape(-1, 8, 8)
     here = np.concatenate([images[:, :, :-1].ravel(), images[:, :-1].ravel()])
     there = np.concatenate([images[:, :, 1:].ravel(), images[:, 1:].ravel()])
@@ -53,12 +54,13 @@ for alpha in (0.0, "auto", 100.0):
     print(f"  {smoothness(net):10.2f}")
 
 # %%
-# The pictures
-# ------------
-# The six strongest units of each net. Red pixels switch a unit on, blue ones switch it off. With ``alpha = 0`` there is
-# color everywhere: nothing removes the random initial weights of pixels that never change, such as the corners. With
-# the default, the margins are almost blank, and the weights are smaller (see the color bars). The pictures are only a
-# little smoother. A penalty of 100 makes them smoother still, but then the net is too simple.
+# The images
+# ----------
+# The figure shows the six strongest units of each net. Red pixels switch a unit on, blue pixels switch it off. With
+# ``alpha = 0`` there is color everywhere: some pixels, such as the corners, never change, and nothing removes their
+# random initial weights. With the default, the margins are almost blank, and the weights are smaller (see the color
+# bars), but the images are only a little smoother. A penalty of 100 makes them even smoother, but then the net is too
+# simple.
 figure = plt.figure(figsize=(9, 6), layout="constrained")
 for part, (label, net) in zip(figure.subfigures(3, 1), nets.items(), strict=True):
     HiddenWeightsDisplay.from_estimator(net, image_shape=(8, 8), max_units=6, ax=part.subplots(1, 6))

@@ -2,9 +2,10 @@
 Rare classes, and the net as a step of a pipeline
 =================================================
 
-Two short recipes. ``class_weight="balanced"`` finds more of a rare class and raises more false alarms; it does not rank
-the rows better, and its probabilities are too high. And a net can hand its hidden activations to another estimator:
-``transform`` makes it a step of a pipeline, so that the features are learned within each training set.
+This page has two short recipes. First, ``class_weight="balanced"`` finds more rows of a rare class but gives more false
+alarms. It does not rank the rows better, and its probabilities are too high. Second, a net can pass its hidden
+activations to another estimator. Because it has ``transform``, it can be a step of a pipeline, and learns its features
+within each training set.
 """
 
 import matplotlib.pyplot as plt
@@ -23,7 +24,7 @@ from sk_shallow import ShallowNetClassifier
 # %%
 # A rare class
 # ------------
-# Is a digit an 8? One in ten is. Half of the rows are for testing. "Mean probability" should be the share of eights.
+# Is a digit an 8? One in ten is. Half of the rows are test rows. "Mean probability" should equal the share of eights.
 X, digit = load_digits(return_X_y=True)
 X_train, X_test, digit_train, digit_test = train_test_split(X, digit, stratify=digit, test_size=0.5, random_state=0)
 y_train, y_test = digit_train == 8, digit_test == 8
@@ -45,16 +46,16 @@ ax.set(xlim=(0.5, 1.01), ylim=(0.5, 1.02))
 ax.legend(loc="lower left", fontsize=9)
 
 # %%
-# The dots are at a probability of 0.5, where ``predict`` decides. The weights move the dot to the right, along almost
-# the same curve. You can get there without weights, by a lower threshold (``FixedThresholdClassifier``,
-# ``TunedThresholdClassifierCV``), and keep the probabilities as they are.
+# The dots show the decisions of ``predict``, at a probability of 0.5. The class weights move the dot to the right,
+# along almost the same curve. A lower threshold (``FixedThresholdClassifier``, ``TunedThresholdClassifierCV``) has the
+# same effect without class weights, and does not change the probabilities.
 #
 # Learned features
 # ----------------
-# The same two classifiers work on pixels and on the activations of 32 hidden units, for all ten digits. Both do a
-# little better on hidden units than on scaled pixels, by about the spread of the folds. The net alone is as good as
-# logistic regression on its hidden units. The best of all are neighbors on pixels that are not scaled: learned features
-# are not always worth it, so compare them with the plain ones.
+# Two classifiers predict all ten digits, once from pixels and once from the activations of 32 hidden units. Both are a
+# little better with hidden units than with scaled pixels; the gain is about one standard deviation over the folds. The
+# net alone is as good as logistic regression on its hidden units. Nearest neighbors on unscaled pixels are the best.
+# So learned features are not always better: compare them with the original ones.
 folds = StratifiedKFold(5, shuffle=True, random_state=0)
 hidden = ShallowNetClassifier(32, random_state=0)
 logistic, neighbors = LogisticRegression(max_iter=1000), KNeighborsClassifier()
@@ -73,13 +74,14 @@ for label, pipeline in pipelines.items():
 
 
 # %%
-# What the hidden layer does to the rows
-# --------------------------------------
-# The first two principal components of the test rows, as pixels and behind the hidden layer. The net was fitted on the
-# other half. A number is at the median of its digit. "Between digits" is the share of the variance, in all dimensions,
-# that is between the means of the digits. It is higher behind the hidden layer: rows of one digit have moved together.
+# The rows before and after the hidden layer
+# ------------------------------------------
+# The figure shows the first two principal components of the test rows, on the left from pixels, on the right from
+# hidden activations. The net was fitted on the other half of the rows. Each number is at the median of its digit.
+# "Between digits" is the share of the total variance that lies between the means of the digits. It is higher after the
+# hidden layer, because rows of the same digit are closer together.
 def share_between(points):
-    """Return the variance of the class means over that of all rows."""
+    """Return the variance of the class means divided by the variance of all rows."""
     means = np.array([points[digit_test == k].mean(axis=0) for k in digit_test])
     return means.var(axis=0).sum() / points.var(axis=0).sum()
 

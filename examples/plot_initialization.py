@@ -2,10 +2,10 @@
 Initial weights: zero, too small, too large
 ===========================================
 
-Zero weights make all hidden units alike, and they stay alike: a sigmoid net of 100 units is then worth one unit, and
-a relu or tanh net learns nothing. Small random weights, ``randn * 0.01``, break the tie but start slowly. Schemes
-that are made for the activation start at once. With one hidden layer and Adam, the slow start is gone by the end of
-training. Weights that are too large are worse than weights that are too small.
+With zero weights, all hidden units are equal and stay equal. A sigmoid net of 100 units is then no better than one
+unit, and a relu or tanh net learns nothing. With small random weights, ``randn * 0.01``, the units differ, but training
+starts slowly. With a scheme made for the activation, it starts at once. With one hidden layer and Adam, the slow start
+makes almost no difference at the end of training. Weights that are too large are worse than weights that are too small.
 """
 
 import warnings
@@ -36,7 +36,7 @@ ACTIVATIONS = ["relu", "tanh", "sigmoid"]
 def fit(activation, scheme, **params):
     net = ShallowNetClassifier(activation=activation, random_state=0, **SCHEMES[scheme], **params)
     with warnings.catch_warnings():
-        # init_scale=0 warns, and so does a net that has learned nothing. Here we want both.
+        # fit warns of init_scale=0 and of a net that learned nothing. Both are intended here.
         warnings.simplefilter("ignore" if scheme == "zero" else "error")
         return make_pipeline(StandardScaler(), net).fit(X_train, y_train)
 
@@ -44,9 +44,9 @@ def fit(activation, scheme, **params):
 # %%
 # The start of training
 # ---------------------
-# SGD with momentum at a constant rate, without a penalty, shows the start most clearly. ``init="auto"`` takes He's
-# scheme for relu and Glorot's for tanh and sigmoid (halved for relu and tanh). ``tol=100`` switches off the rule that
-# stops a fit, and with it the warning that the fit could go on.
+# SGD with momentum at a constant rate, without a penalty, shows the start most clearly. ``init="auto"`` uses He's
+# scheme for relu and Glorot's for tanh and sigmoid (halved for relu and tanh). ``tol=100`` and ``n_iter_no_change=20``
+# switch off the stopping rule, and the warning that a fit could continue.
 
 CONSTANT = {"solver": "sgd", "learning_rate_init": 0.01, "max_iter": 15, "alpha": 0, "tol": 100, "n_iter_no_change": 20}
 nets = {(name, scheme): fit(name, scheme, **CONSTANT) for name in ACTIVATIONS for scheme in SCHEMES}
@@ -75,14 +75,13 @@ axes[0].set_ylabel("training loss, nats per sample")
 axes[2].legend(fontsize=9)
 
 # %%
-# With zero weights, no curve leaves log(10) = 2.3, the loss of ten equal probabilities, in these 15 epochs.
-# ``randn * 0.01`` costs two epochs with relu and tanh, and six with sigmoid. ``randn`` starts at a loss of 6 to 19,
-# because the first outputs are large and wrong. With relu and tanh it ends with the lowest training loss of all. The
-# next table shows what that is worth.
+# With zero weights, all curves stay at log(10) = 2.3, the loss of ten equal probabilities. ``randn * 0.01`` costs two
+# epochs with relu and tanh, and six with sigmoid. ``randn`` starts at a loss of 6 to 19, because the first outputs are
+# large and wrong. With relu and tanh it ends with the lowest training loss. The next table shows the loss on test rows.
 #
 # At the end of training
 # ----------------------
-# Now the same with the default settings: Adam on a one-cycle rate, with a penalty. The report on the hidden units
+# Now the same nets with the default settings: Adam on a one-cycle rate, with a penalty. The report on the hidden units
 # counts duplicates and effective directions.
 
 print(f"{'activation':11}{'scheme':14}{'test log loss':>13}{'accuracy':>10}{'duplicates':>12}{'directions':>12}")
@@ -95,12 +94,12 @@ for name in ACTIVATIONS:
         print(f"{name:11}{scheme:14}{loss:13.3f}{net.score(X_test, y_test):10.1%}{duplicates:12}{directions:12.1f}")
 
 # %%
-# - **zero, relu and tanh**: nothing is learned. g(0) = 0, so the hidden layer gives 0, the gradient of ``W2`` is 0, and
-#   with ``W2`` = 0 the gradient of ``W1`` is 0, too. Only the output biases move.
-# - **zero, sigmoid**: g(0) = 1/2, so ``W2`` does get a gradient, but the same one for every unit. 99 of 100 units are
-#   duplicates, and one direction is all that the ten classes have.
-# - **randn * 0.01**: hardly worse than "auto" at the end. The textbooks warn of small weights because in deep nets
-#   signals shrink from layer to layer. One hidden layer can't do that for long.
+# - **zero, relu and tanh**: the net learns nothing. g(0) = 0, so all hidden activations are 0, and the gradient of
+#   ``W2`` is 0. ``W2`` = 0, so the gradient of ``W1`` is 0, too. Only the output biases change.
+# - **zero, sigmoid**: g(0) = 1/2, so ``W2`` has a gradient, but the same one for every unit. 99 of 100 units are
+#   duplicates, so the net must separate ten classes in one direction.
+# - **randn * 0.01**: almost as good as "auto" at the end. Textbooks warn of small weights because signals shrink from
+#   layer to layer in deep nets. With one hidden layer, this effect is small.
 # - **randn**: the test loss is four to five times that of "auto" with relu and tanh, and 1.3 times with sigmoid (where
 #   the accuracy is no worse).
 
@@ -110,6 +109,6 @@ for row, scheme in zip(axes, ["zero", "auto"], strict=True):
 figure.suptitle("Weights of five sigmoid units: zero (top) and auto (bottom)")
 
 # %%
-# The five units above are copies of each other. Those below look for different things.
+# The five units in the upper row are copies of each other. The units in the lower row differ.
 
 plt.show()

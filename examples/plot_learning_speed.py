@@ -3,8 +3,9 @@ Learning speed: is relu six times as fast as tanh?
 ==================================================
 
 Krizhevsky and others (2012) report that a deep net of relu units learns six times as fast as one of tanh units. With
-one hidden layer, on digits, the factor is close to 1. Two reasons are often given for slow activations: a small
-slope, and values that are not centred on zero. This example measures both. Here the slope explains most of it.
+one hidden layer, on digits, the factor is close to 1. People often give two reasons why an activation is slow: a small
+slope, and values that are not centred on zero. This example measures both effects. Here the slope explains most of the
+difference.
 """
 
 import warnings
@@ -24,9 +25,10 @@ X = StandardScaler().fit_transform(X)
 # %%
 # Five activations, four rates, five seeds
 # ----------------------------------------
-# Two activations are our own. "sigmoid - 1/2" is the sigmoid with its values centred on zero. "4 sigmoid - 2" has the
-# slope of tanh, too: 1 at zero, where the sigmoid has 1/4. Both start from the same weights as the sigmoid. All nets
-# are trained by SGD with momentum, at a constant rate, without a penalty. Each call of ``partial_fit`` is one epoch.
+# Two activations are our own. "sigmoid - 1/2" is the sigmoid with its values centred on zero. "4 sigmoid - 2" is also
+# centred, and has the slope of tanh: 1 at zero, while the sigmoid has 1/4. Both start from the same weights as the
+# sigmoid. SGD with momentum trains all nets at a constant rate, without a penalty. Each call of ``partial_fit`` is one
+# epoch.
 
 CENTRED = (lambda z: expit(z) - 0.5, lambda z: expit(z) * expit(-z))
 STEEP = (lambda z: 4 * expit(z) - 2, lambda z: 4 * expit(z) * expit(-z))
@@ -46,7 +48,7 @@ EPOCHS, SEEDS, TARGET = 11, 5, 0.1
 def train(params, rate, seed, epochs=EPOCHS):
     net = ShallowNetClassifier(solver="sgd", learning_rate_init=rate, alpha=0, random_state=seed, **params)
     with warnings.catch_warnings():
-        # The largest rates are too large for relu and tanh. We want to see that.
+        # The largest rates are too large for relu and tanh. This is intended.
         warnings.simplefilter("ignore", ConvergenceWarning)
         for _ in range(epochs):
             net.partial_fit(X, y, classes=np.arange(10))
@@ -62,7 +64,7 @@ curves = {
 # %%
 # Epochs to a training loss of 0.1
 # --------------------------------
-# The loss of an epoch is its mean while the weights change. Between two epochs we interpolate.
+# The loss of an epoch is the mean over its steps, while the weights change. We interpolate between epochs.
 
 
 def epochs_to_target(curve):
@@ -86,11 +88,11 @@ print(f"sigmoid / tanh, both at 0.03:     {speed['sigmoid', 0.03] / speed['tanh'
 print(f"sigmoid / tanh, each at its best: {speed['sigmoid', best['sigmoid']] / speed['tanh', best['tanh']]:.1f}")
 
 # %%
-# At the same rate, tanh needs 1.2 times as many epochs as relu. If each has its own best rate, tanh is the
-# faster one: it tolerates a larger rate. The sigmoid needs 3.2 times as many epochs as tanh at the same rate, but only
-# 1.1 times as many if each has its best rate. So a comparison at one rate mostly shows which activation it suits.
+# At the same rate, tanh needs 1.2 times as many epochs as relu. If each has its own best rate, tanh is faster, because
+# it tolerates a larger rate. The sigmoid needs 3.2 times as many epochs as tanh at the same rate, but only 1.1 times as
+# many if each has its best rate. So a comparison at a single rate mostly shows which activation this rate suits.
 #
-# This does not refute the paper: its nets are deep, and the slopes of tanh multiply from layer to layer. With one
+# This does not contradict the paper. Its nets are deep, and the slopes of tanh multiply from layer to layer. With one
 # hidden layer there is only one such factor.
 
 figure, axes = plt.subplots(1, 2, figsize=(8.4, 4), sharey=True, layout="constrained")
@@ -108,13 +110,13 @@ axes[0].set(title="All at rate 0.03", ylabel="training loss, nats per sample")
 axes[1].set_title("Each at its best rate")
 
 # %%
-# The lines are medians, the bands go from the lowest to the highest of five seeds.
+# The lines are medians of five seeds. The bands go from the lowest to the highest of them.
 #
 # Zig-zag: do the signs of the gradient matter?
 # ---------------------------------------------
 # For one row, the gradient of an output unit's weights is ``A1`` times one number. If all activations are positive, all
-# these gradients have the same sign, and the weights can only rise or fall together. This is said to make the path
-# zig-zag. We count how often it happens, on single rows and on mini-batches.
+# these gradients have the same sign, and the weights can only rise together or fall together. Textbooks say that the
+# weights then follow a zig-zag path. We count how often all signs are equal, on single rows and on mini-batches.
 
 
 def share_of_one_sign(net, batch_size, n_batches=100):
@@ -150,12 +152,13 @@ right.minorticks_off()
 left.legend(fontsize=9)
 
 # %%
-# The claim about signs is right on single rows: 100 % for the sigmoid, 0 % for tanh. But it is just as true of relu,
-# which is not slow. With mini-batches the effect fades, because rows with positive and negative errors are added up.
+# On single rows, the claim about signs is right: 100 % for the sigmoid, 0 % for tanh. But it is also 100 % for relu,
+# which is not slow. With mini-batches the effect almost disappears, because rows with positive and with negative errors
+# are added.
 #
-# The panel on the right tells how much it costs. Centring the sigmoid removes the effect, but the net is as slow as
-# before up to a rate of 0.3, and clearly faster only at 1. With four times the slope, it is as fast as tanh, and a
-# bit faster, at a rate of 0.03. A larger learning rate does the same for the sigmoid as it is.
+# The right panel shows the cost of equal signs. The centred sigmoid has mixed signs, but the net is as slow as before
+# up to a rate of 0.3, and clearly faster only at 1. With four times the slope, it is a little faster than tanh at a
+# rate of 0.03. For the original sigmoid, a larger learning rate has the same effect as a larger slope.
 #
 # .. rubric:: Reference
 #

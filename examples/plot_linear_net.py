@@ -2,7 +2,7 @@
 A net without an activation is logistic regression
 ==================================================
 
-With the identity as activation, the logit is ``X W1 W2`` plus a constant: a linear function of the features. A hidden
+If the activation is the identity, the logit is ``X W1 W2`` plus a constant: a linear function of the features. A hidden
 layer of any size then adds nothing. Without a penalty, the net and logistic regression find the same coefficients and
 the same probabilities.
 """
@@ -19,7 +19,7 @@ from sk_shallow import ShallowNetClassifier
 # %%
 # Fit both
 # --------
-# Without a penalty, an optimum exists only where no linear function separates the classes. This is so for the first ten
+# Without a penalty, an optimum exists only if no linear function separates the classes. This is true for the first ten
 # features of breast cancer. The optimum is flat: with the default ``tol=1e-4``, L-BFGS stops while some probabilities
 # still differ by 0.04. With ``tol=1e-8``, the largest difference is about one in a million.
 X, y = load_breast_cancer(return_X_y=True)
@@ -43,7 +43,7 @@ for (size, tol), net in nets.items():
 # %%
 # The same probabilities and coefficients
 # ---------------------------------------
-# Every dot on the left is a row, every marker on the right is a feature. All of them are on the diagonal.
+# On the left, each marker is a row. On the right, each marker is a feature. All markers are on the diagonal.
 sizes, markers, colors = (1, 10, 100), ("o", "s", "x"), ("#0072B2", "#E69F00", "black")
 _, (left, right) = plt.subplots(1, 2, figsize=(8, 4), layout="constrained")
 for size, marker, color in zip(sizes, markers, colors, strict=True):
@@ -60,9 +60,9 @@ left.legend()
 # %%
 # With a penalty they differ
 # --------------------------
-# ``LogisticRegression`` penalizes half of ``|w|^2``, w being its coefficients. The net penalizes half of
-# ``|W1|^2 + |W2|^2``. For two classes, the least value of this that gives ``W1 W2 = w`` is ``|w|``, without the square.
-# So the same strength, ``alpha = 1 / C``, gives other probabilities.
+# ``LogisticRegression`` penalizes ``|w|^2 / 2``, where w are its coefficients. The net penalizes
+# ``(|W1|^2 + |W2|^2) / 2``. For two classes, the minimum of the net's penalty under the condition ``W1 W2 = w`` is
+# ``|w|``, without the square. So the same strength, ``alpha = 1 / C``, gives different probabilities.
 net, penalized = fit_net(10, 1e-8, alpha=1.0), make_pipeline(StandardScaler(), LogisticRegression(C=1.0, tol=1e-8))
 W1, W2 = net[-1].coefs_
 p_net, p_penalized = net.predict_proba(X), penalized.fit(X, y).predict_proba(X)

@@ -2,10 +2,10 @@
 The sigmoid that predicts a constant
 ====================================
 
-A sigmoid net can get stuck before it has learned anything: it predicts one class for every row. ``MLPClassifier`` with
-``activation="logistic"`` does so on some data, without a warning (scikit-learn issue 31235). It does so here, too, on
-two features of iris. The sigmoid alone is not at fault. The loss soon comes close to that of the class frequencies and
-then falls so slowly that the stopping rule takes this plateau for the end.
+A sigmoid net can get stuck before it learns anything: it then predicts one class for every row. On some data, this
+happens to ``MLPClassifier`` with ``activation="logistic"``, without a warning (scikit-learn issue 31235). It also
+happens here, on two features of iris. The sigmoid is not the only cause. The loss soon comes close to the loss of
+always predicting the class frequencies. Then it falls so slowly that the stopping rule ends the fit.
 """
 
 import warnings
@@ -23,9 +23,9 @@ from sk_shallow import ShallowNetClassifier
 # %%
 # The data
 # --------
-# Is an iris versicolor or not? Versicolor is the species in the middle: a net that sees petal length and petal width
-# must find a class between two others. One third of the rows are versicolor. Always predicting the class frequencies
-# gives a log loss of 0.637 nats per sample, and always predicting "not versicolor" is right for 67 % of the rows.
+# Is an iris versicolor or not? By petal length and petal width, versicolor lies between the two other species. One
+# third of the rows are versicolor. Always predicting the class frequencies gives a log loss of 0.637 nats per sample,
+# and always predicting "not versicolor" is right for 67 % of the rows.
 X, species = load_iris(return_X_y=True)
 X, y = X[:, 2:], species == 1  # petal length and width, in cm
 constant = log_loss(y, np.full(len(y), y.mean()))
@@ -35,11 +35,11 @@ print(f"rows {len(y)}, versicolor {y.mean():.0%}, log loss of the class frequenc
 # %%
 # Five seeds each
 # ---------------
-# "One class" counts the seeds with which the net predicts one class for all rows, and "warned" those with a warning.
-# ``like_mlp`` gives ``ShallowNetClassifier`` the learning rate, batch size and penalty of ``MLPClassifier``. With a
-# learning rate of your own, it also stops at a plateau, as ``MLPClassifier`` does.
+# "One class" is the number of seeds for which the net predicts one class for all rows, and "warned" the number of
+# warnings. ``like_mlp`` gives ``ShallowNetClassifier`` the learning rate, batch size and penalty of ``MLPClassifier``.
+# If the learning rate is given, ``ShallowNetClassifier`` also stops at a plateau, like ``MLPClassifier``.
 def fit_seeds(kind, seeds=range(5), **params):
-    """Return one fitted pipeline per seed, and the warnings of all."""
+    """Return one fitted pipeline per seed, and all warnings."""
     pipelines, messages = [], []
     for seed in seeds:
         net = make_pipeline(StandardScaler(), kind(random_state=seed, **params))
@@ -69,22 +69,23 @@ for label, (pipelines, messages) in runs.items():
     print(f"{label:34}  {one_class:4} of 5  {len(messages):6}  {accuracy:8.2f}  {epochs:6.0f}")
 
 # %%
-# ``MLPClassifier`` predicts one class with every seed, and never warns. A patience of 100 epochs instead of 10 does
-# not help. A lower ``tol`` frees four seeds of five, after some 2,000 epochs. A learning rate of 0.01 frees them all,
-# and relu is never stuck. ``ShallowNetClassifier`` with its defaults is not stuck either: its learning rate rises to
-# 0.07, and it trains for a planned number of epochs, so that no plateau can end the fit.
+# ``MLPClassifier`` predicts one class with every seed, and never warns. A patience of 100 epochs instead of 10 does not
+# help. With a lower ``tol``, four of five nets learn, after about 2,000 epochs. With a learning rate of 0.01, all five
+# learn. relu never gets stuck. ``ShallowNetClassifier`` with default settings does not get stuck either: its learning
+# rate rises to 0.07, and the number of epochs is fixed, so no plateau can end the fit.
 #
-# With the settings of ``MLPClassifier``, it falls into the same trap with all five seeds, and warns with two. The
-# warning comes where the training loss is above 98 % of that of the class frequencies. The other three nets are
-# slightly below that, and yet predict one class. So do not rely on the warning alone: look at the predictions, too.
+# With the settings of ``MLPClassifier``, ``ShallowNetClassifier`` gets stuck with all five seeds, and warns with two.
+# It warns if the training loss is above 98 % of the loss of always predicting the class frequencies. The other three
+# nets are slightly below this limit, but also predict one class. So do not rely on the warning alone: look at the
+# predictions, too.
 print(runs["Shallow sigmoid, like_mlp"][1][0].replace(", and", ",\nand").replace(". Likely", ".\nLikely"))
 
 # %%
 # The plateau
 # -----------
-# Left: the loss with seed 0. The circle is where ``MLPClassifier`` stops. The dashed curve is the same net with
-# ``tol=1e-5``: the loss stays almost level for hundreds of epochs, and then falls. Right: the probabilities of the
-# fitted nets. The net that has stopped too soon gives every row less than one half.
+# Left: the loss with seed 0. ``MLPClassifier`` stops at the circle. The dashed curve is the same net with ``tol=1e-5``:
+# the loss stays almost constant for hundreds of epochs, and then falls. Right: the probabilities of the fitted nets.
+# The net that stopped too early predicts less than one half for every row.
 shown = {
     "MLP logistic": ("#E69F00", "-"),
     "MLP logistic, tol=1e-5": ("#009E73", "--"),

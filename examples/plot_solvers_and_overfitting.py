@@ -1,10 +1,10 @@
 """
-Solvers, and what helps against overfitting
-===========================================
+Solvers, and how to avoid overfitting
+=====================================
 
-All solvers minimize the same loss, but not equally fast. The lowest training loss is not the aim, though: on noisy
-labels, it goes with the worst predictions. Dropout, early stopping and the penalty all help. The penalty helps most,
-``alpha="auto"`` finds a good one by itself, and dropout adds nothing to it here.
+All solvers minimize the same loss, but not equally fast. The lowest training loss is not the goal: with noisy labels,
+it gives the worst predictions. Dropout, early stopping and the penalty all help. The penalty helps most, and
+``alpha="auto"`` finds a good strength. Adding dropout to the penalty does not help here.
 """
 
 import warnings
@@ -22,7 +22,7 @@ from sk_shallow.inspection import LossCurveDisplay
 
 
 def fitted(X, y, **params):
-    """Return a fitted net; some are stopped before they have converged, on purpose."""
+    """Return a fitted net. Some fits end before they converge, on purpose."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return ShallowNetClassifier(random_state=0, **params).fit(X, y)
@@ -31,8 +31,8 @@ def fitted(X, y, **params):
 # %%
 # Four solvers
 # ------------
-# Each solver makes 60 passes over digits, with the same penalty. An iteration of L-BFGS and a step of gd see all rows
-# once, an epoch of adam and sgd sees them in mini-batches.
+# Each solver makes 60 passes over digits, with the same penalty. One pass is one iteration of L-BFGS, one step of gd,
+# or one epoch of adam and sgd, which make many steps in mini-batches.
 X, y = load_digits(return_X_y=True)
 X = scale(X)
 nets = {solver: fitted(X, y, solver=solver, alpha=1.0, max_iter=60) for solver in ("gd", "sgd", "adam", "lbfgs")}
@@ -42,13 +42,13 @@ for solver, net in nets.items():
     print(f"{solver:6} {net.loss_:.4f} after {net.n_iter_} epochs or iterations")
 
 # %%
-# Gradient descent takes one small step per pass, and is far behind: use it for teaching and debugging. adam and sgd
-# take many steps per pass. L-BFGS comes to the lowest value, with one step per pass: it learns the curvature from
-# past steps.
+# Gradient descent takes one small step per pass, and is by far the slowest: use it for teaching and debugging. adam and
+# sgd take many steps per pass. L-BFGS reaches the lowest value with one step per pass, because it estimates the
+# curvature from past steps.
 #
 # Against overfitting
 # -------------------
-# Breast cancer, with a tenth of the training labels turned round. 300 epochs are enough to learn the wrong labels, too.
+# We use breast cancer and flip a tenth of the training labels. 300 epochs are enough to learn the wrong labels, too.
 X, y = load_breast_cancer(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(scale(X), y, stratify=y, test_size=0.5, random_state=0)
 wrong = np.random.default_rng(0).random(len(y_train)) < 0.1
@@ -70,18 +70,18 @@ ax.plot(alphas, by_alpha[:, 0], "o--", color="#E69F00", label="training, noisy l
 ax.plot(alphas, by_alpha[:, 1], "o-", color="#0072B2", label="test, true labels")
 for tried in automatic.alpha_scores_:
     ax.axvline(tried, color="0.6", linestyle=":", linewidth=1)
-ax.axvline(automatic.alpha_, color="#009E73", linewidth=2, label='the choice of "auto" (dotted: what it tried)')
+ax.axvline(automatic.alpha_, color="#009E73", linewidth=2, label='choice of "auto" (dotted: strengths tried)')
 ax.set(xscale="log", yscale="log", xlabel="alpha", ylabel="log loss, nats per sample")
 ax.legend(fontsize=8)
 
 # %%
 # As the penalty grows, the training loss rises and the test loss falls, until the net is too simple. "auto" tried the
-# dotted values on held-out rows, and took the best one:
+# dotted values on held-out rows, and chose the best one:
 for tried, score in automatic.alpha_scores_.items():
     print(f"alpha = {tried:6.2f}  log loss of held-out rows {-score:.3f}")
 
 # %%
-# Dropout, and early stopping, without a penalty and with the automatic one.
+# The next table compares dropout, early stopping and the automatic penalty.
 print("                          training   test")
 for label, params in {
     "nothing": {"alpha": 0.0},

@@ -2,9 +2,9 @@
 Text: which library does a docstring come from?
 ===============================================
 
-``TfidfVectorizer`` turns text into a sparse matrix with thousands of columns, and the net takes it as it is. Rows of
-TF-IDF have length 1, so they need no ``StandardScaler``, which would also make the matrix dense. ``MaxAbsScaler`` keeps
-it sparse. On short texts like these, a linear model is as good.
+``TfidfVectorizer`` turns text into a sparse matrix with thousands of columns. The net accepts this matrix directly.
+Rows of TF-IDF have length 1, so they need no ``StandardScaler``, which would also make the matrix dense.
+``MaxAbsScaler`` keeps it sparse. On short texts like these, a linear model is as good.
 """
 
 import inspect
@@ -24,9 +24,9 @@ from sk_shallow.inspection import HiddenWeightsDisplay
 # %%
 # The texts
 # ---------
-# Each text is the first paragraph of a docstring: one sentence of about eight words. The label is the library. Names
-# of the libraries are left out below, because they would give the answer away. The numbers below change a little with
-# the versions of the three libraries.
+# Each text is the first paragraph of a docstring: one sentence of about eight words. The label is the library. We
+# remove the names of the libraries from the texts, because they would reveal the label. The numbers below change a
+# little with the versions of the three libraries.
 MODULES = {
     "numpy": "numpy numpy.fft numpy.linalg numpy.ma numpy.polynomial numpy.random numpy.testing",
     "scipy": "scipy.fft scipy.integrate scipy.interpolate scipy.linalg scipy.ndimage scipy.optimize scipy.signal "
@@ -44,7 +44,7 @@ def summary(thing):
 
 
 def summaries(library):
-    """Return the different summaries of the public functions and classes of a library."""
+    """Return the distinct summaries of the public functions and classes of a library."""
     modules = [import_module(name) for name in MODULES[library].split()]
     things = [vars(module).get(name) for module in modules for name in module.__all__]
     return sorted({summary(thing) for thing in things if callable(thing)} - {""})
@@ -59,8 +59,8 @@ for library, found in texts.items():
 # %%
 # The nets
 # --------
-# The first net gets the rows of TF-IDF as they are, the second one gets columns with a largest value of 1. Two linear
-# models stand beside them: ``LogisticRegression`` with its default, and with a weaker penalty.
+# The first net uses the rows of TF-IDF without scaling. For the second net, each column is scaled to a largest value of
+# 1. We compare them with two linear models: ``LogisticRegression`` with its default penalty and with a weaker one.
 words = TfidfVectorizer(min_df=2, stop_words=["numpy", "np", "scipy", "sklearn", "scikit", "learn"])
 linear = {"max_iter": 1000, "random_state": 0}
 models = {
@@ -80,15 +80,15 @@ for label, model in models.items():
     )
 
 # %%
-# What the net looks at
-# ---------------------
-# The linear model with the weaker penalty has the lowest log loss, about the accuracy of the net, and is faster. The
-# net does not beat it here. ``MaxAbsScaler`` lowers the log loss of the net a little, and its accuracy, too. You can do
-# without it.
+# The most important words
+# ------------------------
+# The linear model with the weaker penalty has the lowest log loss and about the accuracy of the net, and it is faster.
+# The net is not better here. ``MaxAbsScaler`` slightly lowers both the log loss and the accuracy of the net, so you do
+# not need it.
 #
-# The figure has the words with the largest weights in the strongest hidden units. Opposite colors in one column are
-# words that the unit holds against each other. A few units do all the work: the penalty has switched off the others,
-# whose columns are blank.
+# The figure shows the words with the largest weights in the strongest hidden units, one column per unit. Words of
+# opposite colors push the unit in opposite directions. A few units do all the work. The penalty has switched off the
+# others: their columns are blank.
 net = models["MaxAbsScaler, net"].fit(X, y)
 matrix = net[:-1].transform(X)
 sizes = np.linalg.norm(net[-1].coefs_[0], axis=0)

@@ -1,4 +1,4 @@
-"""Small problems that many tests share."""
+"""Fixtures: small problems that many tests share."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from sklearn.preprocessing import scale
 
 
 def pytest_configure():
-    # Several test processes with several BLAS threads each take six times as long.
+    # Several test processes with several BLAS threads each are six times slower.
     threadpoolctl.threadpool_limits(1, user_api="blas")
 
 
@@ -26,7 +26,7 @@ def digits():
 
 @pytest.fixture(scope="session")
 def problems(iris):
-    """Name -> (X, y), 100 to 150 scaled rows: one problem of each kind."""
+    """Return a dict from names to (X, y): one problem of each kind, with 150 scaled rows."""
     X, y = iris
     Xm, ym = make_multilabel_classification(150, n_features=6, n_classes=3, random_state=0)
     return {
@@ -38,7 +38,7 @@ def problems(iris):
 
 @pytest.fixture
 def quiet():
-    """Let a fit of a few epochs end without a warning, where the test is about something else."""
+    """Ignore convergence warnings in tests of something else."""
     import warnings
 
     from sklearn.exceptions import ConvergenceWarning

@@ -1,4 +1,4 @@
-"""Helpers that many tests share."""
+"""Helpers that many tests use."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ NAMES = list(ACTIVATIONS)
 
 
 def random_network(activation, *, m=30, n0=4, n1=5, n2=3, dtype=np.float64, weighted=False, seed=0, **penalties):
-    """Return a network with random weights on random data: softmax for n2 >= 3, else independent sigmoids."""
+    """Return a network with random weights on random data: softmax for n2 >= 3, otherwise independent sigmoids."""
     rng = np.random.default_rng(seed)
     parameters = Parameters((n0, n1, n2, activation.n_pieces), dtype)
     parameters.theta[:] = rng.standard_normal(parameters.theta.size)
@@ -35,5 +35,5 @@ def plan_of(**changes):
 
 
 def values_equal(a, b):
-    """Say whether two lists of arrays are equal bit by bit."""
+    """Return whether two lists of arrays are exactly equal."""
     return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))

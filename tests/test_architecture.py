@@ -1,4 +1,4 @@
-"""The rules of the code: imports go down the layers, what is public is documented, docstrings do not drift."""
+"""Rules of the code: imports go down the layers, public names are documented, docstrings agree with signatures."""
 
 import ast
 import doctest
@@ -64,7 +64,7 @@ def imports_of(path):
 
 
 def module_name(path):
-    """Return the name of a module within the package; of a package inside it, that of the package."""
+    """Return the dotted name of a file within the package; for an `__init__.py`, the name of its folder."""
     return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
 
 
@@ -86,7 +86,7 @@ def test_the_example_of_an_activation_is_the_code():
 
 
 def test_private_scikit_learn_is_named_in_one_file():
-    """Neither imported elsewhere, nor called: of what estimators inherit, only the table of constraints is named."""
+    """Only `_compat` imports or calls private names of scikit-learn, except `_parameter_constraints`."""
     private = re.compile(
         r"from sklearn[\w.]*\._|from sklearn[\w.]* import .*\b_|__version__.*sklearn|sklearn.__version__"
     )
@@ -108,7 +108,7 @@ def test_only_three_dependencies():
             names = [node.module] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             inside = path.parent.name == "inspection" and getattr(node, "col_offset", 0) > 0
-            optional = {"matplotlib"} if inside else set()  # imported where something is drawn
+            optional = {"matplotlib"} if inside else set()  # imported only to draw
             if path.stem == "onnx" and getattr(node, "col_offset", 0) > 0:
                 optional = {"skl2onnx", "onnx"}
             assert {name.partition(".")[0] for name in names if name} <= allowed | optional
@@ -207,7 +207,7 @@ def test_examples_in_docstrings(name):
 
 
 def code_lines(node):
-    """Return the lines of a function's body, docstring and nested functions not counted."""
+    """Return the lines of a function's body, without docstring and nested functions."""
     body = node.body[1:] if ast.get_docstring(node) else node.body
     inner = [child for child in ast.walk(node) if isinstance(child, ast.FunctionDef) and child is not node]
     return sum(part.end_lineno - part.lineno + 1 for part in body) - sum(
@@ -230,7 +230,7 @@ def test_functions_are_short():
 
 
 def test_functions_take_few_arguments():
-    """Five at most besides self, but for signatures that users know from scikit-learn and call with keywords."""
+    """At most five besides self; exceptions are scikit-learn's signatures, which users call with keywords."""
     public = {
         "_classifier.__init__",
         "_classifier.fit",
@@ -246,7 +246,7 @@ def test_functions_take_few_arguments():
 
 
 def test_the_estimator_is_thin():
-    """Under 300 lines of code, docstrings not counted."""
+    """It has less than 300 lines of code, without docstrings."""
     source = SOURCES["_classifier"].read_text()
     nodes = [
         node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)

@@ -1,4 +1,4 @@
-"""Callbacks of scikit-learn: what they are told, what they can do, and that nothing is left behind."""
+"""Callbacks of scikit-learn: the arguments they get, what they can do, and that they leave nothing behind."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ parametrize = pytest.mark.parametrize
 
 
 class Recorder:
-    """Takes note of every hook, and stops a fit where it is told to."""
+    """Records every hook, and stops or fails after a given number of epochs."""
 
     def __init__(self, stop_after=np.inf, fail_after=np.inf):
         self.stop_after, self.fail_after = stop_after, fail_after
@@ -69,23 +69,23 @@ def test_a_callback_sees_the_net_as_it_is(solver, iris, quiet):
     recorder = Recorder()
     net_of(solver=solver, alpha=0.0).set_callbacks(recorder).fit(X, y)
     losses = [log_loss(y, seen.predict_proba(X)) for seen in recorder.nets]
-    assert len(set(losses)) == len(losses)  # copies: none shows the net of a later epoch
+    assert len(set(losses)) == len(losses)  # the nets are copies that later epochs do not change
     last = net_of(solver=solver, alpha=0.0, max_iter=3 if solver == "gd" else 4)
-    if solver in ("gd", "lbfgs"):  # whose epochs do not depend on how many follow
+    if solver in ("gd", "lbfgs"):  # their epochs do not depend on max_iter
         shorter = last.fit(X, y)
         assert np.allclose(recorder.nets[last.max_iter - 1].predict_proba(X), shorter.predict_proba(X))
 
 
 @parametrize("solver", SOLVERS)
 def test_a_callback_stops_a_fit(solver, iris):
-    net = net_of(solver=solver, max_iter=50).set_callbacks(Recorder(stop_after=2)).fit(*iris)  # and without a warning
+    net = net_of(solver=solver, max_iter=50).set_callbacks(Recorder(stop_after=2)).fit(*iris)  # no warning
     assert net.n_iter_ == 2
     assert net.stop_reason_ == "callback"
     assert np.isfinite(net.predict_proba(iris[0])).all()
 
 
 def test_a_stop_is_not_a_plateau(iris):
-    """Under "adaptive", which would divide its learning rate."""
+    """With "adaptive", a plateau would divide the learning rate."""
     net = net_of(learning_rate="adaptive", max_iter=50).set_callbacks(Recorder(stop_after=3)).fit(*iris)
     assert (net.n_iter_, net.stop_reason_) == (3, "callback")
 
@@ -109,7 +109,7 @@ def test_a_fit_that_diverges_shows_no_net_that_is_not_finite(iris, quiet):
 
 @parametrize("max_iter", range(10, 20))
 def test_max_iter_is_not_a_plateau(max_iter, iris, quiet):
-    """Under "adaptive", where a plateau divides the rate, and may come in the last epoch."""
+    """With "adaptive", a plateau divides the rate; it can happen in the last epoch."""
     net = net_of(solver="sgd", learning_rate="adaptive", tol=0.5, n_iter_no_change=3, max_iter=max_iter)
     assert net.fit(*iris).stop_reason_ == "max_iter"
 
@@ -148,7 +148,7 @@ def test_a_progress_bar_ends_after_an_error(iris):
     before = threading.active_count()
     with pytest.raises(RuntimeError, match="a callback that fails"):
         net.fit(*iris)
-    assert threading.active_count() <= before + 1  # scikit-learn's listener serves the whole process
+    assert threading.active_count() <= before + 1  # scikit-learn starts one listener for the whole process
 
 
 def test_scoring_monitor_of_a_pipeline(iris):
@@ -163,7 +163,7 @@ def test_scoring_monitor_of_a_pipeline(iris):
 
 @parametrize("n_jobs", [1, 2])
 def test_grid_search_shows_nested_bars(n_jobs):
-    """In a process of its own, which must end by itself."""
+    """The search runs in its own process, which must end by itself."""
     pytest.importorskip("rich")
     script = f"""
 from sklearn.callback import ProgressBar

@@ -111,7 +111,7 @@ def test_containers_of_labels(y, iris, quiet):
 
 
 def test_permuting_classes_permutes_probabilities(iris):
-    """Renaming the labels reorders the outputs; the same net, its output weights reordered, must come out."""
+    """Renaming the labels reorders the outputs; the net must be the same with reordered output weights."""
     X, y = iris
     permutation = np.array([2, 0, 1])
     net = quick(solver="gd", max_iter=30, tol=0, alpha=1.0, learning_rate_init=0.1, warm_start=True)
@@ -188,13 +188,13 @@ def test_integer_weights_equal_repeated_rows(solver, kind, class_weight, problem
     weighted = clone(net).fit(X, y, sample_weight=w)
     repeated = clone(net).fit(X.repeat(w, axis=0), y.repeat(w, axis=0))
     removed = clone(net).fit(X[w > 0], y[w > 0], sample_weight=w[w > 0])
-    scaled = clone(net).set_params(alpha=1.0).fit(X, y, sample_weight=10.0 * w)  # the penalty is divided by their sum
+    scaled = clone(net).set_params(alpha=1.0).fit(X, y, sample_weight=10.0 * w)  # penalty / sum(w)
     for other in (repeated, removed, scaled):
         assert_allclose(other.decision_function(X), weighted.decision_function(X), rtol=1e-6, atol=1e-7)
 
 
 def test_partial_fit_takes_weights_as_they_are(iris, quiet):
-    """One step of plain SGD: weights of 2 double the step that the loss makes."""
+    """In one step of plain SGD, weights of 2 double the effect of the loss."""
     X, y = iris
     nets = [
         quick(solver=SGD(momentum=0), alpha=0, batch_size=150, activation="tanh").partial_fit(
@@ -226,7 +226,7 @@ def test_balanced(iris, quiet):
 
 @parametrize("weighted", [False, True])
 def test_balanced_multilabel_weighs_each_label_by_its_own_classes(weighted, problems, quiet):
-    """w is (m, n2): no row counts less because it has many labels."""
+    """w has shape (m, n2): a row with many labels does not count less."""
     X, y = problems["multilabel"]
     w = np.random.default_rng(0).uniform(size=150) if weighted else np.ones(150)
     net = quick(solver="gd", alpha=0, max_iter=1, class_weight="balanced", activation="tanh")
@@ -260,7 +260,7 @@ def test_class_weights_of_string_labels(iris, quiet):
 
 
 def test_losses_are_weighted(iris, quiet):
-    """loss_ of one full-batch iteration is the weighted log loss of the start."""
+    """After one full-batch iteration, loss_ is the weighted log loss of the initial weights."""
     X, y = iris
     w = np.random.default_rng(0).uniform(size=150)
     net = quick(solver="gd", alpha=0, max_iter=1, activation="tanh").fit(X, y, sample_weight=w)
@@ -388,7 +388,7 @@ def test_a_sparse_frame_of_booleans(iris, quiet):
 
 @parametrize("container", [sparse.csr_array, sparse.csr_matrix])
 def test_duplicate_entries_are_summed_on_a_copy(container, iris):
-    """And are seen as their sum by the rules, which look at squares."""
+    """The rules for the defaults also use the sums, because they compute squares."""
     X, y = iris
     indices = np.tile(np.r_[np.arange(4), np.arange(4)], 150)
     data = np.hstack([3 * X, -2 * X]).ravel()
@@ -421,7 +421,7 @@ def test_small_integers_as_parameters(iris, quiet):
 @parametrize("dtype", [np.float32, np.float64])
 @parametrize("size", [1e-60, 1e300])
 def test_only_ratios_of_weights_matter(dtype, size, iris, quiet):
-    """But for the penalty, which is divided by their sum where that is more than the number of rows."""
+    """Except in the penalty: the sum of the weights divides it if it is larger than the number of rows."""
     X, y = iris[0].astype(dtype), iris[1]
     alpha = 1.0 if size < 1 else 0.0
     one = quick(max_iter=5, alpha=alpha).fit(X, y, sample_weight=np.full(150, size))
@@ -468,11 +468,11 @@ OTHERS = [{"solver": "gd"}, {"solver": "sgd"}, {"activation": "gelu"}, {"activat
     ids=str,
 )
 def test_memory(dtype, parameters, quiet):
-    """Neither a copy of X is made nor an array of (rows, hidden units); 20 steps of L-BFGS would take 25 MB."""
+    """There is no copy of X and no array of shape (rows, hidden units). 20 steps of L-BFGS would take 25 MB."""
     rng = np.random.default_rng(0)
     X, y = rng.random((60_000, 784), dtype=dtype), rng.integers(10, size=60_000)
     net = ShallowNetClassifier(**{"hidden_size": 100, "max_iter": 1, "random_state": 0, **parameters})
-    net.fit(X[:100], y[:100])  # imports
+    net.fit(X[:100], y[:100])  # so that imports are not measured
     for method, arguments in ((net.fit, (X, y)), (net.predict_proba, (X,))):
         tracemalloc.start()
         method(*arguments)

@@ -1,4 +1,4 @@
-"""Warnings of fits that have gone wrong: with figures, causes and names, and only then."""
+"""Warnings of fits that went wrong: they give figures, causes and names. Good fits do not warn."""
 
 import re
 import warnings
@@ -60,7 +60,7 @@ def test_a_converged_fit_does_not_warn(solver, iris):
 
 
 def test_no_warning_where_nothing_improves_any_more(iris):
-    """The end of a fit that has just stopped improving, though not for long enough to be stopped."""
+    """The loss has stopped improving when max_iter is reached, but not yet for n_iter_no_change epochs."""
     net = net_of(activation="tanh", max_iter=3000, learning_rate_init=0.05, alpha=0.1, tol=1e-3).fit(*iris)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -167,7 +167,7 @@ def test_noise_that_is_learned_by_heart_does_not_warn():
 
 @parametrize("weighted", [False, True])
 def test_noise_of_many_rows_is_no_divergence(weighted):
-    """Rare classes make a sample of the rows a poor measure: it is held against its own frequencies."""
+    """With rare classes, a sample of the rows is compared with its own class frequencies."""
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((20_000, 3)), (rng.random(20_000) < 0.01).astype(int)
     w = rng.exponential(size=len(y)) if weighted else None
@@ -192,7 +192,7 @@ def test_divergence_on_many_rows_is_found_in_a_sample(monkeypatch):
 
 @parametrize("by_weight", [False, True])
 def test_a_few_rows_that_spoil_the_loss_are_not_overlooked(by_weight):
-    """They are hardly ever in a sample, but in the loss of the epoch."""
+    """A sample rarely contains them, but the loss of the epoch does."""
     rng = np.random.default_rng(0)
     X, w = rng.standard_normal((20_000, 3)), np.ones(20_000)
     y = (X[:, 0] > 0).astype(int)
@@ -204,7 +204,7 @@ def test_a_few_rows_that_spoil_the_loss_are_not_overlooked(by_weight):
 
 
 def test_float32_does_not_end_lbfgs_early(monkeypatch, quiet):
-    """On raw features the loss is all rounding in float32 long before the gradient is small."""
+    """On raw features in float32, rounding errors dominate the loss long before the gradient is small."""
     seen, original = [], Network.value_and_gradient
 
     def spy(self, *args, **kwargs):
@@ -224,13 +224,13 @@ def test_float32_does_not_end_lbfgs_early(monkeypatch, quiet):
         assert seen[-1][0] == np.float64
         assert net.coefs_[0].dtype == np.float32
         gains.append(net.loss_ / min(J for J, _ in single))
-    assert max(gains) < 1  # it never loses
+    assert max(gains) < 1  # the float64 part never makes the loss worse
     assert min(gains) < 0.6
 
 
 @parametrize("kwargs", [{"learning_rate": "constant", "init_scale": 2}, {"learning_rate": "one_cycle"}])
 def test_the_best_weights_come_back(kwargs, digits):
-    """Raw pixels and a rate too high by far: MLPClassifier returns the last weights, worse than its best."""
+    """With raw pixels and a far too high rate, MLPClassifier returns its last weights, which are not its best."""
     X, y = digits[0] * 16, digits[1]
     net = net_of(solver="sgd", learning_rate_init=0.1, hidden_size=100, batch_size=200, alpha=0.18, **kwargs)
     with warnings.catch_warnings():
@@ -244,7 +244,7 @@ def test_the_best_weights_come_back(kwargs, digits):
 
 @parametrize("scoring", ["loss", "roc_auc", "accuracy"])
 def test_divergence_is_not_blamed_on_the_scorer(scoring, iris):
-    """The weights overflow in the last step of an epoch whose loss was finite."""
+    """The weights overflow in the last step of an epoch with a finite loss."""
     X, y = iris[0], iris[1] == 1
     net = net_of(
         activation="identity", solver="gd", learning_rate_init=1e300, early_stopping=True, scoring=scoring, tol=0
@@ -276,7 +276,7 @@ def test_a_plateau_of_nonsense_returns_the_best_weights(solver, digits):
 
 
 def test_the_weights_of_early_stopping_are_judged_too(iris):
-    """A score that likes the first epoch best, though only the later ones have learned."""
+    """The score prefers the first epoch, although only later epochs have learned."""
     X, y = iris
     epochs = []
 
@@ -314,7 +314,7 @@ def test_a_plateau_is_not_blamed_on_max_iter():
 
 
 def test_lbfgs_warns_of_slow_progress():
-    """Every iteration gains less than tol, ten of them more."""
+    """Each iteration gains less than tol, but ten together gain more."""
     X, y = make_classification(200, 10, n_informative=5, flip_y=0.3, random_state=2)
     net = net_of(activation="tanh", solver="lbfgs", max_iter=100, tol=1e-3, alpha=0.02, random_state=2)
     assert "max_iter=100 iterations ended the fit while it was still improving" in warning_of(net, X, y)
@@ -334,7 +334,7 @@ def test_a_warning_made_an_error_does_not_lose_the_net(iris):
 
 @parametrize(("n_epochs", "stops"), [(4, False), (5, True)])
 def test_patience_is_more_than_n_iter_no_change_epochs(n_epochs, stops):
-    """As in MLPClassifier: with a patience of 3, the fourth epoch in a row without improvement is one too many."""
+    """As in MLPClassifier, n_iter_no_change=3 stops the fit at the fourth epoch in a row without improvement."""
     monitor = Monitor(Parameters((1, 1, 1, 1)), plan_of(tol=0.1, n_iter_no_change=3))
     signals = [monitor.epoch_end(loss) for loss in (1.0, 0.95, 0.95, 0.95, 0.95)[:n_epochs]]
     assert signals[-1] == (Signal.PLATEAU if stops else Signal.CONTINUE)
@@ -344,7 +344,7 @@ def test_patience_is_more_than_n_iter_no_change_epochs(n_epochs, stops):
 
 @parametrize("rate", [0.1, 1.0, 3.0, 10.0])
 def test_partial_fit_warns_where_the_loss_has_risen_too_high(rate, iris):
-    """Above twice the loss of equal probabilities, and above where the call began: then, and only then."""
+    """It warns only if the loss is above twice that of equal probabilities and above that at the start of the call."""
     X, y = iris
     net = net_of(activation="identity", solver=SGD(momentum=0), batch_size=50, learning_rate_init=rate)
     network = network_at_start(net, X, y)
@@ -393,6 +393,6 @@ def test_advice_is_right(case, iris):
 
 
 def test_a_low_rate_with_many_steps_is_not_blamed(problems):
-    """It has moved the weights as far as the default rate in fewer epochs."""
+    """Many steps at a low rate move the weights as far as the default rate does in fewer epochs."""
     X, y = problems["multiclass"]
     net_of(learning_rate="cosine", learning_rate_init=0.004, max_iter=1000).fit(X, y)  # a warning would be an error

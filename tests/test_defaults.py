@@ -1,4 +1,4 @@
-"""What "auto" and None stand for: the rules, what they see, and that they show."""
+"""The rules behind "auto" and None, the rows they use, and the attributes that show their values."""
 
 import warnings
 
@@ -61,12 +61,12 @@ PARAMETERS = {
 
 @parametrize("name", PARAMETERS)
 def test_a_parameter_does_not_change_what_others_mean(name, quiet):
-    """But for the two that say so: a rate that is given, or a schedule, asks for what MLPClassifier does."""
+    """Two documented exceptions: if the rate is given or a schedule is named, fit works as in MLPClassifier."""
     X, y = generated(2500, 3)
     used = ["alpha_", "solver_", "batch_size_", "learning_rate_init_", "n_iter_"]
     free = {"alpha": ["alpha_"], "batch_size": ["batch_size_"], "max_iter": ["n_iter_"]}.get(name, [])
     free = [*free, "learning_rate_init_", "n_iter_"] if name.startswith("learning_rate") else free
-    # What the choice of alpha sees, it may answer to.
+    # These parameters may change the choice of alpha, because it uses them.
     free = [*free, "alpha_"] if name in ("dropout", "activation", "init_scale", "hidden_size") else free
     plain, changed = net_of().fit(X, y), net_of(**{name: PARAMETERS[name]}).fit(X, y)
     for attribute in set(used) - set(free):
@@ -183,7 +183,7 @@ def test_weights_below_one_leave_the_sample_size_at_the_number_of_rows(draw):
 
 
 def test_rows_without_weight():
-    """A batch whose weights are all zero, and a row that overflows but does not count."""
+    """A batch has only zero weights, and a row of weight zero overflows."""
     X, y = generated(60, 3)
     net = net_of(class_weight={0: 0.0, 1: 1.0}).partial_fit(X, y, classes=[0, 1])
     assert np.isfinite(net.partial_fit(X[y == 0], y[y == 0]).alpha_)
@@ -217,11 +217,11 @@ def test_an_activation_scales_the_penalty(activation, iris):
 
 
 def test_sigmoid_and_tanh_are_one_net(iris):
-    """sigmoid(2 z) = (1 + tanh(z)) / 2: with weights twice as large, a quarter of the penalty leaves J as it is."""
+    """sigmoid(2 z) = (1 + tanh(z)) / 2: weights twice as large and a quarter of the penalty give the same J."""
     X, y = iris
     nets = {name: network_at_start(net_of(activation=name), X, y) for name in ("tanh", "sigmoid")}
     tanh, sigmoid = nets["tanh"].parameters, nets["sigmoid"].parameters
-    assert_allclose(sigmoid.W1, 2 * tanh.W1)  # the gains
+    assert_allclose(sigmoid.W1, 2 * tanh.W1)  # the gain of sigmoid is twice that of tanh
     sigmoid.W2[...] = 2 * tanh.W2
     sigmoid.b2[...] = -tanh.W2.sum(axis=0)
     assert_allclose(nets["sigmoid"].objective(), nets["tanh"].objective(), rtol=1e-12)
@@ -232,7 +232,7 @@ def test_sigmoid_and_tanh_are_one_net(iris):
 @parametrize("solver", ["adam", "lbfgs"])
 @parametrize("low", [0, -1])
 def test_four_rows_are_enough_for_xor(activation, solver, low):
-    """The penalty of a handful of rows must not make a constant the best there is."""
+    """With very few rows, the penalty must not make a constant net the best one."""
     X = np.array([[low, low], [low, 1], [1, low], [1, 1]], dtype=float)
     net = ShallowNetClassifier(activation=activation, solver=solver, random_state=0).fit(X, [0, 1, 1, 0])
     assert net.predict(X).tolist() == [0, 1, 1, 0]

@@ -23,7 +23,7 @@ def stopping(**kwargs):
 
 @pytest.fixture(scope="module")
 def noisy():
-    """Rows that can be learned by heart but not predicted well: the validation loss turns around."""
+    """Return noisy rows: a net can memorize them, but its validation loss falls and then rises."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((300, 20))
     return X, (X[:, 0] + X[:, 1] + 1.5 * rng.standard_normal(300) > 0).astype(int)
@@ -132,7 +132,7 @@ def test_metadata_routing_through_a_pipeline(iris, quiet):
 
 
 def test_split_does_not_change_the_start(iris, quiet):
-    """With and without early stopping, one seed starts from one draw."""
+    """With the same seed, the initial weights are the same with and without early stopping."""
     X, y = iris
     net = stopping(max_iter=1, learning_rate_init=1e-12).fit(X, y)
     other = clone(net).set_params(early_stopping=False).fit(X, y)

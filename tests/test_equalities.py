@@ -1,4 +1,4 @@
-"""Nets that must equal other nets, or other models."""
+"""Nets that must equal other nets or other models."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ parametrize = pytest.mark.parametrize
 
 
 class Given(Initializer):
-    """Returns the weights it was given."""
+    """Returns given weights."""
 
     def __init__(self, W1, W2):
         self.W1 = W1
@@ -61,7 +61,7 @@ def test_lbfgs_reaches_mlpclassifiers_loss(activation, n_classes, overlapping):
     X, y = X[y < n_classes], y[y < n_classes]
     alpha, limits = 1.0, {"tol": 1e-7, "max_iter": 5000}
     mlp = MLPClassifier(7, activation=activation, solver="lbfgs", alpha=alpha, random_state=0, **limits)
-    # MLPClassifier's own start, its random biases removed
+    # MLPClassifier's initial weights, but with zero biases
     start = clone(mlp).set_params(max_iter=1, solver="sgd", learning_rate_init=1e-300, warm_start=True)
     with pytest.warns(match="Maximum iterations"):
         start.fit(X, y)
@@ -71,7 +71,7 @@ def test_lbfgs_reaches_mlpclassifiers_loss(activation, n_classes, overlapping):
     start.set_params(solver="lbfgs", **limits).fit(X, y)
     net = ShallowNetClassifier(7, activation, init=Given(W1, W2), solver=LBFGS(history=10), alpha=alpha, **limits)
     net.fit(X, y)
-    assert net.loss_ == pytest.approx(start.loss_, rel=1e-3)  # MLPClassifier leaves SciPy's coarser ftol
+    assert net.loss_ == pytest.approx(start.loss_, rel=1e-3)  # MLPClassifier's ftol is larger
     assert net.loss_ < 0.97 * net.loss_curve_[0]
 
 
@@ -89,7 +89,7 @@ def test_special_cases(solver, activation, other, iris, quiet):
 
 
 def test_sigmoid_equals_tanh_reparametrised(overlapping):
-    """tanh(z) = 2 sigmoid(2 z) - 1: W1 and b1 double, W2 doubles, and b2 gives back the sum of W2."""
+    """tanh(z) = 2 sigmoid(2 z) - 1: double W1, b1 and W2, and subtract the sum of W2 from b2."""
     X, y = overlapping
     tanh = ShallowNetClassifier(6, "tanh", solver="lbfgs", alpha=0.01, max_iter=500, random_state=0).fit(X, y)
     sigmoid = clone(tanh).set_params(activation="sigmoid").fit(X, y)
@@ -109,7 +109,7 @@ def test_xor_needs_a_non_linear_activation(activation, quiet):
 
 
 def test_one_alpha_means_one_prior_for_every_number_of_rows(overlapping):
-    """Three times the rows bear three times the penalty: the sum of the losses stands against one prior."""
+    """If every row is repeated three times, three times the alpha gives the same net."""
     X, y = overlapping
     net = ShallowNetClassifier(5, "tanh", solver="lbfgs", alpha=0.05, tol=1e-8, max_iter=2000, random_state=0)
     once = clone(net).fit(X, y)

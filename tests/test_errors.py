@@ -1,4 +1,4 @@
-"""Bad input: an error that says what was needed, and a fitted estimator that is as it was."""
+"""Bad input: the error says what was needed, and the fitted estimator does not change."""
 
 import pickle
 
@@ -156,7 +156,7 @@ def test_a_failed_partial_fit_loses_nothing(data, text, iris, quiet):
 
 
 def test_a_failure_in_the_middle_loses_nothing(iris, quiet):
-    """The third epoch's score fails, when weights and optimizer have long been changed."""
+    """The score fails in the third epoch, after weights and optimizer state have changed."""
     X, y = iris
     calls = []
 
@@ -203,7 +203,7 @@ def test_clone_of_a_class_that_is_no_object(iris):
         quick(activation=LeakyReLU).fit(*iris)
 
 
-# Messages that say what was given and what to do
+# Messages that say what came and what to do
 
 
 class Silent(SGD):
@@ -214,7 +214,7 @@ class Silent(SGD):
 
 
 class Drawing(Initializer):
-    """Returns what it was given, or a matrix of it."""
+    """Returns a given array, or a matrix filled with a given number."""
 
     def __init__(self, value, fill=False):
         self.value = value
@@ -324,7 +324,7 @@ def test_numbers_of_every_kind(kwargs, dtype, iris, quiet):
     np.testing.assert_allclose(one.coefs_[0], other.coefs_[0], rtol=1e-4)
 
 
-# NumPy told to raise
+# numpy.seterr(all="raise")
 
 
 @parametrize("solver", SOLVERS)

@@ -1,4 +1,4 @@
-"""Nothing that is not finite is stored or returned, whatever the data hold."""
+"""For any data, no stored or returned number is infinite or nan."""
 
 import pickle
 import re
@@ -16,7 +16,7 @@ from sk_shallow.solvers import Adam
 
 parametrize = pytest.mark.parametrize
 MINI_BATCH = ["sgd", "adam"]
-FILL_VALUES = [1e20, 1e25, 3e38, np.finfo(np.float32).min]  # as climate and map files contain
+FILL_VALUES = [1e20, 1e25, 3e38, np.finfo(np.float32).min]  # values that mark missing data in climate and map files
 
 
 def weights(net):
@@ -69,7 +69,7 @@ def test_a_bad_batch_warns(solver, float32_iris):
 
 
 def test_a_moment_that_overflows_does_not_freeze_a_weight(float32_iris):
-    """An infinite second moment of Adam would make every later step of its weight zero."""
+    """If a second moment of Adam were infinite, every later step of its weight would be zero."""
     X, y = float32_iris
     net = ShallowNetClassifier(20, solver=Adam(), random_state=0).partial_fit(X, y, classes=[0, 1, 2])
     bad = X.copy()
@@ -85,7 +85,7 @@ def test_a_moment_that_overflows_does_not_freeze_a_weight(float32_iris):
 @parametrize("solver", ["sgd", "adam", "gd", "lbfgs"])
 @parametrize("fill_value", FILL_VALUES)
 def test_a_fit_on_bad_rows_is_finite_or_raises(solver, fill_value, float32_iris):
-    """It raises where no weights have a finite loss, and then leaves the estimator as it was."""
+    """It raises if no weights have a finite loss, and then does not change the estimator."""
     X, y = float32_iris
     X = X.copy()
     X[7] = fill_value
@@ -147,7 +147,7 @@ def test_predictions_of_huge_rows_are_finite(method, kind, dtype, activation, pr
 
 
 def test_huge_rows_get_the_class_that_they_point_to():
-    """In float32 their logits overflow, and the first class would win."""
+    """In float32, their logits overflow; without care, the first class would win."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((300, 2)).astype(np.float32)
     y = np.where(X[:, 0] > 0, "right", "left")
@@ -166,7 +166,7 @@ def test_rows_that_float64_can_not_hold_are_refused(method, iris):
 
 
 def test_many_classes_need_one_copy_of_their_targets(quiet):
-    """Neither a second matrix of rows and classes is made in `fit`, nor one at all in `predict`."""
+    """`fit` makes one array of shape (rows, classes), and `predict` none."""
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((20_000, 5)).astype(np.float32), np.arange(20_000) % 1000
     matrix = 20_000 * 1000 * 4
@@ -185,7 +185,7 @@ def test_many_classes_need_one_copy_of_their_targets(quiet):
 def test_a_fit_does_not_copy_wide_rows(solver, quiet):
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((2100, 20_000), dtype=np.float32), np.arange(2100) % 2
-    for alpha, share in ((1.0, 0.2), ("auto", 0.35)):  # a batch, and little else; the choice copies 100 rows
+    for alpha, share in ((1.0, 0.2), ("auto", 0.35)):  # memory for a batch and little else; "auto" also copies 100 rows
         net = ShallowNetClassifier(2, max_iter=1, solver=solver, alpha=alpha, random_state=0)
         tracemalloc.start()
         net.fit(X, y)
@@ -196,7 +196,7 @@ def test_a_fit_does_not_copy_wide_rows(solver, quiet):
 
 @parametrize("dtype", [np.float32, np.float64])
 def test_log_probabilities_of_finite_logits_are_finite(dtype, iris):
-    """Also where the difference of two logits would overflow."""
+    """They are finite even if the difference of two logits overflows."""
     net = ShallowNetClassifier(5, solver="adam", random_state=0).fit(iris[0].astype(dtype), iris[1])
     rows = np.random.default_rng(0).uniform(-1, 1, (200, 4)) * np.finfo(dtype).max / 8
     assert np.isfinite(net.predict_log_proba(rows.astype(dtype))).all()

@@ -1,4 +1,4 @@
-"""partial_fit, warm_start, interruption, and what of them survives pickling."""
+"""Continued training: partial_fit, warm_start and interrupts, also after pickling."""
 
 import io
 import pickle
@@ -24,7 +24,7 @@ MINI_BATCH = ["sgd", "adam"]
 
 
 def net_of(**kwargs):
-    """Return a net whose calls add up: at a constant rate, without a penalty, which depends on the rows seen."""
+    """Return a net for which k calls equal one long fit: constant rate, no penalty (it depends on rows seen)."""
     plain = {"hidden_size": 6, "batch_size": 32, "random_state": 0, "learning_rate": "constant", "alpha": 0.0}
     return ShallowNetClassifier(**plain | kwargs)
 
@@ -70,7 +70,7 @@ def test_partial_fits_equal_one_fit_for_every_activation(activation, iris):
 @parametrize("schedule", ["invscaling", "adaptive"])
 def test_schedules_go_on(schedule, iris):
     X, y = iris
-    patience = 1 if schedule == "adaptive" else 20  # invscaling ends at its first plateau
+    patience = 1 if schedule == "adaptive" else 20  # invscaling stops at its first plateau
     kwargs = {"learning_rate": schedule, "solver": "sgd", "learning_rate_init": 0.5, "tol": 0.05}
     kwargs["n_iter_no_change"] = patience
     net, whole = net_of(**kwargs), net_of(max_iter=12, **kwargs).fit(X, y)
@@ -132,7 +132,7 @@ def test_changed_parameters_take_effect(method, iris):
 
 
 def test_parts_of_the_data(iris):
-    """Parts need not hold every class, nor have the dtype of the first one."""
+    """A part may lack classes, or have another dtype than the first part."""
     X, y = iris
     labels = np.array(["u", "v", "w"])[y]
     net = net_of(learning_rate_init=0.01, batch_size=10)
@@ -144,7 +144,7 @@ def test_parts_of_the_data(iris):
     assert net.score(X, labels) > 0.8
 
 
-# The optimizer's state, kept only where it is of use
+# The optimizer's state, kept only if a later call can use it
 
 
 def test_state_is_kept_only_where_it_is_of_use(iris):
@@ -161,10 +161,10 @@ def test_the_pickle_does_not_grow(iris):
     for _ in range(30):
         net.partial_fit(*iris, classes=[0, 1, 2])
         sizes.append(len(pickle.dumps(net)))
-    assert sizes[-1] - sizes[1] <= 30 * 10  # the loss curve alone
+    assert sizes[-1] - sizes[1] <= 30 * 10  # only the loss curve grows
 
 
-# Refusals
+# Refused calls
 
 
 @parametrize("solver", [name for name, solver in SOLVERS.items() if solver.full_batch])
@@ -290,7 +290,7 @@ def test_an_interrupted_partial_fit_keeps_its_moments(iris, monkeypatch):
 
 
 def test_best_weights_after_an_interruption(iris, monkeypatch):
-    """A rate that has just been raised far too high: the weights from before come back."""
+    """The rate was just raised far too high; the earlier weights are restored."""
     X, y = iris
     net = net_of(solver="gd", max_iter=100, warm_start=True, learning_rate_init=0.1).fit(X, y)
     loss = net.loss_
@@ -303,7 +303,7 @@ def test_best_weights_after_an_interruption(iris, monkeypatch):
 
 
 class Interrupting:
-    """A scorer that is interrupted."""
+    """A scorer that raises KeyboardInterrupt."""
 
     def __call__(self, estimator, X, y):
         raise KeyboardInterrupt
@@ -351,14 +351,14 @@ def test_equal_also_where_the_loss_rises_first(rate, solver, iris):
 
 @parametrize("schedule", ["cosine", "one_cycle"])
 def test_a_schedule_with_an_end_starts_again(schedule, iris):
-    """Every fit runs it from its beginning to its end."""
+    """Every fit runs the whole schedule."""
     net = net_of(max_iter=5, warm_start=True, learning_rate=schedule).fit(*iris)
     assert net._state["clock"].progress == pytest.approx(1)
     assert net.fit(*iris)._state["clock"].progress == pytest.approx(1)
 
 
 def test_patience_starts_again_with_every_fit(iris):
-    """One epoch to compare with, three that may pass without an improvement, and one too many."""
+    """The fit stops after five epochs: a first one, three allowed without improvement, and one more."""
     net = net_of(max_iter=500, warm_start=True, tol=10, n_iter_no_change=3)
     for _ in range(6):
         net.partial_fit(*iris, classes=[0, 1, 2])
@@ -367,7 +367,7 @@ def test_patience_starts_again_with_every_fit(iris):
 
 
 class Remembering(SGD):
-    """Another rule whose memory has the names and shapes of momentum's."""
+    """An update rule with the same names and shapes of moments as momentum."""
 
     def start(self, theta):
         return {"v": np.ones_like(theta)}
@@ -378,7 +378,7 @@ class Remembering(SGD):
 
 
 class Slowing(GradientDescent):
-    """A rule that remembers nothing but the number of its steps."""
+    """An update rule whose only state is the number of its steps."""
 
     full_batch = False
 
@@ -394,7 +394,7 @@ def test_a_rule_without_memory_goes_on_counting(iris, quiet):
 
 
 def test_changed_betas_do_not_rescale_what_is_remembered():
-    """With the same gradient again and again, every step of Adam is as long as the rate."""
+    """If the gradient never changes, the length of every step of Adam is the learning rate."""
     theta, moments = np.zeros(1), Adam().start(np.zeros(1))
     solvers = [Adam()] * 2000 + [Adam(beta_1=0.5), Adam(beta_2=0.9), Adam(), Adam(beta_1=0)]
     for t, solver in enumerate(solvers, start=1):
@@ -416,7 +416,7 @@ def test_another_dtype_keeps_the_memory(iris):
 
 
 def test_patience_of_a_score_is_not_that_of_the_loss(iris):
-    """Early stopping by accuracy leaves nothing behind that would make partial_fit believe in a plateau."""
+    """After early stopping by accuracy, partial_fit does not report a plateau."""
     X, y = iris
     net = net_of(solver="sgd", learning_rate="adaptive", warm_start=True, max_iter=3, tol=0, n_iter_no_change=1)
     net.set_params(early_stopping=True, scoring="accuracy").fit(X, y).set_params(early_stopping=False)

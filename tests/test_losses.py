@@ -78,7 +78,7 @@ def test_loss_at_zero(head, n2):
 
 
 def test_outputs_with_weights_of_their_own():
-    """The least constant loss is then that of each output's own weighted frequencies."""
+    """The best constant then predicts the weighted frequencies of each output."""
     rng = np.random.default_rng(0)
     Y, w = targets(SigmoidLogLoss(), 40, 3, rng), rng.uniform(size=(40, 3))
     p = np.average(Y, axis=0, weights=w)

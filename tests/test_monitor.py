@@ -1,4 +1,4 @@
-"""The monitor alone, told one loss after the other."""
+"""The monitor without a solver: each test gives it a sequence of losses."""
 
 import numpy as np
 import pytest

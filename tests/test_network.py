@@ -1,4 +1,4 @@
-"""The network's one function: gradients, batches, weights, dropout and penalty, of every activation."""
+"""`value_and_gradient` of every activation: gradients, batches, weights, dropout and penalty."""
 
 import numpy as np
 import pytest
@@ -99,7 +99,7 @@ def test_objective_is_loss_plus_penalty():
 def test_logits_in_blocks(monkeypatch):
     network = random_network(ACTIVATIONS["maxout"](), m=53)
     whole = network.logits(network.X)
-    monkeypatch.setattr(model, "BLOCK_NUMBERS", 70)  # seven rows of ten pieces
+    monkeypatch.setattr(model, "BLOCK_NUMBERS", 70)  # seven rows of ten numbers
     np.testing.assert_allclose(network.logits(network.X), whole, rtol=1e-13)
 
 
@@ -107,7 +107,7 @@ def test_logits_in_blocks(monkeypatch):
 @parametrize("penalties", [{}, {"alpha": 0.3, "dropout": 0.4}], ids=str)
 @parametrize("n2", [1, 3])
 def test_all_rows_in_blocks(name, penalties, n2, monkeypatch):
-    """A pass over all rows is the sum of its blocks, dropout mask and penalty included."""
+    """A pass over all rows equals the sum over its blocks, with dropout mask and penalty."""
 
     def value_and_gradient():
         network = random_network(ACTIVATIONS[name](), m=53, n2=n2, weighted=True, **penalties)
@@ -124,7 +124,7 @@ def test_all_rows_in_blocks(name, penalties, n2, monkeypatch):
 
 @parametrize("name", NAMES)
 def test_batches_of_any_size_in_any_order(name):
-    """Memory that a batch leaves behind does not show in the next one."""
+    """Buffers that a batch leaves behind do not change the next batch."""
     network, rng = random_network(ACTIVATIONS[name](), weighted=True, alpha=0.1), np.random.default_rng(0)
     for size in (7, 30, 1, 7, 12):
         rows = rng.permutation(30)[:size]

@@ -1,4 +1,4 @@
-"""Doors to other tools: skops, halving searches, Dask, arrays on the disk. Optuna's is a doctest of its page."""
+"""Interoperability: skops, Dask and memory-mapped arrays. docs/other_tools.rst tests halving searches and Optuna."""
 
 import subprocess
 import sys
@@ -65,7 +65,7 @@ if __name__ == "__main__":
 
 
 def test_dask_gives_the_same_scores(tmp_path):
-    """On two worker processes."""
+    """Dask runs two worker processes."""
     pytest.importorskip("distributed")
     script = tmp_path / "on_dask.py"
     script.write_text(SCRIPT)
@@ -74,7 +74,7 @@ def test_dask_gives_the_same_scores(tmp_path):
 
 
 def test_fit_takes_an_array_on_the_disk(tmp_path, iris):
-    """And gives the net that it gives of the array in memory."""
+    """The net is the same as with the array in memory."""
     np.save(tmp_path / "X.npy", iris[0])
     X = np.load(tmp_path / "X.npy", mmap_mode="r")
     one, other = (ShallowNetClassifier(5, random_state=0).fit(rows, iris[1]) for rows in (X, iris[0]))

@@ -1,4 +1,4 @@
-"""The objective's penalty, nets trained together, and what alpha="auto" tries."""
+"""The penalty of the objective, stacked nets, and alpha="auto"."""
 
 import warnings
 from dataclasses import replace
@@ -35,7 +35,7 @@ def noisy():
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("alpha", [0.3, 3.0])
 def test_alpha_is_that_of_mlpclassifier_with_lbfgs(wine, alpha, weighted):
-    """Number for number: of a net without hidden non-linearity, which has one minimum, the optima are equal."""
+    """With the identity there is one minimum, so both classes must find the same optimum for the same alpha."""
     X, y = wine
     w = np.random.default_rng(0).integers(0, 4, size=len(y)).astype(float) if weighted else None
     ours = ShallowNetClassifier(4, "identity", solver="lbfgs", alpha=alpha, tol=1e-9, max_iter=5000, random_state=0)
@@ -70,7 +70,7 @@ def test_weights_that_sum_to_one_leave_the_penalty_as_it_is(wine):
 
 @pytest.mark.parametrize("alpha", ["auto", 1.0])
 def test_extreme_sample_sizes(wine, alpha):
-    """A sum of weights that overflows, and a first part of the data without any weight."""
+    """The sum of the weights overflows, or the first part of the data has only zero weights."""
     X, y = wine
     net = ShallowNetClassifier(alpha=alpha, random_state=0).fit(X, y, np.full(len(y), 1e308))
     assert net.score(X, y) > 0.9
@@ -87,7 +87,7 @@ def test_extreme_sample_sizes(wine, alpha):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_nets_trained_together_have_the_gradients_of_each(dtype, name, n2, sparse):
-    """Of every activation, with its own weights, alpha and sample size for each net."""
+    """For every activation; each net has its own weights, alpha and sample size."""
     network = random_network(as_activation(name), dtype=dtype, n2=n2)
     rng = np.random.default_rng(1)
     parameters = network.parameters.repeated(3)
@@ -112,7 +112,7 @@ def test_auto_takes_the_best_score(noisy):
     net = ShallowNetClassifier(random_state=0).fit(*noisy)
     assert len(net.alpha_scores_) == 3
     assert net.alpha_ == max(net.alpha_scores_, key=net.alpha_scores_.get)
-    assert net.alpha_ == max(net.alpha_scores_)  # of labels that are noise, the strongest
+    assert net.alpha_ == max(net.alpha_scores_)  # random labels need the strongest penalty
     assert_allclose(np.array(sorted(net.alpha_scores_)) / min(net.alpha_scores_), [1, 10, 100])
 
 
@@ -140,7 +140,7 @@ def test_small_sets_do_not_try_the_weakest(wine):
 
 
 def test_a_validation_set_decides(noisy):
-    """Whose labels are those of the training rows: overfitting pays there, and the weakest penalty wins."""
+    """The validation set repeats training rows, so overfitting pays and the weakest penalty wins."""
     X, y = noisy
     stopped = ShallowNetClassifier(early_stopping=True, random_state=0).fit(X, y, X_val=X, y_val=y)
     assert stopped.alpha_ == min(stopped.alpha_scores_)
@@ -148,7 +148,7 @@ def test_a_validation_set_decides(noisy):
 
 @pytest.mark.parametrize("data", ["wine", "noisy", "validation"])
 def test_no_net_is_judged_by_rows_that_it_was_trained_on(data, wine, noisy, monkeypatch):
-    """And each row is held out by one fold of four, or by none where there is a validation set."""
+    """Each row is held out by one of four folds, or by none if there is a validation set."""
     X, y = wine if data == "wine" else noisy
     stacks, judged, loss = [], [], Network.loss
     monkeypatch.setattr(_penalty, "_trained", lambda network, *args: stacks.append(network) or network)
@@ -186,7 +186,7 @@ def test_partial_fit_takes_the_rule_or_keeps_the_choice(noisy):
 
 
 def test_a_long_fit_is_chosen_for_by_long_ones(monkeypatch):
-    """Half as long: what suits 15 epochs overfits in 500."""
+    """The nets train half as long as the fit, because a penalty that suits 15 epochs lets 500 epochs overfit."""
     lengths, minimize = [], Adam.minimize
     monkeypatch.setattr(Adam, "minimize", lambda self, *args: lengths.append(args[2].max_iter) or minimize(self, *args))
     X, y = make_classification(700, 10, random_state=0)
@@ -248,14 +248,14 @@ def test_rates_far_off_are_named():
 @pytest.mark.parametrize("low", [0, -1])
 @pytest.mark.parametrize("activation", [name for name in NAMES if name != "identity"])
 def test_xor(activation, low):
-    """At least nine seeds of ten learn it in a long fit, which at 4 rows has time to shrink to a constant."""
+    """In a long fit, the penalty has time to shrink the net to a constant, but nine of ten seeds must learn XOR."""
     X, y = np.array([[low, low], [low, 1], [1, low], [1, 1]], dtype=float), [0, 1, 1, 0]
     nets = [ShallowNetClassifier(activation=activation, max_iter=2000, random_state=seed) for seed in range(10)]
     assert sum(net.fit(X, y).score(X, y) == 1 for net in nets) >= 9
 
 
 def test_large_weights_do_not_switch_the_penalty_off():
-    """Weights of surveys, which count persons: the choice then tries stronger penalties, and finds one as good."""
+    """Survey weights count persons. "auto" then also tries stronger penalties, and finds one that is as good."""
     X, y = make_classification(600, 20, flip_y=0.4, random_state=0)
     X = scale(X)
     plain = ShallowNetClassifier(random_state=0).fit(X[:400], y[:400])

@@ -1,4 +1,4 @@
-"""What is promised (docs/promises.rst) holds after any sequence of calls, failures and interrupts."""
+"""The promises in docs/promises.rst hold after any sequence of calls, failures and interrupts."""
 
 import pickle
 import warnings
@@ -29,7 +29,7 @@ SOLVERS = ["adam", "sgd", "gd", "lbfgs"]
 
 
 class FailureError(Exception):
-    """What a callable of the user raises."""
+    """Raised by a callable of the user."""
 
 
 def failing_scorer(estimator, X, y):
@@ -55,7 +55,7 @@ def interrupted_at(n_calls):
 
 
 class Net(RuleBasedStateMachine):
-    """A net that is fitted, continued, failed, interrupted, copied and changed in any order."""
+    """A net with random calls: fit, continue, fail, interrupt, copy and change a parameter."""
 
     @initialize(
         kind=st.sampled_from(sorted(LABELS)),
@@ -73,7 +73,7 @@ class Net(RuleBasedStateMachine):
         self.fitted = False
 
     def call(self, method, *args, **kwargs):
-        """Call a method of the net and of a copy, which must come to the same, bit by bit."""
+        """Call a method of the net and of a copy; the results must be exactly equal."""
         copy = pickle.loads(pickle.dumps(self.net))
         getattr(self.net, method)(*args, **kwargs)
         getattr(copy, method)(*args, **kwargs)
@@ -82,7 +82,7 @@ class Net(RuleBasedStateMachine):
         self.fitted = True
 
     def refuses(self, error, method, *args, **kwargs):
-        """Call a method that must fail and leave the net as it was."""
+        """Call a method that must fail and not change the net."""
         before = pickle.dumps(self.net)
         with pytest.raises(error):
             getattr(self.net, method)(*args, **kwargs)
@@ -195,7 +195,7 @@ class Net(RuleBasedStateMachine):
         if self.y.ndim == 1:
             np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-5)
             of_labels = proba[np.arange(len(labels)), np.searchsorted(net.classes_, labels)]
-            np.testing.assert_allclose(of_labels, proba.max(axis=1), rtol=1e-6)  # logits may differ where these do not
+            np.testing.assert_allclose(of_labels, proba.max(axis=1), rtol=1e-6)  # logits may differ more
         else:
             np.testing.assert_array_equal(labels, proba > 0.5)
         assert len(net.loss_curve_) >= max(1, net.n_iter_)
@@ -206,7 +206,7 @@ class Net(RuleBasedStateMachine):
 
 
 def machine(n_examples):
-    """Return the test of so many sequences of 50 steps."""
+    """Return a test of random sequences of 50 steps each."""
     quick = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     test = type("Sequences", (Net.TestCase,), {})
     test.settings = settings(

@@ -1,4 +1,4 @@
-"""The main job on real data."""
+"""Searches, scores and the example on real data."""
 
 import os
 import re
@@ -21,7 +21,7 @@ DATA = Path(os.environ.get("SK_SHALLOW_DATA", ROOT.parent / "shared" / "data"))
 
 
 def test_grid_over_all_activations_on_digits():
-    """Shuffled folds: the rows come writer by writer, and writers not seen in training are a harder problem."""
+    """The folds are shuffled: the rows are sorted by writer, and new writers are a harder problem."""
     search = GridSearchCV(
         make_pipeline(StandardScaler(), ShallowNetClassifier(random_state=0)),
         {"shallownetclassifier__activation": NAMES},
@@ -46,7 +46,7 @@ def test_fashion_mnist():
 
 @pytest.mark.slow
 def test_example_prints_the_table_of_the_readme(tmp_path):
-    """But for the seconds, which differ, and the last digits of another BLAS."""
+    """Seconds differ, and another BLAS may change the last digits."""
     command = [sys.executable, "-W", "error", str(ROOT / "examples" / "compare_activations.py")]
     lines = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout.splitlines()
     assert lines[0].split()[:3] == ["activation", "score", "difference"]

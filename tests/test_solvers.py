@@ -59,7 +59,7 @@ def test_keeps_dtype(name, dtype):
 
 @parametrize("name", FIRST_ORDER)
 def test_rules_are_elementwise(name, digits, quiet, monkeypatch):
-    """Parameters in blocks of 100 come to the same as all at once."""
+    """Updating the parameters in blocks of 100 gives the same result as all at once."""
     net = ShallowNetClassifier(20, solver=name, max_iter=3, random_state=0)
     whole = net.fit(*digits).coefs_
     monkeypatch.setattr(model, "BLOCK_PARAMETERS", 100)
@@ -79,7 +79,7 @@ def test_works_in_the_dtype_of_the_data(solver, dtype, iris, quiet, monkeypatch)
 
     monkeypatch.setattr(Network, "value_and_gradient", spy)
     ShallowNetClassifier(5, solver=solver, max_iter=2, alpha=0.1).fit(X, y)
-    assert all(data is X for data in seen)  # not even a copy
+    assert all(data is X for data in seen)  # it is not copied
 
 
 @parametrize("solver", SOLVERS)
@@ -130,7 +130,7 @@ def test_verbose_prints_an_epoch_a_line(solver, iris, quiet, capsys):
 
 
 def test_first_three_adam_steps():
-    """Algorithm 1 of Kingma and Ba, written out with scalars."""
+    """Compare with algorithm 1 of Kingma and Ba, computed with scalars."""
     gradients, alpha, beta_1, beta_2, epsilon = [0.5, -1.0, 2.0], 0.1, 0.9, 0.999, 1e-8
     theta, m, v, expected = 1.0, 0.0, 0.0, []
     for t, g in enumerate(gradients, start=1):
@@ -160,7 +160,7 @@ def test_first_two_sgd_steps(nesterov):
 
 
 class Given(Initializer):
-    """Returns the weights it was given."""
+    """Returns given weights."""
 
     def __init__(self, W1, W2):
         self.W1 = W1
@@ -171,10 +171,10 @@ class Given(Initializer):
 
 
 def test_one_step_of_gradient_descent_by_hand(quiet):
-    """Two rows, three features, two sigmoid units, one logit; every number worked out with scalars."""
+    """Two rows, three features, two sigmoid units and one logit, computed with scalars."""
     X, y = np.array([[1.0, 0, 2], [0, 1, -1]]), np.array([0, 1])
     W1, W2 = [[0.1, -0.2], [0.3, 0.4], [-0.5, 0.6]], [[0.7], [-0.8]]
-    rate, alpha = 0.5, 0.1  # of the mean loss of two rows
+    rate, alpha = 0.5, 0.1  # for the mean loss of two rows
     net = ShallowNetClassifier(
         2, "sigmoid", init=Given(W1, W2), solver="gd", learning_rate_init=rate, alpha=2 * alpha, max_iter=1
     ).fit(X, y)
@@ -301,7 +301,7 @@ def test_unused_parameters_mean_nothing_to_lbfgs(iris):
 
 
 def test_scipy_keeps_what_it_is_given(iris, monkeypatch, quiet):
-    """SciPy owns the vector it passes, and the gradient it gets: later evaluations change neither."""
+    """Later evaluations must not change the vectors that SciPy passed or the gradients that it received."""
     seen, original = [], optimize.minimize
 
     def watched(fun, x0, **kwargs):
@@ -377,7 +377,7 @@ def test_adaptive_divides_the_rate_at_plateaus(iris):
 
 
 def test_invscaling_counts_epochs():
-    """Not rows, as MLPClassifier does: the second epoch runs at 0.7 of the rate, however many rows there are."""
+    """MLPClassifier counts rows. Here the second epoch has 0.7 of the rate for any number of rows."""
     network = random_network(ACTIVATIONS["tanh"](), m=60)
     seen = []
     spy = type("Spy", (SGD,), {"update": lambda self, *args: seen.append(args[3])})
@@ -388,7 +388,7 @@ def test_invscaling_counts_epochs():
 
 @parametrize("solver", ["sgd", "adam"])
 def test_trajectory_is_mlpclassifiers(solver, iris, quiet):
-    """Twenty epochs in batches, step by step: same start, same order of rows, no penalty."""
+    """Twenty epochs in mini-batches from the same start, with the same order of rows and no penalty."""
     X, y = iris
     kwargs = {
         "activation": "tanh", "solver": solver, "learning_rate": "constant", "learning_rate_init": 0.05, "alpha": 0,
@@ -404,6 +404,6 @@ def test_trajectory_is_mlpclassifiers(solver, iris, quiet):
     for _ in range(20):
         mlp.partial_fit(X, y)
     net.fit(X, y)
-    # Adam's epsilon stands elsewhere in MLPClassifier's formula.
+    # MLPClassifier's formula of Adam has epsilon in another place.
     assert_allclose(net.coefs_[0], mlp.coefs_[0], rtol=1e-9 if solver == "sgd" else 1e-4)
     assert_allclose(net.intercepts_[1], mlp.intercepts_[1], rtol=1e-9 if solver == "sgd" else 1e-4)

@@ -1,4 +1,4 @@
-"""Fits at the same time: SciPy's BLAS threads, and that fits leave each other's numbers alone."""
+"""Several fits at once: the limit on SciPy's BLAS threads, and that fits do not change each other's results."""
 
 import contextlib
 import os
@@ -34,7 +34,7 @@ def threads_of(libraries):
 
 @pytest.fixture
 def four_threads():
-    """Let every BLAS library of this process have four threads, whatever the number of cores."""
+    """Give every BLAS library of this process four threads, for any number of cores."""
     before = [(library, library.num_threads) for library in NUMPYS + SCIPYS]
     for library, _ in before:
         set_blas_threads(library, 4)
@@ -60,7 +60,7 @@ def test_threads_come_back_after_an_error():
 
 @pytest.mark.usefixtures("four_threads")
 def test_threads_come_back_in_whatever_order_fits_end():
-    """Also where fits begin and end in threads of their own."""
+    """Also if each fit runs in its own thread."""
     first_may_end, second_may_end = Event(), Event()
 
     def fit(may_end):
@@ -78,7 +78,7 @@ def test_threads_come_back_in_whatever_order_fits_end():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 def test_a_child_begins_without_users():
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork where there are threads
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python warns of a fork in a process with threads
         with scipy_has_one_thread():
             child = os.fork()
             if not child:
@@ -106,7 +106,7 @@ def test_only_lbfgs_limits_scipys_threads(solver, iris, monkeypatch):
 
     def watch(self, *args, **kwargs):
         if len(seen) < 2:
-            barrier.wait()  # until both are under way
+            barrier.wait()  # wait until both fits run
             seen.append((threads_of(NUMPYS), threads_of(SCIPYS)))
             barrier.wait()
         return original(self, *args, **kwargs)
@@ -136,7 +136,7 @@ def test_fits_in_threads_equal_fits_one_after_the_other(solver, activation, digi
 
 
 def test_one_object_in_two_fits(iris, quiet):
-    """Components hold no memory of a fit: one activation may serve two threads."""
+    """Components have no state of a fit, so two threads can share an activation."""
     activation = Tanh()
 
     def fit(seed):
@@ -152,7 +152,7 @@ def blas_threads(estimator, X, y):
 
 
 def test_processes_of_a_search_have_their_share(iris, quiet, monkeypatch):
-    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)  # which joblib would leave as it is
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)  # joblib would not change it
     net = ShallowNetClassifier(5, max_iter=2)
     search = GridSearchCV(net, {"activation": ["relu", "tanh"]}, cv=2, n_jobs=2, scoring=blas_threads)
     share = max(1, joblib.cpu_count() // 2)
@@ -176,7 +176,7 @@ def test_results_do_not_depend_on_n_jobs(dtype, digits, quiet):
 @parametrize("when", ["before", "after"])
 @parametrize("n", range(1, 6))
 def test_no_limit_survives_an_interrupt(name, when, n, monkeypatch):
-    """Whichever call it comes in, on the way in or out."""
+    """The interrupt comes in any call, when the limit is set or removed."""
     original, calls = getattr(minimization, name), []
 
     def interrupted(*args):

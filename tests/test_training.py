@@ -1,4 +1,4 @@
-"""One fit: what is handed down and comes back, where warnings point, and what a pickle of it holds."""
+"""One fit: how it ends, the line that a warning points at, checks of derivatives, and the content of a pickle."""
 
 import io
 import pickle
@@ -27,7 +27,7 @@ parametrize = pytest.mark.parametrize
 
 
 class SquaredError(Loss):
-    """Half the squared error of real outputs: regression."""
+    """Half the squared error of real outputs, for regression."""
 
     name = "identity"
 
@@ -51,7 +51,7 @@ class SquaredError(Loss):
 @parametrize("solver", SOLVERS)
 @parametrize("dtype", [np.float32, np.float64])
 def test_nothing_below_the_targets_knows_of_classes(solver, dtype):
-    """A loss of squared errors makes a regressor of the network, the monitor and every solver."""
+    """With the squared error as the loss, the network, the monitor and every solver do regression."""
     rng = np.random.default_rng(0)
     X = rng.uniform(-2, 2, size=(300, 1)).astype(dtype)
     Y = np.hstack([np.sin(2 * X), X**2 / 4])
@@ -75,7 +75,7 @@ def test_nothing_below_the_targets_knows_of_classes(solver, dtype):
 @parametrize("solver", SOLVERS)
 @parametrize("learning_rate", ["constant", "adaptive", "one_cycle"])
 def test_a_signal_to_stop_stops_a_fit(solver, learning_rate, iris, monkeypatch, quiet):
-    """Under "adaptive" too, which answers a plateau by dividing its learning rate."""
+    """Also with "adaptive", which divides its learning rate at a plateau."""
     original = Monitor.epoch_end
 
     def epoch_end(self, loss, moments=()):
@@ -89,7 +89,7 @@ def test_a_signal_to_stop_stops_a_fit(solver, learning_rate, iris, monkeypatch, 
 
 
 class Plain(FirstOrderSolver):
-    """A solver of the user's own, with its own default rate."""
+    """A user's solver with its own default rate."""
 
     learning_rate_init = 0.01
 
@@ -130,11 +130,11 @@ def test_a_plateau_divides_the_rate_and_does_not_stop(iris, quiet):
     kwargs = {"learning_rate": "adaptive", "tol": 10.0, "n_iter_no_change": 2, "random_state": 0}
     net = ShallowNetClassifier(5, solver="sgd", max_iter=10, warm_start=True, **kwargs).fit(*iris)
     assert net.n_iter_ == 10
-    assert net._state["clock"].plateaus == 3  # after epochs 4, 7 and 10: one to compare with, then three a plateau
+    assert net._state["clock"].plateaus == 3  # after epochs 4, 7 and 10: the first epoch, then three per plateau
 
 
 def test_weights_are_there_again_after_an_error(iris, monkeypatch):
-    """The best weights are looked for by trying them: a failure leaves those that were there."""
+    """To choose the best weights, fit tries them in the network. An error restores the weights from before."""
     parameters = Parameters((4, 3, 3, 1))
     parameters.theta[:] = np.random.default_rng(0).standard_normal(parameters.theta.size)
     network = Network(parameters, Tanh(), SquaredError(), iris[0], np.eye(3)[iris[1]])
@@ -156,7 +156,7 @@ def test_weights_are_there_again_after_an_error(iris, monkeypatch):
 # Warnings
 
 
-RARE = np.r_[2, np.arange(1, 150) >= 50]  # the first kind of iris and the others, but for one row
+RARE = np.r_[2, np.arange(1, 150) >= 50]  # setosa, the other species, and a class of one row
 CONVERGING = {"learning_rate_init": 0.05, "max_iter": 3000, "tol": 0.1}
 
 
@@ -203,7 +203,7 @@ def test_a_warning_made_an_error_comes_after_the_fit(iris):
     "kwargs", [{}, {"early_stopping": True}, {"class_weight": "balanced"}, {"max_iter": 3, "alpha": 1.0}], ids=str
 )
 def test_labels_of_one_class(labels, solver, kwargs, iris):
-    """They are predicted, with a warning that says so and no other; MLPClassifier is silent."""
+    """The net predicts this class, with exactly one warning; MLPClassifier does not warn."""
     X, y = 100 * iris[0], np.array(labels * 150)
     net = ShallowNetClassifier(5, solver=solver, random_state=0, **kwargs)
     with pytest.warns(
@@ -245,11 +245,11 @@ def test_layers_and_rows_seen(iris, quiet):
     assert net.set_params(warm_start=False, early_stopping=True, validation_fraction=0.2).fit(X, y).t_ == 480
 
 
-# A derivative of the user's own is checked once
+# A user's derivative is checked once
 
 
 class Counting(Activation):
-    """A multiple of the identity, which lists the widths it is called with; a check takes three units."""
+    """A multiple of the identity that records the widths of its arguments; a check uses three units."""
 
     calls: list = []
 
@@ -286,7 +286,7 @@ def test_a_derivative_is_checked_once(iris, quiet):
 
 
 class Weighing(Activation):
-    """Has an array for a parameter, which a representation abbreviates."""
+    """An activation with a long array as a parameter, which repr abbreviates."""
 
     def __init__(self, weights):
         self.weights = weights
@@ -299,7 +299,7 @@ class Weighing(Activation):
 
 
 def test_what_is_checked_once_is_what_it_was(iris):
-    """Neither a class of the same name nor an array that looks the same passes for it."""
+    """Another class of the same name, or another array with the same repr, is checked again."""
 
     def sine(derivative):
         class Sine(Activation):
@@ -341,7 +341,7 @@ def modules_in(data):
 @parametrize("kind", ["binary", "multiclass", "multilabel"])
 @parametrize("activation", ["relu", "maxout"])
 def test_a_pickle_names_no_private_module(method, kind, activation, problems, quiet):
-    """But that of the estimator."""
+    """Except the module of the estimator."""
     X, y = problems[kind]
     net = ShallowNetClassifier(5, activation, max_iter=3, warm_start=method == "warm_start", random_state=0)
     net = net.fit(X, y) if method != "partial_fit" else net.partial_fit(X, y, classes=net.fit(X, y).classes_)

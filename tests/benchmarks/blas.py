@@ -1,4 +1,4 @@
-"""The BLAS kernels that users have."""
+"""Use the same BLAS kernels as users do."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
 def use_the_kernels_of_users() -> None:
-    """Start the script again where the environment chooses OpenBLAS's kernels, and print the kernels in use."""
+    """Restart the script if the environment overrides OpenBLAS's choice of kernels. Print the kernels in use."""
     if any(name in os.environ for name in OVERRIDES):
         sys.stdout.flush()
         environment = {name: value for name, value in os.environ.items() if name not in OVERRIDES}

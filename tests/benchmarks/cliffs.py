@@ -1,13 +1,13 @@
 """MLPClassifier and ShallowNetClassifier with one parameter set, and on streams of rows.
 
     python tests/benchmarks/cliffs.py            # prints the tables, in ten minutes
-    python tests/benchmarks/cliffs.py --write    # and puts them into docs/benchmarks.rst
+    python tests/benchmarks/cliffs.py --write    # also writes them to docs/benchmarks.rst
 
-A cliff is a setting with which the log loss is more than a tenth above that of MLPClassifier with the same setting (its
-defaults, where it does not know the value), and above that of our own defaults, without a warning. A given alpha may
-ask for overconfidence: there, it is an accuracy more than a point below that of MLPClassifier. Sets are those of
-defaults.py, at most 3,000 rows, one fold. A stream hands its rows to partial_fit in chunks, once or five times; classes
-and standardized features are known beforehand.
+A cliff is a data set on which a setting gives no warning and a log loss more than 10 % above that of MLPClassifier with
+the same setting and more than 10 % above that of our defaults. If MLPClassifier does not know the value, it gets its
+defaults. A small alpha makes any net overconfident. So for alpha, a cliff is an accuracy more than one point below
+MLPClassifier's. Data sets are those of defaults.py, with at most 3,000 rows and one fold. A stream passes its rows to
+partial_fit in chunks, once or five times. Classes, means and standard deviations are known in advance.
 """
 
 import argparse
@@ -43,7 +43,7 @@ SETTINGS = {
 
 
 def its(**parameters) -> MLPClassifier | None:
-    """Return MLPClassifier with the same settings, or None where it does not know them."""
+    """Return MLPClassifier with the same settings, or None if it does not know them."""
     for name, value in parameters.items():
         if value == "cosine" or (name in ITS_OWN and value not in ITS_OWN[name]):
             return None
@@ -52,7 +52,7 @@ def its(**parameters) -> MLPClassifier | None:
 
 
 def part(name: str, rows: int = 3000) -> tuple[np.ndarray, ...]:
-    """Return X and y of one fold, standardized, to train and to test on."""
+    """Return X, y, X_test and y_test of one fold, standardized."""
     X, y, X_test, y_test = folds(name, 1)[0]
     if len(y) > rows:
         X, _, y, _ = train_test_split(X, y, train_size=rows, stratify=y, random_state=0)
@@ -60,7 +60,7 @@ def part(name: str, rows: int = 3000) -> tuple[np.ndarray, ...]:
 
 
 def table_of_cliffs(smoke: bool) -> list[tuple[str, ...]]:
-    """Return what each setting does: ratios of log losses, geometric means over the sets, and the cliffs."""
+    """Return ratios of log losses (geometric means over the data sets) and the cliffs of each setting."""
     sets = ("iris",) if smoke else SETS
     settings = [(name, value) for name, values in SETTINGS.items() for value in values]
     data = {name: part(name) for name in sets}
@@ -94,8 +94,8 @@ def table_of_cliffs(smoke: bool) -> list[tuple[str, ...]]:
 
 
 def table_of_streams(smoke: bool) -> list[tuple[str, ...]]:
-    """Return the log losses of nets that see their rows chunk by chunk."""
-    rows = [("stream", "rows of a chunk", "passes", "log loss", "log loss, MLP", "accuracy", "accuracy, MLP")]
+    """Return log losses and accuracies of nets trained chunk by chunk."""
+    rows = [("stream", "rows per chunk", "passes", "log loss", "log loss, MLP", "accuracy", "accuracy, MLP")]
     for name in ("iris",) if smoke else STREAMS:
         X, y, X_test, y_test = part(name, 4000)
         order = np.random.default_rng(0).permutation(len(y))
@@ -112,7 +112,7 @@ def table_of_streams(smoke: bool) -> list[tuple[str, ...]]:
 
 
 class Stream:
-    """A classifier whose `fit` hands the rows to `partial_fit`."""
+    """A classifier whose `fit` passes the rows to `partial_fit` in chunks."""
 
     def __init__(self, net, order: np.ndarray, size: int, passes: int) -> None:
         self.net, self.order, self.size, self.passes = net, order, size, passes
@@ -129,11 +129,11 @@ class Stream:
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ...]]]:
-    """Run the experiment, print its tables and return them."""
+    """Run the benchmark, print its tables and return them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--smoke", action="store_true", help="one small set, to see that it runs")
-    parser.add_argument("--write", action="store_true", help="write the page")
-    parser.add_argument("--streams", action="store_true", help="the streams only")
+    parser.add_argument("--smoke", action="store_true", help="use one small data set, for tests")
+    parser.add_argument("--write", action="store_true", help="write the tables to the page")
+    parser.add_argument("--streams", action="store_true", help="only run the streams")
     options = parser.parse_args(arguments)
     tables = {} if options.streams else {"One parameter set": table_of_cliffs(options.smoke)}
     tables["Streams"] = table_of_streams(options.smoke)

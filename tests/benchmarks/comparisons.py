@@ -1,14 +1,15 @@
-"""What compare_activations finds, how often it speaks, how often it is right, and how long it takes.
+"""Results of compare_activations: examples, false findings, power, and time.
 
     python tests/benchmarks/comparisons.py            # prints everything, in an hour on two cores
-    python tests/benchmarks/comparisons.py --write    # and puts it, and the figures, into docs/
-    python tests/benchmarks/comparisons.py --quick    # three comparisons and their time only, in five minutes
+    python tests/benchmarks/comparisons.py --write    # also writes the tables and figures to docs/
+    python tests/benchmarks/comparisons.py --quick    # only three comparisons and their time, in five minutes
 
-Each sample is 400 rows of a large set, standardized. An activation is compared with relu on 5 x 4 splits. "Found" is a
-p-value below 0.05 of a single comparison, by the corrected test and by the ordinary paired t-test. The true difference
-is that of the mean log losses, on all rows that are not in the sample, of nets fitted to 320 rows of it. A against A is
-relu under two labels, with other seeds: whatever is found there is an error. A comparison of all activations is timed
-beside as many fits of MLPClassifier() to the same training sets, two at a time in both cases.
+Each sample is 400 rows of a large data set. Activations are compared with relu on 5 x 4 splits. "Found" means a p-value
+below 0.05 of a single comparison, by the corrected test and by the ordinary paired t-test. For the true difference,
+nets are fitted to 320 rows of each sample, and their log losses on all rows outside the sample are averaged. "A against
+A" is relu under two labels with different seeds: every difference found is an error. The last table compares the time
+of a comparison with the time of the same number of fits of MLPClassifier() to the same training sets. Both run two fits
+at a time.
 """
 
 import argparse
@@ -44,7 +45,7 @@ PAGE = DOCS / "comparing_activations.rst"
 
 
 def sample(name: str, number: int) -> tuple[np.ndarray, ...]:
-    """Return 400 rows of a set and their labels, and the rows that are left and theirs."""
+    """Return 400 rows of a data set and their labels, then the other rows and their labels."""
     X, y = load(name)
     size = 400 if name not in BUNDLED else 100
     X, X_rest, y, y_rest = train_test_split(X, y, train_size=size, stratify=y, random_state=number)
@@ -56,7 +57,7 @@ def net() -> object:
 
 
 def a_against_a(name: str, number: int) -> str:
-    """Return the verdict on relu, compared with itself at other seeds."""
+    """Return the verdict on relu compared with itself, with different seeds."""
     X, y, *_ = sample(name, number)
     same = {"relu": "relu", "relu again": "relu"}
     with warnings.catch_warnings(), threadpool_limits(1):
@@ -66,7 +67,7 @@ def a_against_a(name: str, number: int) -> str:
 
 
 def of_sample(name: str, number: int) -> dict[str, tuple[float, float, float]]:
-    """Return, for each activation, both p-values on a sample, and the difference on the rows outside."""
+    """Return both p-values on a sample and the difference on the other rows, for each activation."""
     X, y, X_rest, y_rest = sample(name, number)
     found = {}
     with warnings.catch_warnings(), threadpool_limits(1):
@@ -98,7 +99,7 @@ def comparisons(smoke: bool) -> dict[str, object]:
 
 
 def table_of_time(smoke: bool) -> list[tuple[str, ...]]:
-    """Return how long a comparison takes, beside as many fits of MLPClassifier."""
+    """Return the time of a comparison and of the same number of fits of MLPClassifier."""
     X, y = load("iris" if smoke else "digits")
     n_activations, rounds = (2, 1) if smoke else (12, 12)
     cv = RepeatedStratifiedKFold(n_splits=2 if smoke else 5, n_repeats=1 if smoke else 4, random_state=0)
@@ -112,7 +113,7 @@ def table_of_time(smoke: bool) -> list[tuple[str, ...]]:
             mlp = make_pipeline(StandardScaler(), MLPClassifier(random_state=seed))
             cross_validate(mlp, X, y, cv=cv, scoring="neg_log_loss", n_jobs=2)
     its = (time.perf_counter() - start) * n_activations / rounds
-    header = ("fits", "seconds", "seconds, as many of MLPClassifier", "ratio")
+    header = ("fits", "seconds", "seconds, MLPClassifier", "ratio")
     return [header, (str(n_activations * cv.get_n_splits()), f"{ours:.0f}", f"{its:.0f}", f"{ours / its:.2f}")]
 
 
@@ -129,7 +130,7 @@ def table_of_errors(smoke: bool) -> list[tuple[str, ...]]:
 
 
 def table_of_power(smoke: bool) -> list[tuple[str, ...]]:
-    """Return how often each difference is found, with the error that its size has."""
+    """Return how often each difference is found, and the difference with its standard error."""
     sets, runs = (("iris",), 2) if smoke else (SETS, 100)
     rows = [("data", "activation", "true difference", "found, corrected", "found, uncorrected")]
     for name in sets:
@@ -144,7 +145,7 @@ def table_of_power(smoke: bool) -> list[tuple[str, ...]]:
 
 
 def draw(rows: Sequence[tuple[str, ...]]) -> None:
-    """Draw the table of power: how often a difference is found, over its size."""
+    """Draw how often a difference is found, by its size."""
     import matplotlib.pyplot as plt
 
     figure, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
@@ -167,7 +168,7 @@ def draw(rows: Sequence[tuple[str, ...]]) -> None:
 
 
 def save(figure, name: str) -> None:
-    """Save a figure among the images of the docs, and close it."""
+    """Save a figure in docs/images, and close it."""
     import matplotlib.pyplot as plt
 
     (DOCS / "images").mkdir(exist_ok=True)
@@ -176,7 +177,7 @@ def save(figure, name: str) -> None:
 
 
 def write_comparisons(found: dict[str, object]) -> None:
-    """Put what was printed into the page, each after a comment with the name of its data set, and save the forests."""
+    """Write each comparison to the page, after the comment with the name of its data set, and save the forest plots."""
     page = PAGE.read_text()
     for name, comparison in found.items():
         before, rest = page.split(f".. {name}\n", 1)
@@ -187,11 +188,11 @@ def write_comparisons(found: dict[str, object]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ...]]]:
-    """Run the experiments, print the tables and return them."""
+    """Run the benchmarks, print the tables and return them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--smoke", action="store_true", help="a few samples of a small set, to see that it runs")
-    parser.add_argument("--write", action="store_true", help="write the page and the figure")
-    parser.add_argument("--quick", action="store_true", help="without the many samples")
+    parser.add_argument("--smoke", action="store_true", help="use a few samples of a small set, for tests")
+    parser.add_argument("--write", action="store_true", help="write the tables and the figures")
+    parser.add_argument("--quick", action="store_true", help="only run the three comparisons and their time")
     options = parser.parse_args(arguments)
     found = comparisons(options.smoke)
     tables = {"Time of a comparison": table_of_time(options.smoke)}

@@ -1,14 +1,14 @@
-"""MLPClassifier() and ShallowNetClassifier(), both at their defaults, on real data sets.
+"""MLPClassifier() and ShallowNetClassifier(), both with default settings, on real data sets.
 
     python tests/benchmarks/defaults.py                 # prints the tables, in a quarter of an hour
-    python tests/benchmarks/defaults.py --write         # and writes defaults.csv and docs/benchmarks.rst
-    python tests/benchmarks/defaults.py --alternatives  # changes one rule at a time, likewise
+    python tests/benchmarks/defaults.py --write         # also writes them to defaults.csv and docs/benchmarks.rst
+    python tests/benchmarks/defaults.py --alternatives  # changes one rule at a time; also takes --write
 
-Every contender is fitted to the same three folds of at most 6,000 rows, missing values filled in and features
-standardized, with the number of the fold as its seed. They take turns on one BLAS thread: times can be compared.
-The folds are stratified, shuffled and always the same. Log loss is in nats per sample, the Brier score from 0 to 2.
-Data sets come with scikit-learn, or from the folder that SK_SHALLOW_DATA names (default: shared/data beside the
-checkout), those that are there.
+All classifiers are fitted to the same three folds of at most 6,000 rows. The folds are stratified, shuffled and always
+the same. Missing values are imputed and features standardized. The seed is the number of the fold. The classifiers take
+turns on one BLAS thread, so you can compare their times. Log loss is in nats per sample, the Brier score from 0 to 2.
+Four data sets come with scikit-learn. The others are all files in the folder SK_SHALLOW_DATA (default: shared/data
+beside the checkout).
 """
 
 import argparse
@@ -74,13 +74,13 @@ def load(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def available(smoke: bool) -> list[str]:
-    """Return the names of the tabular sets that are there."""
+    """Return the names of the available tabular data sets, smallest first."""
     shared = [path.stem for path in DATA.glob("*.npz") if path.stem not in IMAGES]
     return ["iris"] if smoke else sorted([*BUNDLED, *shared], key=lambda name: (len(load(name)[1]), name))
 
 
 def folds(name: str, at_most: int) -> list[tuple[np.ndarray, ...]]:
-    """Return X and y to train on, and to test on, of each fold."""
+    """Return X, y, X_test and y_test of each fold."""
     X, y = load(name)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")  # ecoli has two classes of two rows
@@ -93,7 +93,7 @@ def folds(name: str, at_most: int) -> list[tuple[np.ndarray, ...]]:
 
 
 def fitted(make: Make, seed: int, X, y, X_test, y_test) -> dict[str, float]:
-    """Fit one classifier and return its figures."""
+    """Fit one classifier and return its scores."""
     classifier = make(seed)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -114,9 +114,9 @@ def fitted(make: Make, seed: int, X, y, X_test, y_test) -> dict[str, float]:
 
 
 def compared(contenders: dict[str, Make], sets: Iterable[str], at_most: int = 3, patches=None) -> pd.DataFrame:
-    """Return the mean figures of every contender on every set, a row each, with the size of the set.
+    """Return a row for every contender and data set: mean scores over the folds, and the size of the set.
 
-    `patches` maps contenders to what is changed in the package while they are fitted: targets of `patch`, and values.
+    `patches` maps a contender to a dict of targets of `patch` and their values. They apply while it is fitted.
     """
     rows = []
     for name in sets:
@@ -133,7 +133,7 @@ def compared(contenders: dict[str, Make], sets: Iterable[str], at_most: int = 3,
 
 
 def against_mlp(frame: pd.DataFrame, contender: str) -> dict[str, float]:
-    """Return ratios to MLPClassifier (geometric means over sets), and differences of accuracy in points."""
+    """Return ratios to MLPClassifier (geometric means over data sets), and differences of accuracy in points."""
     one, other = (frame[frame["contender"] == name].set_index("set") for name in (contender, "MLP"))
     points = 100 * (one["accuracy"] - other["accuracy"])
     ratios = {name: float(np.exp(np.log(one[name] / other[name]).mean())) for name in ("log_loss", "brier", "seconds")}
@@ -157,7 +157,7 @@ def summary(frame: pd.DataFrame, contender: str) -> tuple[str, ...]:
 
 
 def table_of_sets(frame: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Return both contenders' figures on every set, ours first."""
+    """Return the scores of both contenders on every data set, ours first."""
     rows = [("set", "rows", "features", "classes", "log loss", "accuracy", "Brier score", "seconds", "warns")]
     for size, part in frame.groupby(["set", "rows", "features", "classes"], sort=False):
         part = part.set_index("contender").loc[["sk_shallow", "MLP"], FIGURES]
@@ -170,7 +170,7 @@ def table_of_sets(frame: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def table_of_means(frame: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Return the ratios, and how often each contender comes first on average (1 to 2)."""
+    """Return the ratios, and the mean rank of each contender (1 to 2)."""
     ranked = frame.assign(error=1 - frame["accuracy"]).groupby("set")[["log_loss", "error", "brier", "seconds"]].rank()
     ranks = ranked.groupby(frame["contender"]).mean()
     rows = [("", *SUMMARY), ("sk_shallow / MLP", *summary(frame, "sk_shallow"))]
@@ -183,12 +183,12 @@ def table_of_means(frame: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def tables_of(frame: pd.DataFrame) -> dict[str, list[tuple[str, ...]]]:
-    """Return the tables that the page makes of defaults.csv."""
+    """Return the tables that are made from defaults.csv."""
     return {"Defaults, set by set": table_of_sets(frame), "Defaults, all sets": table_of_means(frame)}
 
 
 def table_of_activations(smoke: bool) -> list[tuple[str, ...]]:
-    """Return what "auto" gives each activation, and how it then compares with MLPClassifier's relu."""
+    """Return the defaults of each activation, and its scores relative to MLPClassifier with relu."""
     names = sorted(ACTIVATIONS)
     contenders = {"MLP": its(), **{name: ours(activation=name) for name in names}}
     frame = compared(contenders, available(smoke), 1 if smoke else 3)
@@ -200,7 +200,7 @@ def table_of_activations(smoke: bool) -> list[tuple[str, ...]]:
 
 
 def table_of_images(smoke: bool) -> list[tuple[str, ...]]:
-    """Return figures on the official split of the image sets: pixels / 255, float32, 100 units, three seeds."""
+    """Return scores on the official split of the image sets: pixels / 255, float32, 100 units, three seeds."""
     rows = [("set", "contender", "test accuracy", "log loss", "fit time / MLP")]
     contenders = {"sk_shallow": ours(), "MLP, max_iter=20": its(max_iter=20)}
     for name in IMAGES if not smoke and all((DATA / f"{name}.npz").exists() for name in IMAGES) else []:
@@ -241,14 +241,14 @@ ALTERNATIVES = {
     "learning_rate_init=0.02": ({"learning_rate": OneCycle(), "learning_rate_init": 0.02}, {}),
     "learning_rate='cosine'": ({"learning_rate": "cosine"}, {}),
     "learning_rate='constant'": ({"learning_rate": "constant"}, {}),
-    "all of He's draw": ({"init_scale": 2.0}, {}),
+    "He's scheme, not halved": ({"init_scale": 2.0}, {}),
     "dropout=0.1": ({"dropout": 0.1}, {}),
     "early_stopping=True": ({"early_stopping": True}, {}),
 }
 
 
 def table_of_alternatives(smoke: bool) -> list[tuple[str, ...]]:
-    """Return what becomes of the defaults if one rule is changed, and between which bounds if a set is left out."""
+    """Return the scores if one rule is changed, and the range of the log-loss ratio if one data set is left out."""
     contenders = {label: ours(**parameters) for label, (parameters, _) in ALTERNATIVES.items()}
     patches = {label: targets for label, (_, targets) in ALTERNATIVES.items()}
     frame = compared({"MLP": its(), **contenders}, available(smoke), 1 if smoke else 3, patches)
@@ -264,10 +264,10 @@ def table_of_alternatives(smoke: bool) -> list[tuple[str, ...]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ...]]]:
-    """Run the experiment, print its tables and return them."""
+    """Run the benchmark, print its tables and return them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--smoke", action="store_true", help="one small set, to see that it runs")
-    parser.add_argument("--write", action="store_true", help="write defaults.csv and the page")
+    parser.add_argument("--smoke", action="store_true", help="use one small data set, for tests")
+    parser.add_argument("--write", action="store_true", help="write defaults.csv and the tables of the page")
     parser.add_argument("--alternatives", action="store_true", help="change one rule at a time instead")
     options = parser.parse_args(arguments)
     frame = None
@@ -286,7 +286,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ..
         write(tables)
         if frame is not None:
             frame.to_csv(CSV, index=False, float_format="%.6g")
-            write(tables_of(pd.read_csv(CSV)))  # whose last digits may round otherwise
+            write(tables_of(pd.read_csv(CSV)))  # so that page and file are rounded in the same way
     return tables
 
 

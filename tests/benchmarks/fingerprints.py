@@ -1,12 +1,12 @@
-"""A hash of everything that fits return, for changes that must not change a bit.
+"""Hashes of all results of fits, for changes to the code that must not change any result.
 
     python tests/benchmarks/fingerprints.py > before.txt
     ... change the code ...
     python tests/benchmarks/fingerprints.py > after.txt && diff before.txt after.txt
 
-One line per setting: activations x solvers x dtypes x targets, weights, schedules, early stopping, warm starts and
-calls of `partial_fit`, comparisons and reports. Only public names are used, so that any two commits can be compared.
-Both runs must be on the same machine with the same number of BLAS threads.
+It prints one line per setting: activations x solvers x dtypes x targets, weights, schedules, early stopping, warm
+starts, calls of `partial_fit`, comparisons and reports. It uses only public names, so you can compare any two commits.
+Make both runs on the same machine with the same number of BLAS threads.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ ATTRIBUTES = [
 
 
 def digest(*values):
-    """Return a hash of arrays and plain values, dtypes and shapes included."""
+    """Return a hash of arrays and plain values, including dtypes and shapes."""
     total = hashlib.sha256()
 
     def add(value):
@@ -71,7 +71,7 @@ def problems():
 
 
 def settings():
-    """Yield names, parameters of the net, dtype, kind of target, options of `fit`."""
+    """Yield the name, parameters of the net, dtype, kind of target and options of `fit`."""
     for activation in ACTIVATIONS:
         for solver in SOLVERS:
             for dtype in ("float32", "float64"):

@@ -1,11 +1,11 @@
-"""The memory that training on a memory-mapped array takes.
+"""Memory needed to train on a memory-mapped array.
 
     python tests/benchmarks/memory.py            # prints the table, in a minute
-    python tests/benchmarks/memory.py --write    # and puts it into docs/other_tools.rst
+    python tests/benchmarks/memory.py --write    # also writes it to docs/other_tools.rst
 
-A float32 array of 100 standardized features lies on the disk. `fit` is given it as it is; `partial_fit` is given chunks
-of 10,000 rows, copied to memory, once. The figures are the peaks of what NumPy allocates (tracemalloc); pages of the
-file that the operating system keeps do not count.
+A float32 array of 100 standardized features is on the disk. `fit` gets the memory-mapped array. `partial_fit` gets each
+chunk of 10,000 rows once, copied to memory. The table shows the peak memory that NumPy allocates (tracemalloc). Pages
+of the file that the operating system caches do not count.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def in_chunks(X: np.ndarray, y: np.ndarray) -> None:
 
 
 def peak(work: Callable[[np.ndarray, np.ndarray], None], X: np.ndarray, y: np.ndarray) -> float:
-    """Return the peak of what is allocated, in MB."""
+    """Return the peak of the allocated memory, in MB."""
     tracemalloc.start()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -74,8 +74,8 @@ def table(smoke: bool) -> list[tuple[str, ...]]:
 def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ...]]]:
     """Measure, print the table and return it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--smoke", action="store_true", help="a small array, to see that it runs")
-    parser.add_argument("--write", action="store_true", help="write the page")
+    parser.add_argument("--smoke", action="store_true", help="use a small array, for tests")
+    parser.add_argument("--write", action="store_true", help="write the table to the page")
     options = parser.parse_args(arguments)
     tables = {"Memory": table(options.smoke)}
     print(simple_table(tables["Memory"]))

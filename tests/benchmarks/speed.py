@@ -1,12 +1,12 @@
-"""Times of fits and predictions, as ratios within one run: sk_shallow, MLPClassifier, a PyTorch loop and the floor.
+"""Ratios of fitting and prediction times: sk_shallow, MLPClassifier, a PyTorch loop and the floor.
 
     python tests/benchmarks/speed.py            # prints the tables, in a quarter of an hour
-    python tests/benchmarks/speed.py --write    # and puts them into docs/benchmarks.rst
+    python tests/benchmarks/speed.py --write    # also writes them to docs/benchmarks.rst
 
-Contenders do equal work (epochs, batches, hidden units, penalty, initial scheme) and take turns; each has the smallest
-of its times. The log loss on the training rows stands beside them, so that a speed-up that loses accuracy shows.
-PyTorch is timed where it is installed. The floor is the five matrix products of every step and nothing else. Where the
-environment chooses OpenBLAS's kernels (OPENBLAS_CORETYPE, OPENBLAS_L2_SIZE), the script starts again without that.
+Contenders do equal work (epochs, batches, hidden units, penalty, initial scheme) and take turns. The smallest time of
+each one counts. The tables also show the log loss on the training rows, to reveal a speed-up that costs accuracy.
+PyTorch is timed if it is installed. The floor is the time of the five matrix products of every step. If the environment
+sets OPENBLAS_CORETYPE or OPENBLAS_L2_SIZE, which choose OpenBLAS's kernels, the script restarts without them.
 """
 
 import argparse
@@ -38,16 +38,16 @@ except ImportError:
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.rst"
 BATCH, ALPHA = 200, 1e-4
-PAUSE = 0.2  # seconds, until no thread of the contender before is waiting for work in a loop
+PAUSE = 0.2  # seconds, until the threads of the previous contender no longer spin
 RATES = {"adam": 1e-3, "sgd": 1e-2, "lbfgs": 1e-3}  # the last is not used
 EQUAL = {"tol": 0, "n_iter_no_change": 10**6, "random_state": 0}
 
-# What a contender does and is timed for; it returns a function that gives its log loss, or None.
+# The timed work of a contender. It returns a function that computes the log loss, or None.
 Contender = Callable[[], Callable[[], float] | None]
 
 
 class Problem(NamedTuple):
-    """Data of one shape, and how to fit them."""
+    """Data of one shape, with the number of hidden units and epochs."""
 
     X: np.ndarray | sparse.csr_array
     y: np.ndarray
@@ -73,7 +73,7 @@ class Timing(NamedTuple):
 
 
 def problem(name: str, dtype: type, smoke: bool) -> Problem:
-    """Return one of `PROBLEMS`; with `smoke` 300 rows at most, a few units and one epoch."""
+    """Return one of `PROBLEMS`; if `smoke`, with at most 300 rows, 5 units and one epoch."""
     make, hidden_size, epochs = PROBLEMS[name]
     X, y = make(300 if smoke else None)
     return Problem(np.ascontiguousarray(X, dtype=dtype), y, 5 if smoke else hidden_size, 1 if smoke else epochs)
@@ -117,7 +117,7 @@ def our_net(p: Problem, solver: str = "adam", activation: str = "relu") -> Shall
         learning_rate_init=RATES[solver],
         max_iter=p.epochs,
         batch_size=p.batch_size,
-        alpha=ALPHA * (1 if solver == "lbfgs" else p.X.shape[0] / p.batch_size),  # as MLPClassifier has it
+        alpha=ALPHA * (1 if solver == "lbfgs" else p.X.shape[0] / p.batch_size),  # MLPClassifier's penalty
         **EQUAL,
     )
 
@@ -142,7 +142,7 @@ def mlp(p: Problem, *args: str) -> Contender:
 
 
 def pytorch(p: Problem, solver: str = "adam") -> Contender:
-    """Return the loop that one would write by hand, with the fused optimizers."""
+    """Return a typical hand-written training loop with the fused optimizers."""
 
     def train():
         torch.manual_seed(0)
@@ -172,7 +172,7 @@ def pytorch(p: Problem, solver: str = "adam") -> Contender:
 
 
 def floor(p: Problem) -> Contender:
-    """Return the five matrix products of every step, on batches that need not be gathered."""
+    """Return the five matrix products of every step, on batches that are contiguous in memory."""
     rng, dtype = np.random.default_rng(0), p.X.dtype
     n0, n1, n2, B = p.X.shape[1], p.hidden_size, p.n_outputs, p.batch_size
     W1, W2, A1, dZ2 = (rng.standard_normal(shape).astype(dtype) for shape in ((n0, n1), (n1, n2), (B, n1), (B, n2)))
@@ -196,7 +196,7 @@ def floor(p: Problem) -> Contender:
 
 
 def timings(contenders: dict[str, Contender], rounds: int) -> dict[str, Timing]:
-    """Let the contenders take turns; return the smallest time of each, after a round that does not count."""
+    """Run the contenders in turn and return the smallest time of each. The first round does not count."""
     seconds, losses = {name: [] for name in contenders}, {}
     for _ in range(rounds + 1):
         for name, contender in contenders.items():
@@ -207,7 +207,7 @@ def timings(contenders: dict[str, Contender], rounds: int) -> dict[str, Timing]:
     return {name: Timing(min(seconds[name][1:]), loss() if loss else np.nan) for name, loss in losses.items()}
 
 
-# The tables: each gives its header and, one after the other, its rows
+# The tables: each function yields its header, then its rows
 
 
 def table_of_solvers(rounds: int, smoke: bool):
@@ -287,7 +287,7 @@ def prediction(dtype: type, smoke: bool) -> dict[str, Contender]:
     def predict():
         net.predict_proba(p.X)
 
-    return {"ours": predict, "its two products": products}
+    return {"ours": predict, "matrix products": products}
 
 
 def grid(net: BaseEstimator, p: Problem) -> Contender:
@@ -320,7 +320,7 @@ TABLES = {
 
 
 def simple_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return the rows, the first being the header, as a simple table of reStructuredText."""
+    """Return a simple table in reStructuredText; the first row is the header."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     rule = "  ".join("=" * width for width in widths)
@@ -328,15 +328,15 @@ def simple_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ...]]]:
-    """Time everything, print the tables and return them."""
+    """Run the benchmark, print its tables and return them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="turns that count")
-    parser.add_argument("--smoke", action="store_true", help="a few rows and one round, to see that it runs")
-    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")
+    parser.add_argument("--rounds", type=int, default=5, help="number of rounds that count")
+    parser.add_argument("--smoke", action="store_true", help="use a few rows and one round, for tests")
+    parser.add_argument("--write", action="store_true", help=f"write the tables to {PAGE.name}")
     options = parser.parse_args(arguments)
     tables = {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the epochs are few on purpose
+        warnings.simplefilter("ignore", ConvergenceWarning)  # few epochs, on purpose
         for title, table in TABLES.items():
             tables[title] = list(table(1 if options.smoke else options.rounds, options.smoke))
             print(f"\n{title}\n\n{simple_table(tables[title])}", flush=True)
@@ -346,7 +346,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ..
 
 
 def write(tables: dict[str, list[tuple[str, ...]]], path: Path | None = None) -> None:
-    """Replace the tables in a page (None: the benchmarks'), each of which follows a comment with its title."""
+    """Replace tables in a page (default: docs/benchmarks.rst). Each one follows a comment with its title."""
     path = path or PAGE
     page = path.read_text()
     for title, rows in tables.items():

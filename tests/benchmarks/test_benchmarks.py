@@ -1,4 +1,4 @@
-"""The benchmarks run, say what the page says, and time what they name. Nothing here fails on time."""
+"""The benchmarks run, agree with the pages, and do equal work. No test fails because of a time."""
 
 import os
 import re
@@ -28,7 +28,7 @@ def tables():
 
 @pytest.mark.parametrize("script", [speed, defaults, cliffs, comparisons])
 def test_kernels_are_those_of_users(script):
-    """Whatever the environment says, which is what CI needs on some machines."""
+    """The environment, which CI sets on some machines, must not change the kernels."""
 
     def kernels(**variables):
         environment = {name: value for name, value in os.environ.items() if name not in blas.OVERRIDES} | variables
@@ -64,7 +64,7 @@ def test_page_does_not_show_the_smoke_test():
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_contenders_do_equal_work(solver, quiet):
-    """At the same batches, rates and penalty, ours and MLPClassifier come to about the same loss."""
+    """With the same batches, rates and penalty, ours and MLPClassifier reach about the same loss."""
     p = speed.problem(speed.SMALL, np.float64, smoke=False)._replace(epochs=20)
     losses = [contender(p, solver)()() for contender in (speed.ours, speed.mlp)]
     assert losses[0] == pytest.approx(losses[1], rel=0.15)
@@ -85,7 +85,7 @@ def test_writing_replaces_the_tables_alone(tables, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("option", ["--smoke", "--alternatives"])
 def test_defaults_run(option, monkeypatch, tmp_path):
-    monkeypatch.setattr(defaults, "DATA", tmp_path)  # nothing but what scikit-learn brings
+    monkeypatch.setattr(defaults, "DATA", tmp_path)  # only scikit-learn's data sets
     for title, (header, *rows) in defaults.main(["--smoke", option]).items():
         assert f".. {title}\n" in speed.PAGE.read_text()
         assert all(len(row) == len(header) for row in rows)
@@ -123,7 +123,7 @@ def test_pages_show_no_smoke_test():
 
 
 def test_defaults_are_compared_with_defaults():
-    """Nothing but the seed is set on either side, and both are judged on rows that they have not seen."""
+    """Both classifiers get only the seed, and are scored on rows that they were not trained on."""
     assert repr(defaults.ours()(3)) == repr(ShallowNetClassifier(random_state=3))
     assert repr(defaults.its()(3)) == repr(MLPClassifier(random_state=3))
     for X, y, X_test, y_test in defaults.folds("wine", 3):
