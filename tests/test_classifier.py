@@ -232,13 +232,13 @@ def test_balanced_multilabel_weighs_each_label_by_its_own_classes(weighted, prob
     net = quick(solver="gd", alpha=0, max_iter=1, class_weight="balanced", activation="tanh")
     net.fit(X, y, sample_weight=w if weighted else None)
     network = network_at_start(clone(net).set_params(class_weight=None), X, y)
-    proba = network.head.probabilities(network.logits(X))
+    proba = network.loss_function.probabilities(network.logits(X))
     by_label = np.empty(y.shape)
     for k, column in enumerate(y.T):
         by_label[:, k] = w * compute_class_weight("balanced", classes=np.arange(2), y=column, sample_weight=w)[column]
     losses = -np.where(y == 1, np.log(proba), np.log(1 - proba))
     assert net.loss_ == pytest.approx((by_label * losses).sum() / by_label.sum(axis=0).mean())
-    step = -0.03 * network.head.loss_and_residual(network.logits(X), y)[1]
+    step = -0.03 * network.loss_function.loss_and_residual(network.logits(X), y)[1]
     assert_allclose(net.intercepts_[1], (by_label * step).sum(axis=0) / by_label.sum(axis=0).mean(), rtol=1e-9)
 
 
@@ -265,7 +265,7 @@ def test_losses_are_weighted(iris, quiet):
     w = np.random.default_rng(0).uniform(size=150)
     net = quick(solver="gd", alpha=0, max_iter=1, activation="tanh").fit(X, y, sample_weight=w)
     network = network_at_start(net, X, y)
-    proba = network.head.probabilities(network.logits(X))
+    proba = network.loss_function.probabilities(network.logits(X))
     assert net.loss_ == pytest.approx(log_loss(y, proba, sample_weight=w))
 
 

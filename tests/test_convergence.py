@@ -41,7 +41,7 @@ def warning_of(net, X, y, **kwargs):
 def test_max_iter_warns_with_figures(solver, iris):
     text = warning_of(net_of(solver=solver, max_iter=20, learning_rate_init=0.1, activation="tanh"), *iris)
     assert "max_iter=20" in text
-    before, now = map(float, re.search(r"was (\S+) before the last 10 and is (\S+) now", text).groups())
+    before, now = map(float, re.search(r"was (\S+) before the last 10 epochs and is (\S+) now", text).groups())
     assert before - now > 1e-4
     assert "tol=0.0001" in text
 
@@ -317,12 +317,12 @@ def test_lbfgs_warns_of_slow_progress():
     """Each iteration gains less than tol, but ten together gain more."""
     X, y = make_classification(200, 10, n_informative=5, flip_y=0.3, random_state=2)
     net = net_of(activation="tanh", solver="lbfgs", max_iter=100, tol=1e-3, alpha=0.02, random_state=2)
-    assert "max_iter=100 iterations ended the fit while it was still improving" in warning_of(net, X, y)
+    assert "stopped while it was still improving (max_iter=100 iterations)" in warning_of(net, X, y)
 
 
 def test_one_epoch_has_no_figures_to_compare(iris):
     text = warning_of(net_of(activation="tanh", solver="lbfgs", max_iter=1), *iris)
-    assert "ended the fit after one, at a training loss of" in text
+    assert "stopped after one epoch (max_iter=1 iterations), at a training loss of" in text
 
 
 def test_a_warning_made_an_error_does_not_lose_the_net(iris):
@@ -365,12 +365,12 @@ CAUSES = {
     "a linear net": (
         {"activation": "identity"},
         "xor",
-        "the features say nothing that a linear net",
+        "the features may carry no linear information",
     ),
     "dead units": ({"hidden_size": 1}, "iris", "all hidden units are dead"),
     "no start": ({"init_scale": 0}, "iris", "init_scale=0 leaves every weight at zero"),
     "far from zero": ({}, "far", "4 features hardly vary around their mean"),
-    "alpha that held-out rows chose": ({}, "noise", "the features say nothing about the classes"),
+    "alpha that held-out rows chose": ({}, "noise", "the features may carry no information about the classes"),
     "early stopping at a high alpha": ({"alpha": 1e4, "early_stopping": True}, "iris", "alpha=1e\\+04 is too high"),
 }
 

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow._fit import defaults as rules
+from sk_shallow._fit import plan as rules
 from sk_shallow.activations import ACTIVATIONS, Activation
 from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.solvers import LBFGS, SGD, Adam
@@ -99,7 +99,7 @@ def test_a_rate_or_a_schedule_asks_for_mlpclassifiers_way(iris):
 
 @parametrize(("kind", "expected"), [(Adam, [0.1, 0.1 / 8, 0.001]), (SGD, [0.5, 3 / 64, 0.01])])
 def test_rates_fall_with_the_length_of_rows(kind, expected):
-    assert_allclose([kind().peak_rate(q) for q in (0.0, 64.0, 1e9)], expected)
+    assert_allclose([rules.default_rates(kind(), q)[1] for q in (0.0, 64.0, 1e9)], expected)
 
 
 @parametrize("scaled", [1.0, 100.0])
@@ -274,7 +274,7 @@ def test_full_batches_have_240_epochs_on_a_schedule_of_known_length(iris):
 
 
 def test_beta_2_follows_the_schedule():
-    assert (Adam().annealed().beta_2, Adam(beta_2=0.9).annealed().beta_2, Adam().beta_2) == (0.95, 0.9, "auto")
+    assert [rules.annealed(Adam(beta_2=beta)).beta_2 for beta in ("auto", 0.9)] == [0.95, 0.9]
 
 
 def test_parameters_of_what_is_not_chosen_yet():

@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._fit.data import Data, hold_out
+from sk_shallow._fit.targets import MultilabelTargets, targets_of
 from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.solvers import SOLVERS
 
@@ -62,14 +63,14 @@ def test_every_problem_and_dtype(solver, kind, dtype, problems, quiet):
 
 def test_split_is_stratified_and_reproducible():
     y = np.repeat([0, 1, 2], [10, 30, 160])
-    data = Data(np.arange(200.0).reshape(-1, 1), y, np.arange(200.0))
-    training, validation, stratified = hold_out(data, y, 0.1, seed=0)
+    data = Data(np.arange(200.0).reshape(-1, 1), y, targets_of(y), np.arange(200.0))
+    training, validation, stratified = hold_out(data, 0.1, seed=0)
     assert_array_equal(np.bincount(validation.y), [1, 3, 16])
     assert_array_equal(np.sort(np.concatenate([training.X, validation.X]).ravel()), np.arange(200))
     assert_array_equal(validation.X[:, 0], validation.w)
     assert stratified
-    assert_array_equal(hold_out(data, y, 0.1, seed=0)[1].X, validation.X)
-    assert not np.array_equal(hold_out(data, y, 0.1, seed=1)[1].X, validation.X)
+    assert_array_equal(hold_out(data, 0.1, seed=0)[1].X, validation.X)
+    assert not np.array_equal(hold_out(data, 0.1, seed=1)[1].X, validation.X)
 
 
 @parametrize("X_type", [np.asarray, sparse.csr_array])
@@ -197,7 +198,7 @@ def test_classes_too_rare_to_stratify(y, fraction, n_validation, quiet):
         return estimator.score(X, y)
 
     net = stopping(validation_fraction=fraction, max_iter=2, scoring=scorer)
-    with pytest.warns(UserWarning, match="drawn without regard to their classes"):
+    with pytest.warns(UserWarning, match="held out by early_stopping are not stratified"):
         net.fit(np.eye(len(y)), y)
     assert scored == [n_validation] * 2
     assert_array_equal(net.classes_, np.unique(y))
@@ -210,11 +211,11 @@ def test_two_rows_and_one_to_train_on_are_needed():
 
 @parametrize("m", [3, 4, 9, 11, 19])
 def test_two_rows_are_held_out_at_least(m):
-    data = Data(np.eye(m), np.arange(m) % 2)
-    for strata in (None, data.y):
-        training, validation, stratified = hold_out(data, strata, np.float32(0.1), seed=0)
+    y = np.arange(m) % 2
+    for targets in (MultilabelTargets(np.arange(1)), targets_of(y)):
+        training, validation, stratified = hold_out(Data(np.eye(m), y, targets), np.float32(0.1), seed=0)
         assert (len(training.y), len(validation.y)) == (m - 2, 2)
-        assert stratified == (strata is None or m > 3)
+        assert stratified == (targets.strata(y) is None or m > 3)
 
 
 def test_a_score_that_is_not_finite(iris):
@@ -226,5 +227,8 @@ def test_weights_all_zero_in_a_part(iris):
     X, y = iris
     w = np.zeros(150)
     w[:1] = 1
-    with pytest.raises(ValueError, match=r"It is 0 at most in the [0-9]+ rows of the training or of the validation"):
+    with pytest.raises(
+        ValueError,
+        match="positive for at least one row .* Got at most 0 in",
+    ):
         stopping().fit(X, y, sample_weight=w)

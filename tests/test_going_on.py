@@ -181,8 +181,8 @@ def test_partial_fit_is_not_there_for_the_full_batch(solver, iris):
     [
         ({"early_stopping": True}, "does not support early_stopping=True"),
         ({"class_weight": "balanced"}, "does not support class_weight='balanced'"),
-        ({"learning_rate": "cosine"}, "needs to know the number of epochs in advance"),
-        ({"learning_rate": "one_cycle"}, "needs to know the number of epochs in advance"),
+        ({"learning_rate": "cosine"}, "needs the number of epochs in advance"),
+        ({"learning_rate": "one_cycle"}, "needs the number of epochs in advance"),
     ],
 )
 def test_partial_fit_refuses(kwargs, message, iris):
@@ -217,8 +217,8 @@ def test_multilabel_classes_are_columns(problems):
 @parametrize(
     ("change", "message"),
     [
-        ({"hidden_size": 7}, r"W1 has shape \(4, 6\), and hidden_size and activation now ask for \(4, 7\)"),
-        ({"activation": "maxout"}, r"now ask for \(4, 12\)"),
+        ({"hidden_size": 7}, r"W1 has shape \(4, 6\), but now needs \(4, 7\)"),
+        ({"activation": "maxout"}, r"now needs \(4, 12\)"),
     ],
 )
 @parametrize("method", ["fit", "partial_fit"])

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import kstest
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow._fit.train import training_state
+from sk_shallow._fit.state import TrainingState
 from sk_shallow._model.parameters import Parameters, initialize
 from sk_shallow.activations import ACTIVATIONS, ALIASES, as_activation
 from sk_shallow.initializers import INITIALIZERS, Initializer
@@ -73,7 +73,7 @@ def test_activations_with_one_seed_start_from_one_draw():
 
 
 def test_orders_of_rows_do_not_repeat_the_draw_of_the_weights():
-    state = training_state(ShallowNetClassifier(random_state=0))
+    state = TrainingState.of(ShallowNetClassifier(random_state=0), resume=False)
     assert state.rng.random() != np.random.default_rng([state.seed, 0]).random()
 
 
@@ -96,7 +96,7 @@ def test_a_custom_initializer():
 
 def test_zero_scale_trains_stays_symmetric_and_warns(iris, quiet):
     net = ShallowNetClassifier(5, "sigmoid", init_scale=0, max_iter=20, learning_rate_init=0.1, random_state=0)
-    with pytest.warns(UserWarning, match="init_scale=0 starts every hidden unit alike"):
+    with pytest.warns(UserWarning, match="init_scale=0 makes all hidden units equal"):
         net.fit(*iris)
     W1, W2 = net.coefs_
     assert np.abs(W2).max() > 0.01

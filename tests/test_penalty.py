@@ -15,10 +15,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import scale
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow._fit import alpha as _penalty
-from sk_shallow._model.network import Examples, Network
+from sk_shallow._fit import alpha as choice
+from sk_shallow._fit import minimize as minimization
+from sk_shallow._model.network import Network
 from sk_shallow.activations import as_activation
-from sk_shallow.solvers import Adam
 
 
 @pytest.fixture(scope="module")
@@ -94,14 +94,14 @@ def test_nets_trained_together_have_the_gradients_of_each(dtype, name, n2, spars
     parameters.theta += rng.standard_normal(parameters.theta.size).astype(dtype)
     w, alpha, size = rng.uniform(0, 2, (3, 30, 1)).astype(dtype), np.array([0.0, 1, 2]), np.array([30.0, 60, 90])
     X = csr_array(network.X) if sparse else network.X
-    data = Examples(X, network.Y, w, size.reshape(3, 1, 1))
-    together = replace(network, parameters=parameters, data=data, alpha=alpha.reshape(3, 1, 1))
+    arrays = {"sample_size": size.reshape(3, 1, 1), "alpha": alpha.reshape(3, 1, 1)}
+    together = replace(network, parameters=parameters, X=X, w=w, **arrays)
     for rows in (slice(None), np.arange(7, 20)):
         total = together.value_and_gradient(rows)
         values = []
         for net in range(3):
-            data = Examples(X, network.Y, w[net], size[net])
-            alone = replace(network, parameters=parameters[net], data=data, alpha=alpha[net])
+            numbers = {"sample_size": size[net], "alpha": alpha[net]}
+            alone = replace(network, parameters=parameters[net], X=X, w=w[net], **numbers)
             values.append(alone.value_and_gradient(rows))
             rtol = 1e-3 if dtype == np.float32 else 1e-10
             assert_allclose(together.gradient[net].theta, alone.gradient.theta, rtol=rtol, atol=rtol / 100)
@@ -151,7 +151,7 @@ def test_no_net_is_judged_by_rows_that_it_was_trained_on(data, wine, noisy, monk
     """Each row is held out by one of four folds, or by none if there is a validation set."""
     X, y = wine if data == "wine" else noisy
     stacks, judged, loss = [], [], Network.loss
-    monkeypatch.setattr(_penalty, "_trained", lambda network, *args: stacks.append(network) or network)
+    monkeypatch.setattr(choice, "_train", lambda network, *args: stacks.append(network))
     monkeypatch.setattr(Network, "loss", lambda self: judged.append(self.X) or loss(self))
     held_out = {"X_val": X[:50], "y_val": y[:50]} if data == "validation" else {}
     net = ShallowNetClassifier(early_stopping=bool(held_out), max_iter=1, random_state=0)
@@ -169,8 +169,8 @@ def test_no_net_is_judged_by_rows_that_it_was_trained_on(data, wine, noisy, monk
 
 def test_the_rows_of_the_choice_do_not_depend_on_the_order_of_classes():
     network = random_network(as_activation("tanh"), m=60)
-    renamed = replace(network, data=network.data._replace(Y=network.Y[:, [2, 0, 1]]))
-    assert_array_equal(_penalty._rows(network, 0), _penalty._rows(renamed, 0))
+    renamed = replace(network, Y=network.Y[:, [2, 0, 1]])
+    assert_array_equal(choice._chosen_rows(network, 0), choice._chosen_rows(renamed, 0))
 
 
 def test_partial_fit_takes_the_rule_or_keeps_the_choice(noisy):
@@ -187,8 +187,8 @@ def test_partial_fit_takes_the_rule_or_keeps_the_choice(noisy):
 
 def test_a_long_fit_is_chosen_for_by_long_ones(monkeypatch):
     """The nets train half as long as the fit, because a penalty that suits 15 epochs lets 500 epochs overfit."""
-    lengths, minimize = [], Adam.minimize
-    monkeypatch.setattr(Adam, "minimize", lambda self, *args: lengths.append(args[2].max_iter) or minimize(self, *args))
+    lengths, original = [], minimization._descend
+    monkeypatch.setattr(minimization, "_descend", lambda *args: lengths.append(args[1].max_iter) or original(*args))
     X, y = make_classification(700, 10, random_state=0)
     for max_iter in (None, 10, 100):
         ShallowNetClassifier(max_iter=max_iter, random_state=0).fit(X, y)
@@ -206,7 +206,7 @@ def test_verbose_prints_what_was_tried(noisy, capsys):
 
 def test_the_choice_does_not_depend_on_how_many_nets_are_trained_together(noisy, monkeypatch):
     scores = ShallowNetClassifier(random_state=0).fit(*noisy).alpha_scores_
-    monkeypatch.setattr("sk_shallow._fit.alpha.MAX_SIZE", 1)
+    monkeypatch.setattr("sk_shallow._fit.alpha.MAX_PARAMETERS", 1)
     alone = ShallowNetClassifier(random_state=0).fit(*noisy).alpha_scores_
     assert_allclose(list(alone.values()), list(scores.values()), rtol=1e-6)
 
@@ -230,7 +230,7 @@ def test_tiny_features_are_named(wine):
 
 def test_labels_without_a_pattern_are_said_to_have_none():
     X, y = np.ones((60, 2)), np.arange(60) % 2
-    with pytest.warns(ConvergenceWarning, match="say nothing about the classes"):
+    with pytest.warns(ConvergenceWarning, match="may carry no information about the classes"):
         ShallowNetClassifier(random_state=0, alpha=0.0).fit(X, y)
 
 

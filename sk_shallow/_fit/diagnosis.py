@@ -8,7 +8,7 @@ from scipy.sparse import issparse
 
 from sk_shallow._fit.monitor import Monitor, Signal
 from sk_shallow._fit.plan import Plan
-from sk_shallow._model.network import Network, slices, hidden_activations
+from sk_shallow._model.network import Network, hidden_activations, slices
 from sk_shallow.activations import Identity
 
 # Root mean square above which a feature counts as unscaled (a standardized one has 1), and below which the largest

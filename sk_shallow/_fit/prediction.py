@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from sk_shallow._fit.data import Data
 from sk_shallow._fit.targets import Targets
-from sk_shallow._model.network import Network, slices, logits, rows_per_block
+from sk_shallow._model.network import Network, logits, rows_per_block, slices
 from sk_shallow.activations import Activation
 
 

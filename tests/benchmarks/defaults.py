@@ -221,16 +221,16 @@ def table_of_images(smoke: bool) -> list[tuple[str, ...]]:
     return rows
 
 
-RULES, PENALTY = "sk_shallow._fit.defaults", "sk_shallow._fit.alpha"
+RULES, PENALTY = "sk_shallow._fit.plan", "sk_shallow._fit.alpha"
 ALTERNATIVES = {
     "the defaults": ({}, {}),
     "alpha: the rule, nothing tried": ({}, {f"{PENALTY}.MIN_ROWS": np.inf}),
     "alpha: 0.3, 1, 3 times the rule": ({}, {f"{PENALTY}.STRENGTHS": (0.3, 1.0, 3.0)}),
     "alpha: five strengths": ({}, {f"{PENALTY}.STRENGTHS": (0.1, 0.3, 1.0, 3.0, 10.0)}),
     "alpha: the weakest for small sets too": ({}, {f"{PENALTY}.STRENGTHS": (0.0, 0.1, 1.0, 10.0)}),
-    "alpha: 500 rows looked at": ({}, {f"{PENALTY}.MAX_ROWS": 500}),
-    "alpha: 1,000 rows looked at": ({}, {f"{PENALTY}.MAX_ROWS": 1000}),
-    "alpha: 30 epochs": ({}, {f"{PENALTY}.EPOCHS": 30}),
+    "alpha: at most 500 rows": ({}, {f"{PENALTY}.MAX_ROWS": 500}),
+    "alpha: at most 1,000 rows": ({}, {f"{PENALTY}.MAX_ROWS": 1000}),
+    "alpha: 30 epochs": ({}, {f"{PENALTY}.MIN_EPOCHS": 30}),
     "max_iter: 20 epochs, 240 steps": ({}, {f"{RULES}.max_iter": lambda steps: max(20, -(-240 // steps))}),
     "max_iter: 45 epochs, 240 steps": ({}, {f"{RULES}.max_iter": lambda steps: max(45, -(-240 // steps))}),
     "max_iter: 30 epochs": ({}, {f"{RULES}.max_iter": lambda steps: 30}),
