@@ -229,6 +229,6 @@ def test_weights_all_zero_in_a_part(iris):
     w[:1] = 1
     with pytest.raises(
         ValueError,
-        match="positive for at least one row .* Got at most 0 in",
+        match=r"positive for at least one row .* Got at most 0 in",
     ):
         stopping().fit(X, y, sample_weight=w)
