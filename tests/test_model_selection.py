@@ -28,7 +28,7 @@ from sklearn.preprocessing import StandardScaler, scale
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow.activations import ACTIVATIONS, LeakyReLU
-from sk_shallow.model_selection import ActivationComparison, compare_activations
+from sk_shallow.model_selection import ActivationComparison, ActivationComparisonDisplay, compare_activations
 from sk_shallow.model_selection._statistics import MeanDifference
 
 parametrize = pytest.mark.parametrize
@@ -178,7 +178,7 @@ def test_data_of_any_kind(kind, iris):
 def test_multilabel_wants_a_score():
     X, y = make_multilabel_classification(90, n_features=5, n_classes=3, random_state=0)
     X = scale(X)
-    with pytest.raises(ValueError, match=r"neg_log_loss is not defined for multilabel targets\. Give scoring"):
+    with pytest.raises(ValueError, match=r"neg_log_loss is not defined for multilabel targets\. Pass scoring"):
         compare(X, y, cv=None)
     assert compare(X, y, cv=None, scoring="f1_macro").n_splits_ == 20
 
@@ -217,42 +217,55 @@ def test_groups(iris):
     groups = np.arange(len(y)) % 5
     comparison = compare(X, y, cv=GroupKFold(5), groups=groups)
     assert comparison.n_splits_ == 5
-    with pytest.raises(ValueError, match=r"GroupKFold\(.*\) needs groups: an array with the group of each row"):
+    with pytest.raises(ValueError, match=r"GroupKFold\(.*\) needs groups, an array with the group of each row"):
         compare(X, y, cv=GroupKFold(5))
+
+
+class BayesSearch(BaseEstimator):
+    """Has the parameters of BayesSearchCV of scikit-optimize."""
+
+    def __init__(self, estimator, search_spaces, refit=True):
+        self.estimator = estimator
+        self.search_spaces = search_spaces
+        self.refit = refit
 
 
 ERRORS = {
     "no net": ({"estimator": make_pipeline(StandardScaler(), LogisticRegression())}, "Got LogisticRegression"),
     "unknown name": ({"activations": ["relu", "rellu"]}, "Unknown activation 'rellu'. Known are"),
-    "a single name": ({"activations": "relu"}, "activations must be several"),
+    "a single name": ({"activations": "relu"}, "activations must be a list or a dict, with at least two. Got 'relu'"),
     "one activation": ({"activations": ["relu"]}, "At least two activations"),
-    "twice": ({"activations": ["relu", "relu"]}, r"\['relu'\] are there twice. Give a dict"),
+    "twice": ({"activations": ["relu", "relu"]}, r"Duplicate activations: \['relu'\]. Pass a dict"),
     "unknown reference": ({"reference": "tanh"}, r"reference must be one of \['identity', 'relu'\]. Got 'tanh'"),
     "one split": ({"cv": ShuffleSplit(1, random_state=0)}, "At least two splits are needed"),
     "one split, given": ({"cv": PredefinedSplit([-1] * 100 + [0] * 50)}, "At least two splits are needed"),
     "several scores": ({"scoring": ["accuracy", "neg_log_loss"]}, "scoring must be one scorer"),
-    "negative rope": ({"rope": -1}, "rope must be a finite number, not negative"),
-    "rope of another kind": ({"rope": "wide"}, "rope must be a finite number, not negative"),
+    "negative rope": ({"rope": -1}, r"rope must be None or a number in \[0, inf\)"),
+    "rope of another kind": ({"rope": "wide"}, r"rope must be None or a number in \[0, inf\)"),
     "tuned": (
         {"estimator": GridSearchCV(net_of(), {"activation": ["relu", "tanh"]})},
-        "The search tunes 'activation', and 'activation' is what is compared",
+        "must not tune 'activation', because compare_activations sets 'activation'",
     ),
     "tuned in a pipeline": (
         {"estimator": GridSearchCV(make_pipeline(net_of()), [{"shallownetclassifier__activation": ["tanh"]}])},
-        "The search tunes 'shallownetclassifier__activation'",
+        "The search must not tune 'shallownetclassifier__activation'",
     ),
     "the net tuned": (
         {"estimator": GridSearchCV(make_pipeline(net_of()), {"shallownetclassifier": [net_of()]})},
-        "The search tunes 'shallownetclassifier', and",
+        "The search must not tune 'shallownetclassifier', because",
     ),
     "its parameter tuned": (
         {"estimator": GridSearchCV(net_of(activation="elu"), {"activation__alpha": [1.0, 2.0]})},
-        "The search tunes 'activation__alpha'",
+        "The search must not tune 'activation__alpha'",
+    ),
+    "tuned by another package": (
+        {"estimator": BayesSearch(net_of(), [({"activation": ["relu", "tanh"]}, 5), {"alpha": [0.1, 1]}])},
+        "The search must not tune 'activation'",
     ),
     "not a search": ({"estimator": TunedThresholdClassifierCV(net_of())}, "Got TunedThresholdClassifierCV"),
     "another label": (
         {"estimator": net_of(activation="elu"), "activations": {"elu": "tanh", "b": "relu"}},
-        "'elu' is the estimator's activation, and here another one",
+        "'elu' is the estimator's activation, but also the label of another one",
     ),
     "not an activation": ({"activations": ["relu", 3]}, "Unknown activation 3"),
     "no refit": ({"estimator": GridSearchCV(net_of(), {"alpha": [1]}, refit=False)}, "The search must have refit=True"),
@@ -404,6 +417,30 @@ def test_all_pairs():
     assert frame.loc["relu", "relu"] == 1
     assert "share a letter" in str(pairs)
     assert "<table>" in pairs._repr_html_()
+
+
+def test_comparison_display_is_a_forest(plt):
+    display = ActivationComparisonDisplay(
+        labels=["tanh", "elu"], differences=[0.1, -0.2], low=[0.0, -0.4], high=[0.2, 0.0],
+        verdicts=["cannot tell", "worse"], reference="relu", scoring="neg_log_loss", rope=0.05,
+    ).plot()  # fmt: skip
+    assert [text.get_text() for text in display.ax_.get_yticklabels()] == ["tanh", "elu"]
+    interval = display.ax_.get_lines()[0]
+    assert_array_equal(interval.get_xdata(), [0.0, 0.2])
+    texts = [text.get_text() for text in display.ax_.texts]
+    assert texts == ["cannot tell", "worse"]
+    assert "relu" in display.ax_.get_xlabel()
+
+
+def test_the_plot_shows_the_comparison(plt):
+    rng = np.random.default_rng(0)
+    comparison = of_scores({label: rng.normal(0, 1, 20) for label in ("relu", "tanh", "elu")})
+    _, ax = plt.subplots()
+    display = comparison.plot(ax=ax)
+    assert display.ax_ is ax
+    assert display.labels == list(comparison.verdicts_)
+    intervals = [comparison.difference(label).interval() for label in display.labels]
+    assert list(zip(display.low, display.high, strict=True)) == intervals
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def test_holm_is_that_of_statsmodels(seed):
 def test_the_smallest_difference_is_found_as_often_as_promised():
     """A simulation of independent splits, where the test is exact."""
     rng, J = np.random.default_rng(0), 20
-    difference = smallest_difference(J, 0.0, 0.05, power=0.8)
+    difference = smallest_difference(J, 0.0, 0.05)
     samples = rng.normal(difference, 1, (4000, J))
     found = np.mean([MeanDifference.of(sample, 0.0).p_value() < 0.05 for sample in samples])
     assert 0.77 < found < 0.83
