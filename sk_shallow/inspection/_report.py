@@ -98,8 +98,9 @@ class HiddenUnitReport(ShownAsTable):
         A1 = units.A1.astype(np.float64)
         self.dead_, self.saturated_ = units.dead, units.saturated
         self.means_, self.spreads_ = A1.mean(axis=0), A1.std(axis=0)
+        contributions = self.spreads_**2 * (W2**2).sum(axis=1)
+        self.shares_ = contributions / (contributions.sum() or 1.0)
         centred = A1 - self.means_
-        self.shares_ = _shares(self.spreads_, W2)
         self.duplicate_of_ = _duplicates(centred)
         self.effective_rank_ = _effective_rank(centred)
         self.advice_ = self._advice()
@@ -168,11 +169,6 @@ class HiddenUnitReport(ShownAsTable):
                 f"The units use about {self.effective_rank_:.0f} directions. hidden_size={enough} may be enough."
             )
         return advice
-
-
-def _shares(spreads, W2):
-    carried = spreads**2 * (W2**2).sum(axis=1)
-    return carried / (carried.sum() or 1.0)
 
 
 def _duplicates(centred):
