@@ -235,9 +235,9 @@ def test_functions_take_few_arguments():
         "_classifier.__init__",
         "_classifier.fit",
         "inspection._gradient_check.check_gradient",
-        "inspection._displays.__init__",
         "inspection._displays.from_estimator",
         "model_selection._comparison.compare_activations",
+        "model_selection._display.__init__",
     }
     for name, node in FUNCTIONS:
         arguments = node.args

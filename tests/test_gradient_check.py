@@ -1,4 +1,4 @@
-"""The tester is tested: what is right must pass, and what is wrong by 0.1 % must be reported."""
+"""Test of the tester: correct gradients must pass, gradients that are wrong by 0.1 % must be reported."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ parametrize = pytest.mark.parametrize
 
 @parametrize("activation", NAMES)
 @parametrize("kind", ["binary", "multiclass", "multilabel"])
-def test_a_right_gradient_passes(activation, kind, problems):
+def test_a_correct_gradient_passes(activation, kind, problems):
     X, y = problems[kind]
     net = ShallowNetClassifier(10, activation, dropout=0.3, alpha=0.1, class_weight="balanced", random_state=0)
     w = np.random.default_rng(0).uniform(size=len(y))
@@ -62,7 +62,7 @@ def test_every_container(X_type, iris):
     assert max(check_gradient(ShallowNetClassifier(5, random_state=0), X_type(X), y).values()) < 1e-6
 
 
-def test_the_estimator_is_left_alone(iris):
+def test_the_estimator_is_not_changed(iris):
     net = ShallowNetClassifier(5, random_state=0)
     first = check_gradient(net, *iris)
     assert check_gradient(net, *iris) == first
@@ -71,7 +71,7 @@ def test_the_estimator_is_left_alone(iris):
 
 
 def test_saturated_logits(iris):
-    """The loss of a saturated net belongs to its gradient still: nothing is clipped."""
+    """Loss and gradient of a saturated net still match, because nothing is clipped."""
     X, y = iris
     errors = check_gradient(ShallowNetClassifier(10, "tanh", init_scale=30, alpha=0, random_state=0), X, y)
     assert max(errors["W2"], errors["b2"]) < 1e-6

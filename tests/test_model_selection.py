@@ -1,4 +1,4 @@
-"""`compare_activations`: pairing, statistics, what is shown, what is refused; and that chance is called chance."""
+"""`compare_activations`: pairing, statistics, tables, errors; and that random differences are not reported as real."""
 
 import re
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ from sklearn.preprocessing import StandardScaler, scale
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow.activations import ACTIVATIONS, LeakyReLU
-from sk_shallow.model_selection import ActivationComparison, compare_activations
+from sk_shallow.model_selection import ActivationComparison, ActivationComparisonDisplay, compare_activations
 from sk_shallow.model_selection._statistics import MeanDifference
 
 parametrize = pytest.mark.parametrize
@@ -45,7 +45,7 @@ def compare(X, y, estimator=None, **kwargs):
 
 
 def of_scores(scores, reference="relu", **kwargs):
-    """Return a comparison of given scores, 5 x 4 splits of five folds if there are 20."""
+    """Return a comparison of given scores; 20 of them stand for four repetitions of five folds."""
     ones = {label: np.ones(len(values)) for label, values in scores.items()}
     figures = {"score": scores, **dict.fromkeys(("seconds", "epochs", "weights", "dead", "saturated"), ones)}
     return ActivationComparison(figures, reference=reference, test_ratio=0.25, **kwargs)
@@ -76,14 +76,14 @@ def test_default_splits_are_stratified_and_repeated(iris):
 
 
 def test_results_do_not_depend_on_n_jobs(iris):
-    """Nor does a pair of functions, whose lambda joblib pickles."""
+    """This includes a pair of functions, whose lambda joblib must pickle."""
     activations = {"relu": "relu", "sine": (lambda z: np.sin(z), np.cos)}
     one, two = (compare(*iris, activations=activations, n_jobs=n_jobs) for n_jobs in (None, 2))
     assert_array_equal(one.scores_["sine"], two.scores_["sine"])
     assert_array_equal(one.scores_["relu"], two.scores_["relu"])
 
 
-def test_all_activations_by_default_and_the_estimators_own_is_the_reference(iris):
+def test_by_default_all_are_compared_with_the_estimators_activation(iris):
     comparison = compare(*iris, net_of(activation="tanh"), activations=None)
     assert list(comparison.scores_) == list(ACTIVATIONS)
     assert comparison.reference_ == "tanh"
@@ -93,7 +93,7 @@ def test_all_activations_by_default_and_the_estimators_own_is_the_reference(iris
     ("own", "reference", "expected"),
     [("relu", None, "relu"), ("logistic", None, "logistic"), (LeakyReLU(0.2), None, "LeakyReLU(negative_slope=0.2)")],
 )
-def test_the_own_activation_is_added_if_it_is_not_there(own, reference, expected, iris):
+def test_the_estimators_activation_is_added_if_it_is_missing(own, reference, expected, iris):
     activations = ["tanh", "sigmoid"] if own == "relu" else ["tanh", "relu"]
     comparison = compare(*iris, net_of(activation=own), activations=activations, reference=reference)
     assert comparison.reference_ in (expected, own)
@@ -101,7 +101,7 @@ def test_the_own_activation_is_added_if_it_is_not_there(own, reference, expected
 
 
 def test_one_activation_under_two_names_is_the_same(iris):
-    """Without variance: p is 1, not NaN."""
+    """All differences are 0: p is 1, not NaN."""
     comparison = compare(*iris, net_of(activation="silu"), activations=["silu", "swish"])
     assert comparison.reference_ == "silu"
     assert comparison.verdicts_ == {"swish": "practically the same"}
@@ -110,7 +110,7 @@ def test_one_activation_under_two_names_is_the_same(iris):
     assert "nan" not in str(comparison)
 
 
-def test_seeds_that_are_not_paired_differ(iris):
+def test_unpaired_seeds_differ(iris):
     same = {"one": "relu", "other": "relu"}
     comparison = compare(*iris, activations=same, paired_seeds=False)
     assert not np.array_equal(comparison.scores_["one"], comparison.scores_["other"])
@@ -139,7 +139,7 @@ def test_pipelines_and_searches(wrap, iris):
 
 
 def test_a_search_tunes_each_activation_alike(iris):
-    """A random one draws the same candidates for every activation of a split."""
+    """A random search draws the same candidates for every activation of a split."""
     seen = []
 
     class Draws(BaseEstimator, TransformerMixin):
@@ -175,10 +175,10 @@ def test_data_of_any_kind(kind, iris):
     assert np.isfinite(compare(X, names).scores_["relu"]).all()
 
 
-def test_multilabel_wants_a_score():
+def test_multilabel_needs_scoring():
     X, y = make_multilabel_classification(90, n_features=5, n_classes=3, random_state=0)
     X = scale(X)
-    with pytest.raises(ValueError, match=r"neg_log_loss is not defined for multilabel targets\. Give scoring"):
+    with pytest.raises(ValueError, match=r"neg_log_loss is not defined for multilabel targets\. Pass scoring"):
         compare(X, y, cv=None)
     assert compare(X, y, cv=None, scoring="f1_macro").n_splits_ == 20
 
@@ -217,42 +217,55 @@ def test_groups(iris):
     groups = np.arange(len(y)) % 5
     comparison = compare(X, y, cv=GroupKFold(5), groups=groups)
     assert comparison.n_splits_ == 5
-    with pytest.raises(ValueError, match=r"GroupKFold\(.*\) needs groups: an array with the group of each row"):
+    with pytest.raises(ValueError, match=r"GroupKFold\(.*\) needs groups, an array with the group of each row"):
         compare(X, y, cv=GroupKFold(5))
+
+
+class BayesSearch(BaseEstimator):
+    """Has the parameters of BayesSearchCV of scikit-optimize."""
+
+    def __init__(self, estimator, search_spaces, refit=True):
+        self.estimator = estimator
+        self.search_spaces = search_spaces
+        self.refit = refit
 
 
 ERRORS = {
     "no net": ({"estimator": make_pipeline(StandardScaler(), LogisticRegression())}, "Got LogisticRegression"),
     "unknown name": ({"activations": ["relu", "rellu"]}, "Unknown activation 'rellu'. Known are"),
-    "a single name": ({"activations": "relu"}, "activations must be several"),
+    "a single name": ({"activations": "relu"}, "activations must be a list or a dict, with at least two. Got 'relu'"),
     "one activation": ({"activations": ["relu"]}, "At least two activations"),
-    "twice": ({"activations": ["relu", "relu"]}, r"\['relu'\] are there twice. Give a dict"),
+    "twice": ({"activations": ["relu", "relu"]}, r"Duplicate activations: \['relu'\]. Pass a dict"),
     "unknown reference": ({"reference": "tanh"}, r"reference must be one of \['identity', 'relu'\]. Got 'tanh'"),
     "one split": ({"cv": ShuffleSplit(1, random_state=0)}, "At least two splits are needed"),
     "one split, given": ({"cv": PredefinedSplit([-1] * 100 + [0] * 50)}, "At least two splits are needed"),
     "several scores": ({"scoring": ["accuracy", "neg_log_loss"]}, "scoring must be one scorer"),
-    "negative rope": ({"rope": -1}, "rope must be a finite number, not negative"),
-    "rope of another kind": ({"rope": "wide"}, "rope must be a finite number, not negative"),
+    "negative rope": ({"rope": -1}, r"rope must be None or a number in \[0, inf\)"),
+    "rope of another kind": ({"rope": "wide"}, r"rope must be None or a number in \[0, inf\)"),
     "tuned": (
         {"estimator": GridSearchCV(net_of(), {"activation": ["relu", "tanh"]})},
-        "The search tunes 'activation', and 'activation' is what is compared",
+        "must not tune 'activation', because compare_activations sets 'activation'",
     ),
     "tuned in a pipeline": (
         {"estimator": GridSearchCV(make_pipeline(net_of()), [{"shallownetclassifier__activation": ["tanh"]}])},
-        "The search tunes 'shallownetclassifier__activation'",
+        "The search must not tune 'shallownetclassifier__activation'",
     ),
     "the net tuned": (
         {"estimator": GridSearchCV(make_pipeline(net_of()), {"shallownetclassifier": [net_of()]})},
-        "The search tunes 'shallownetclassifier', and",
+        "The search must not tune 'shallownetclassifier', because",
     ),
     "its parameter tuned": (
         {"estimator": GridSearchCV(net_of(activation="elu"), {"activation__alpha": [1.0, 2.0]})},
-        "The search tunes 'activation__alpha'",
+        "The search must not tune 'activation__alpha'",
+    ),
+    "tuned by another package": (
+        {"estimator": BayesSearch(net_of(), [({"activation": ["relu", "tanh"]}, 5), {"alpha": [0.1, 1]}])},
+        "The search must not tune 'activation'",
     ),
     "not a search": ({"estimator": TunedThresholdClassifierCV(net_of())}, "Got TunedThresholdClassifierCV"),
     "another label": (
         {"estimator": net_of(activation="elu"), "activations": {"elu": "tanh", "b": "relu"}},
-        "'elu' is the estimator's activation, and here another one",
+        "'elu' is the estimator's activation, but also the label of another one",
     ),
     "not an activation": ({"activations": ["relu", 3]}, "Unknown activation 3"),
     "no refit": ({"estimator": GridSearchCV(net_of(), {"alpha": [1]}, refit=False)}, "The search must have refit=True"),
@@ -284,7 +297,7 @@ def test_a_class_that_is_missing_in_a_test_set(iris):
         compare(X, y, cv=PredefinedSplit(y))
 
 
-def test_splits_as_masks_are_those_of_indices(iris):
+def test_splits_may_be_masks_or_indices(iris):
     X, y = iris
     splits = list(StratifiedKFold(3).split(X, y))
     masks = [tuple(np.isin(np.arange(len(y)), part) for part in split) for split in splits]
@@ -302,7 +315,7 @@ def test_the_refit_is_routed_and_has_a_seed(iris):
         given = {"params": {"sample_weight": w}, "scoring": scorer, "refit": True}
         one, other = (compare(X, y, net, **given).best_estimator_ for _ in range(2))
     assert_array_equal(one.coefs_[0], other.coefs_[0])
-    assert_array_equal(one.fit(X, y).coefs_[0], other.coefs_[0])  # without the weights
+    assert_array_equal(one.fit(X, y).coefs_[0], other.coefs_[0])  # metadata routing keeps the weights from fit
 
 
 def test_labels_are_the_same_in_every_run(iris):
@@ -379,7 +392,7 @@ def test_the_table_says_what_the_design_can_show():
     assert "<b>" not in html + text
 
 
-def test_the_best_one_is_refitted_and_called_optimistic(iris):
+def test_the_best_one_is_refitted_and_its_score_is_called_optimistic(iris):
     X, y = iris
     comparison = compare(X, y, make_pipeline(StandardScaler(), net_of()), refit=True)
     assert comparison.best_estimator_.predict(X).shape == y.shape
@@ -406,6 +419,30 @@ def test_all_pairs():
     assert "<table>" in pairs._repr_html_()
 
 
+def test_comparison_display_is_a_forest(plt):
+    display = ActivationComparisonDisplay(
+        labels=["tanh", "elu"], differences=[0.1, -0.2], low=[0.0, -0.4], high=[0.2, 0.0],
+        verdicts=["cannot tell", "worse"], reference="relu", scoring="neg_log_loss", rope=0.05,
+    ).plot()  # fmt: skip
+    assert [text.get_text() for text in display.ax_.get_yticklabels()] == ["tanh", "elu"]
+    interval = display.ax_.get_lines()[0]
+    assert_array_equal(interval.get_xdata(), [0.0, 0.2])
+    texts = [text.get_text() for text in display.ax_.texts]
+    assert texts == ["cannot tell", "worse"]
+    assert "relu" in display.ax_.get_xlabel()
+
+
+def test_the_plot_shows_the_comparison(plt):
+    rng = np.random.default_rng(0)
+    comparison = of_scores({label: rng.normal(0, 1, 20) for label in ("relu", "tanh", "elu")})
+    _, ax = plt.subplots()
+    display = comparison.plot(ax=ax)
+    assert display.ax_ is ax
+    assert display.labels == list(comparison.verdicts_)
+    intervals = [comparison.difference(label).interval() for label in display.labels]
+    assert list(zip(display.low, display.high, strict=True)) == intervals
+
+
 @contextmanager
 def one_blas_thread():
     from threadpoolctl import threadpool_limits
@@ -415,8 +452,8 @@ def one_blas_thread():
 
 
 @pytest.mark.slow
-def test_a_against_a_is_hardly_ever_a_difference(quiet):
-    """One activation under two labels, with other seeds, by real cross-validation on real rows."""
+def test_an_activation_rarely_differs_from_itself(quiet):
+    """One activation under two labels, with different seeds, by cross-validation on real rows."""
     X, y = load_breast_cancer(return_X_y=True)
     found, runs = 0, 60
     for seed in range(runs):

@@ -1,4 +1,4 @@
-"""The corrected resampled t-test and its kin, against SciPy, statsmodels and baycomp."""
+"""The corrected resampled t-test and related statistics, compared with SciPy, statsmodels and baycomp."""
 
 import warnings
 
@@ -14,7 +14,7 @@ parametrize = pytest.mark.parametrize
 
 @parametrize("seed", range(5))
 def test_without_overlap_it_is_the_paired_t_test(seed):
-    """Of test sets that are tiny beside the training sets."""
+    """A test ratio of 0 stands for test sets that are tiny compared with the training sets."""
     differences = np.random.default_rng(seed).normal(0.3, 1, 20)
     ours, its = MeanDifference.of(differences, 0.0), stats.ttest_1samp(differences, 0)
     assert_allclose(ours.p_value(), its.pvalue)
@@ -23,7 +23,7 @@ def test_without_overlap_it_is_the_paired_t_test(seed):
 
 @parametrize("seed", range(5))
 @parametrize("rope", [0.0, 0.1, 1.0])
-def test_probabilities_are_baycomps(seed, rope):
+def test_probabilities_equal_baycomp(seed, rope):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         baycomp = pytest.importorskip("baycomp")
@@ -33,7 +33,7 @@ def test_probabilities_are_baycomps(seed, rope):
     assert_allclose(MeanDifference.of(x - y, 1 / 4).probabilities(rope), its, atol=1e-12)
 
 
-def test_p_value_and_probabilities_are_of_one_distribution():
+def test_p_value_and_probabilities_have_one_distribution():
     ours = MeanDifference.of(np.random.default_rng(0).normal(0.3, 1, 20), 0.25)
     better, same, worse = ours.probabilities(0.0)
     assert_allclose(ours.p_value(), 2 * min(better, worse))
@@ -43,15 +43,15 @@ def test_p_value_and_probabilities_are_of_one_distribution():
     assert_allclose(ours.mean, (low + high) / 2)
 
 
-def test_the_correction_widens_by_the_overlap():
+def test_overlap_widens_the_standard_error():
     differences = np.random.default_rng(0).normal(size=20)
     plain, corrected = (MeanDifference.of(differences, ratio).standard_error for ratio in (0.0, 0.25))
     assert_allclose(corrected / plain, np.sqrt(1 + 20 / 4))
 
 
 @parametrize("difference", [0.0, 0.5, 0.1 + 0.2])
-def test_without_variance_the_test_says_nothing(difference):
-    """Not certainty either: equal differences on every split come from few rows or from a score in steps."""
+def test_equal_differences_have_p_value_1(difference):
+    """It does not claim certainty: equal differences on all splits come from few rows or from a coarse score."""
     rounded = difference * (1 + np.finfo(float).eps * (np.arange(20) % 2))
     ours = MeanDifference.of(rounded, 0.25)
     assert ours.p_value() == 1.0
@@ -60,22 +60,22 @@ def test_without_variance_the_test_says_nothing(difference):
 
 
 @parametrize("seed", range(5))
-def test_holm_is_that_of_statsmodels(seed):
+def test_holm_equals_statsmodels(seed):
     multitest = pytest.importorskip("statsmodels.stats.multitest")
     p_values = np.random.default_rng(seed).uniform(0, 0.1, 11)
     assert_allclose(holm(p_values), multitest.multipletests(p_values, method="holm")[1])
 
 
 def test_the_smallest_difference_is_found_as_often_as_promised():
-    """A simulation of independent splits, where the test is exact."""
+    """In a simulation of independent splits, for which the test is exact."""
     rng, J = np.random.default_rng(0), 20
-    difference = smallest_difference(J, 0.0, 0.05, power=0.8)
+    difference = smallest_difference(J, 0.0, 0.05)
     samples = rng.normal(difference, 1, (4000, J))
     found = np.mean([MeanDifference.of(sample, 0.0).p_value() < 0.05 for sample in samples])
     assert 0.77 < found < 0.83
 
 
-def test_more_splits_find_less_only_where_they_do_not_overlap():
+def test_more_splits_find_smaller_differences_unless_they_overlap():
     difference = smallest_difference(20, 0.0, 0.05)
     n = splits_to_find(difference / 2, 0.0, 0.05)
     assert 60 < n < 90
@@ -84,7 +84,7 @@ def test_more_splits_find_less_only_where_they_do_not_overlap():
 
 
 @parametrize("seed", range(20))
-def test_letters_are_shared_by_those_that_can_not_be_told_apart(seed):
+def test_labels_share_a_letter_if_they_do_not_differ(seed):
     different = np.triu(np.random.default_rng(seed).random((7, 7)) < 0.3, 1)
     different |= different.T
     groups = letters(different)

@@ -1,18 +1,14 @@
-"""What a fitted net looks like: displays, which need matplotlib (``sk-shallow[plot]``), and a report on its units."""
+"""Look inside a net: displays, which need matplotlib (``sk-shallow[plot]``), a report on units, a gradient check."""
 
-from sk_shallow.inspection._displays import (
-    ActivationComparisonDisplay,
-    ActivationDisplay,
-    HiddenWeightsDisplay,
-    LossCurveDisplay,
-)
+from sk_shallow.inspection._displays import ActivationDisplay, HiddenWeightsDisplay, LossCurveDisplay
+from sk_shallow.inspection._gradient_check import check_gradient
 from sk_shallow.inspection._report import HiddenUnitReport, hidden_unit_report
 
 __all__ = [
-    "ActivationComparisonDisplay",
     "ActivationDisplay",
     "HiddenUnitReport",
     "HiddenWeightsDisplay",
     "LossCurveDisplay",
+    "check_gradient",
     "hidden_unit_report",
 ]

@@ -1,42 +1,75 @@
-"""Displays, as scikit-learn has them: made from an estimator, drawn by `plot`, which keeps `ax_` and `figure_`."""
+"""Displays as in scikit-learn: a class method makes one from an estimator, `plot` draws it."""
+
+from abc import ABC, abstractmethod
 
 import numpy as np
-from scipy.ndimage import binary_opening
-from sklearn.utils.validation import check_is_fitted
 
 from sk_shallow._compat import check_matplotlib_support
 from sk_shallow.activations import ACTIVATIONS, as_activation
-from sk_shallow.inspection._nets import fitted_net
-from sk_shallow.inspection._units import FLAT, of_one_unit, units_of
+from sk_shallow.inspection._nets import feature_names_of, fitted_net, net_and_rows
+from sk_shallow.inspection._units import SATURATION_SLOPE, curve_and_slopes, units_of
 
 # Safe for colour-blind readers (Wong, "Points of view: color blindness", Nature Methods 8, 2011), on light and dark.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#8a8a8a"
 
-MAX_COLUMNS = 4
+MAX_COLUMNS = 4  # of panels in a new figure
 
 
-def _axes(caller, ax, n, size):
-    """Return the figure and n axes: the one given, or those of a new figure."""
-    check_matplotlib_support(caller)
-    import matplotlib.pyplot as plt
+class Display(ABC):
+    """A figure of one or several panels. Subclasses store what it shows and draw it."""
 
-    if ax is not None:
-        axes = np.ravel(ax)
+    def plot(self, ax=None):
+        """Draw the figure.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, array of them, or None, default=None
+            Where to draw, one per panel. None makes a new figure.
+
+        Returns
+        -------
+        display : Display
+            This object. `axes_`, `ax_` and `figure_` are set.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If there are fewer axes than panels.
+        """
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        n, width, height = self._panels()
+        axes = _new_axes(n, width, height) if ax is None else np.ravel(ax)[:n]
         if len(axes) < n:
             raise ValueError(f"{n} axes are needed. Got {len(axes)}.")
-        return axes[0].figure, axes[:n]
+        self.axes_, self.ax_, self.figure_ = axes, axes[0], axes[0].figure
+        self._draw()
+        return self
+
+    @abstractmethod
+    def _panels(self):
+        """Return the number of panels, and the width and height of one in inches."""
+
+    @abstractmethod
+    def _draw(self):
+        """Draw on `axes_`."""
+
+
+def _new_axes(n, width, height):
+    import matplotlib.pyplot as plt
+
     n_columns = min(n, MAX_COLUMNS)
     n_rows = -(-n // n_columns)
-    figure, axes = plt.subplots(
-        n_rows, n_columns, figsize=size, squeeze=False, sharex=n > 1, sharey=False, layout="constrained"
-    )
-    for rest in axes.ravel()[n:]:
-        rest.remove()
-    return figure, axes.ravel()[:n]
+    size = (n_columns * width, n_rows * height)
+    _, axes = plt.subplots(n_rows, n_columns, figsize=size, squeeze=False, sharex=n > 1, layout="constrained")
+    for unused in axes.ravel()[n:]:
+        unused.remove()
+    return axes.ravel()[:n]
 
 
-class ActivationDisplay:
-    """Activations and their slopes, where they are saturated, and where the units of a fitted net are.
+class ActivationDisplay(Display):
+    """Activations with their slopes, the ranges where they are saturated, and the pre-activations of a fitted net.
 
     Parameters
     ----------
@@ -45,20 +78,18 @@ class ActivationDisplay:
     limits : tuple of (float, float)
         Range of z.
     pre_activations : ndarray or None, default=None
-        Pre-activations of a fitted net, of any shape, whose histogram is drawn behind.
+        Pre-activations of a fitted net, of any shape. Their histogram is drawn in the background.
 
     Attributes
     ----------
     z_ : ndarray of shape (1001,)
-        Where values and slopes are computed.
+        Points at which values and slopes are computed.
     values_, slopes_ : dict of str to ndarray of shape (1001,)
-        g(z) and g'(z). Of maxout, those of its first piece, with all the others at 0.
+        g(z) and g'(z). For maxout: of the first piece, with the others at 0.
     saturated_ : dict of str to ndarray of bool, shape (1001,)
-        Where the slope is below 1 % of the largest one.
-    axes_ : ndarray of matplotlib Axes
-        One per activation, after `plot`.
-    ax_, figure_ : matplotlib Axes, Figure
-        The first of them, and their figure.
+        Whether the slope is below 1 % of the largest one.
+    axes_, ax_, figure_ : ndarray of matplotlib Axes, its first element, and their Figure
+        After `plot`. There is one panel per activation.
     """
 
     def __init__(self, *, activations, limits, pre_activations=None):
@@ -68,10 +99,10 @@ class ActivationDisplay:
         self.z_ = np.linspace(*limits, 1001)
         self.values_, self.slopes_, self.saturated_ = {}, {}, {}
         for label, activation in activations.items():
-            self.values_[label], slopes = of_one_unit(activation, self.z_)
+            self.values_[label], slopes = curve_and_slopes(activation, self.z_)
             self.slopes_[label] = slopes[:, 0]
             sizes = np.abs(slopes).sum(axis=1)
-            self.saturated_[label] = sizes < FLAT * sizes.max()
+            self.saturated_[label] = sizes < SATURATION_SLOPE * sizes.max()
 
     @classmethod
     def from_activations(cls, activations=None, *, limits=(-6.0, 6.0), ax=None):
@@ -80,11 +111,11 @@ class ActivationDisplay:
         Parameters
         ----------
         activations : str, Activation, sequence of either, or None, default=None
-            What to draw; None is all that are registered, in a grid.
+            What to draw. None draws all registered activations.
         limits : tuple of (float, float), default=(-6.0, 6.0)
             Range of z.
         ax : matplotlib Axes, array of them, or None, default=None
-            Where to draw, one per activation; None makes a new figure.
+            Where to draw, one per activation. None makes a new figure.
 
         Returns
         -------
@@ -97,7 +128,7 @@ class ActivationDisplay:
             activations = [activations]
         labelled = {value if isinstance(value, str) else repr(value): as_activation(value) for value in activations}
         if not labelled:
-            raise ValueError("There is no activation to draw. Give a name, or None for all.")
+            raise ValueError("There is no activation to draw. Pass at least one, or None for all.")
         return cls(activations=labelled, limits=limits).plot(ax=ax)
 
     @classmethod
@@ -109,52 +140,45 @@ class ActivationDisplay:
         estimator : ShallowNetClassifier, Pipeline or search
             A fitted net, or a fitted pipeline or search that ends in one.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
+            Rows, as you would pass them to `predict`.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a new figure.
+            Where to draw. None makes a new figure.
 
         Returns
         -------
         display : ActivationDisplay
         """
-        net, X = fitted_net(estimator, X)
+        net, X = net_and_rows(estimator, X)
         Z1, activation = units_of(net, X).Z1, net._activation
         label = net.activation if isinstance(net.activation, str) else repr(activation)
         bound = max(3.0, float(np.quantile(np.abs(Z1), 0.995)))
         return cls(activations={label: activation}, limits=(-bound, bound), pre_activations=Z1).plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, array of them, or None, default=None
-            Where to draw, one per activation; None makes a new figure.
-
-        Returns
-        -------
-        display : ActivationDisplay
-        """
+    def _panels(self):
         n = len(self.activations)
-        size = (6.4, 4.0) if n == 1 else (2.4 * min(n, MAX_COLUMNS), 1.9 * -(-n // MAX_COLUMNS))
-        self.figure_, self.axes_ = _axes("ActivationDisplay.plot", ax, n, size)
-        self.ax_ = self.axes_[0]
-        for label, axes in zip(self.activations, self.axes_, strict=False):
-            self._draw(label, axes)
-            axes.set_title(label, fontsize=10)
-            if n == 1:
-                axes.set_xlabel("z")
-        self.ax_.legend(loc="upper left", fontsize=8)
-        return self
+        return (n, 2.4, 1.9) if n > 1 else (1, 6.4, 4.0)
 
-    def _draw(self, label, axes):
-        if self.pre_activations is not None:
-            behind = axes.twinx()
-            behind.hist(np.ravel(self.pre_activations), bins=80, range=self.limits, color=GREY, alpha=0.35)
-            behind.set_yticks([])
-            axes.set_zorder(behind.get_zorder() + 1)
-            axes.patch.set_visible(False)
-        width = len(self.z_) // 30  # where a slope only crosses zero, it is flat for less
+    def _draw(self):
+        for label, axes in zip(self.activations, self.axes_, strict=True):
+            if self.pre_activations is not None:
+                self._draw_histogram(axes)
+            self._draw_curves(label, axes)
+            axes.set_title(label, fontsize=10)
+        if len(self.activations) == 1:
+            self.ax_.set_xlabel("z")
+        self.ax_.legend(loc="upper left", fontsize=8)
+
+    def _draw_histogram(self, axes):
+        background = axes.twinx()
+        background.hist(np.ravel(self.pre_activations), bins=80, range=self.limits, color=GREY, alpha=0.35)
+        background.set_yticks([])
+        axes.set_zorder(background.get_zorder() + 1)
+        axes.patch.set_visible(False)
+
+    def _draw_curves(self, label, axes):
+        from scipy.ndimage import binary_opening
+
+        width = len(self.z_) // 30  # skips short flat stretches, where the slope only crosses zero
         saturated = binary_opening(np.pad(self.saturated_[label], width, mode="edge"), np.ones(width))[width:-width]
         if saturated.any():
             axes.fill_between(
@@ -165,33 +189,33 @@ class ActivationDisplay:
         axes.set_xlim(self.limits)
 
 
-class LossCurveDisplay:
-    """Training and validation loss by epoch, of one or several fitted nets, on a logarithmic axis.
+class LossCurveDisplay(Display):
+    """Training and validation loss by epoch, for one or several fitted nets, on a logarithmic axis.
 
     Parameters
     ----------
     curves : dict of str to ndarray
-        Training objective of each epoch, by label, in nats per sample.
+        Training objective of each epoch, in nats per sample, by label.
     validation_curves : dict of str to ndarray or None, default=None
-        Validation log loss of each epoch of the last call, of those that have it.
+        Validation log loss of each epoch of the last call to `fit`, in nats per sample, for the labels that have it.
     first_epochs : dict of str to int or None, default=None
-        Number of the epoch, counted from 1, that each validation curve begins with; None is 1 for all.
+        Epoch, counted from 1, with which each validation curve begins. None means 1 for all.
 
     Attributes
     ----------
     kept_epochs_ : dict of str to int
-        The epoch, counted from 1, whose weights were kept because its validation loss was the lowest.
-    ax_, figure_ : matplotlib Axes, Figure
-        After `plot`.
+        Epoch, counted from 1, with the lowest validation loss. Its weights were kept.
+    axes_, ax_, figure_ : ndarray of matplotlib Axes, its first element, and their Figure
+        After `plot`. There is one panel.
     """
 
     def __init__(self, *, curves, validation_curves=None, first_epochs=None):
         self.curves = curves
-        self.validation_curves = validation_curves
-        self.first_epochs = first_epochs
+        self.validation_curves = validation_curves or {}
+        self.first_epochs = first_epochs or {}
         self.kept_epochs_ = {
-            label: int(np.argmin(curve)) + (first_epochs or {}).get(label, 1)
-            for label, curve in (validation_curves or {}).items()
+            label: int(np.argmin(curve)) + self.first_epochs.get(label, 1)
+            for label, curve in self.validation_curves.items()
         }
 
     @classmethod
@@ -203,9 +227,9 @@ class LossCurveDisplay:
         estimator : ShallowNetClassifier, Pipeline or search
             A fitted net, or a fitted pipeline or search that ends in one.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a new figure.
+            Where to draw. None makes a new figure.
         name : str or None, default=None
-            Label; None is the activation.
+            Label. None takes the activation.
 
         Returns
         -------
@@ -220,9 +244,9 @@ class LossCurveDisplay:
         Parameters
         ----------
         estimators : dict of str to estimator, or sequence of estimators
-            Fitted nets, or fitted pipelines or searches that end in one. In a sequence, labels are the activations.
+            Fitted nets, or fitted pipelines or searches that end in one. In a sequence, the labels are the activations.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a new figure.
+            Where to draw. None makes a new figure.
 
         Returns
         -------
@@ -231,73 +255,62 @@ class LossCurveDisplay:
         Raises
         ------
         ValueError
-            If a net has validation scores that are not the log loss: they do not belong on this axis.
+            If the validation scores of a net are not log losses. They would not fit on this axis.
         """
         if not hasattr(estimators, "items"):
-            labels = [str(_net(estimator).activation) for estimator in estimators]
+            labels = [str(fitted_net(estimator).activation) for estimator in estimators]
             labels = [label if labels.count(label) == 1 else f"{label} {i}" for i, label in enumerate(labels)]
             estimators = dict(zip(labels, estimators, strict=True))
-        nets = {label: _net(estimator) for label, estimator in estimators.items()}
+        nets = {label: fitted_net(estimator) for label, estimator in estimators.items()}
         for label, net in nets.items():
             if net.validation_scores_ and net.scoring != "loss":
-                raise ValueError(f"{label} was validated by scoring={net.scoring!r}. The display needs scoring='loss'.")
+                raise ValueError(f"LossCurveDisplay needs scoring='loss'. Got scoring={net.scoring!r} for {label}.")
         curves = {label: np.array(net.loss_curve_) for label, net in nets.items()}
         validation = {label: -np.array(net.validation_scores_) for label, net in nets.items() if net.validation_scores_}
         first = {label: len(nets[label].loss_curve_) - nets[label].n_iter_ + 1 for label in validation}
         return cls(curves=curves, validation_curves=validation, first_epochs=first).plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw.
+    def _panels(self):
+        return 1, 6.4, 4.0
 
-        Parameters
-        ----------
-        ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a new figure.
-
-        Returns
-        -------
-        display : LossCurveDisplay
-        """
-        self.figure_, (self.ax_,) = _axes("LossCurveDisplay.plot", ax, 1, (6.4, 4.0))
+    def _draw(self):
         from matplotlib.ticker import MaxNLocator
 
         for label, curve in self.curves.items():
             (line,) = self.ax_.plot(np.arange(1, len(curve) + 1), curve, label=f"{label}, training")
-            validation = (self.validation_curves or {}).get(label)
-            if validation is None:
-                continue
-            color, kept = line.get_color(), self.kept_epochs_[label]
-            epochs = np.arange(len(validation)) + (self.first_epochs or {}).get(label, 1)
-            self.ax_.plot(epochs, validation, color=color, linestyle="--", label=f"{label}, validation")
-            self.ax_.plot(kept, min(validation), "o", color=color, label=f"{label}, kept")
+            if label in self.validation_curves:
+                self._draw_validation(label, line.get_color())
         self.ax_.set(xlabel="epoch", ylabel="loss, nats per sample", yscale="log")
         locator = self.ax_.xaxis.get_major_locator()
         if isinstance(locator, MaxNLocator):
             locator.set_params(integer=True)
         self.ax_.legend(fontsize=8)
-        return self
+
+    def _draw_validation(self, label, color):
+        losses = self.validation_curves[label]
+        epochs = np.arange(len(losses)) + self.first_epochs.get(label, 1)
+        self.ax_.plot(epochs, losses, color=color, linestyle="--", label=f"{label}, validation")
+        self.ax_.plot(self.kept_epochs_[label], min(losses), "o", color=color, label=f"{label}, kept")
 
 
-class HiddenWeightsDisplay:
-    """What the hidden units look for: their weights as images, or as a heat map with the names of the features.
+class HiddenWeightsDisplay(Display):
+    """Weights from the features to the hidden units, as images or as a heat map with the names of the features.
 
     Parameters
     ----------
     weights : ndarray of shape (n_features, n_units)
         Weights of the units to draw, the strongest first.
     units : sequence of str
-        Their labels.
+        Labels of the units.
     feature_names : sequence of str
         Names of the features.
     image_shape : tuple of (int, int) or None, default=None
-        Rows and columns of the image that the features make; None draws a heat map.
+        Rows and columns of the image that the features make. None draws a heat map.
 
     Attributes
     ----------
-    axes_ : ndarray of matplotlib Axes
-        One per image, or one for the heat map, after `plot`.
-    ax_, figure_ : matplotlib Axes, Figure
-        The first of them, and their figure.
+    axes_, ax_, figure_ : ndarray of matplotlib Axes, its first element, and their Figure
+        After `plot`. There is one panel per image, or one for the heat map.
     """
 
     def __init__(self, *, weights, units, feature_names, image_shape=None):
@@ -315,16 +328,16 @@ class HiddenWeightsDisplay:
         estimator : ShallowNetClassifier, Pipeline or search
             A fitted net, or a fitted pipeline or search that ends in one.
         image_shape : tuple of (int, int) or None, default=None
-            Rows and columns of the image that the features make; None draws a heat map.
-        max_units : int, default=16
-            How many units are drawn, the strongest first: those with the largest product of the lengths of their
-            weights from the features and to the outputs. Each piece of maxout counts as a unit.
-        max_features : int, default=20
-            How many features a heat map shows, those with the largest weights in these units first.
+            Rows and columns of the image that the features make. None draws a heat map.
+        max_units : int in [1, inf), default=16
+            Maximum number of units to draw. The strongest come first: those with the largest product of the norms of
+            their weights from the features and to the outputs. Each piece of maxout counts as a unit.
+        max_features : int in [1, inf), default=20
+            Maximum number of features in a heat map. Those with the largest weights in these units come first.
         feature_names : sequence of str or None, default=None
-            Names; None takes those that the net, or the step in front of it, knows.
+            Feature names. None takes those of the net or of the step before it, or x0, x1, ... if they are unknown.
         ax : matplotlib Axes, array of them, or None, default=None
-            Where to draw; None makes a new figure.
+            Where to draw, one per image. None makes a new figure.
 
         Returns
         -------
@@ -333,13 +346,14 @@ class HiddenWeightsDisplay:
         Raises
         ------
         ValueError
-            If the image has not as many pixels as there are features, or the names are not as many.
+            If the number of pixels or names differs from the number of features, or if `max_units` or `max_features`
+            is below 1.
         """
-        net = _net(estimator)
+        net = fitted_net(estimator)
         W1, W2 = net.coefs_
-        names = list(_feature_names(estimator, net) if feature_names is None else feature_names)
+        names = feature_names_of(estimator) if feature_names is None else list(feature_names)
         if max_units < 1 or max_features < 1:
-            raise ValueError(f"max_units and max_features must be 1 at least. Got {max_units} and {max_features}.")
+            raise ValueError(f"max_units and max_features must be at least 1. Got {max_units} and {max_features}.")
         if len(names) != len(W1) or (image_shape is not None and np.prod(image_shape) != len(W1)):
             raise ValueError(
                 f"The net has {len(W1)} features. Got {len(names)} feature_names and image_shape={image_shape}."
@@ -354,150 +368,21 @@ class HiddenWeightsDisplay:
             weights, names = weights[largest], [names[j] for j in largest]
         return cls(weights=weights, units=units, feature_names=names, image_shape=image_shape).plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw.
+    def _panels(self):
+        return (1, 6.4, 4.8) if self.image_shape is None else (self.weights.shape[1], 1.6, 1.75)
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, array of them, or None, default=None
-            Where to draw; None makes a new figure.
-
-        Returns
-        -------
-        display : HiddenWeightsDisplay
-        """
+    def _draw(self):
         bound = float(np.abs(self.weights).max()) or 1.0
         scale = {"cmap": "RdBu_r", "vmin": -bound, "vmax": bound}
-        n = 1 if self.image_shape is None else self.weights.shape[1]
-        size = (1.6 * min(n, MAX_COLUMNS), 1.75 * -(-n // MAX_COLUMNS)) if self.image_shape is not None else (6.4, 4.8)
-        self.figure_, self.axes_ = _axes("HiddenWeightsDisplay.plot", ax, n, size)
-        self.ax_ = self.axes_[0]
         if self.image_shape is not None:
-            for axes, weights, unit in zip(self.axes_, self.weights.T, self.units, strict=False):
+            for axes, weights, unit in zip(self.axes_, self.weights.T, self.units, strict=True):
                 image = axes.imshow(weights.reshape(self.image_shape), **scale)
                 axes.set_title(f"unit {unit}", fontsize=8)
                 axes.set_axis_off()
             self.figure_.colorbar(image, ax=list(self.axes_), shrink=0.6, label="weight")
-            return self
+            return
         image = self.ax_.imshow(self.weights, aspect="auto", **scale)
         self.ax_.set_xticks(range(len(self.units)), self.units, fontsize=8)
         self.ax_.set_yticks(range(len(self.feature_names)), self.feature_names, fontsize=8)
         self.ax_.set_xlabel("hidden unit, the strongest first")
         self.figure_.colorbar(image, ax=self.ax_, label="weight")
-        return self
-
-
-class ActivationComparisonDisplay:
-    """Differences to the reference, with their intervals: a forest plot.
-
-    Parameters
-    ----------
-    labels : sequence of str
-        Activations, from the top.
-    differences, low, high : sequence of float
-        Mean differences, and the bounds of their intervals.
-    verdicts : sequence of str
-        What `compare_activations` says of each.
-    reference : str
-        The reference.
-    scoring : str
-        Name of the score.
-    rope : float or None, default=None
-        Half the width of the region of practical equivalence.
-
-    Attributes
-    ----------
-    ax_, figure_ : matplotlib Axes, Figure
-        After `plot`.
-    """
-
-    def __init__(self, *, labels, differences, low, high, verdicts, reference, scoring, rope=None):
-        self.labels = labels
-        self.differences = differences
-        self.low = low
-        self.high = high
-        self.verdicts = verdicts
-        self.reference = reference
-        self.scoring = scoring
-        self.rope = rope
-
-    @classmethod
-    def from_comparison(cls, comparison, *, ax=None):
-        """Draw what `compare_activations` has found.
-
-        Parameters
-        ----------
-        comparison : ActivationComparison
-            Its result.
-        ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a new figure.
-
-        Returns
-        -------
-        display : ActivationComparisonDisplay
-        """
-        intervals = {label: comparison.difference(label).interval() for label in comparison.verdicts_}
-        return cls(
-            labels=list(intervals),
-            differences=[comparison.difference(label).mean for label in intervals],
-            low=[low for low, _ in intervals.values()],
-            high=[high for _, high in intervals.values()],
-            verdicts=list(comparison.verdicts_.values()),
-            reference=comparison.reference_,
-            scoring=comparison.scoring,
-            rope=comparison.rope,
-        ).plot(ax=ax)
-
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a new figure.
-
-        Returns
-        -------
-        display : ActivationComparisonDisplay
-        """
-        n = len(self.labels)
-        self.figure_, (self.ax_,) = _axes("ActivationComparisonDisplay.plot", ax, 1, (6.4, 1.4 + 0.3 * n))
-        looks = {"better": (GREEN, "^"), "worse": (ORANGE, "v"), "practically the same": (BLUE, "s")}
-        for row, (label, low, high) in enumerate(zip(self.verdicts, self.low, self.high, strict=True)):
-            color, marker = looks.get(label, (GREY, "o"))
-            self.ax_.plot([low, high], [row, row], color=color, linewidth=2)
-            self.ax_.plot(self.differences[row], row, marker, color=color)
-            self.ax_.annotate(
-                label, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=8, annotation_clip=False
-            )
-        if self.rope:
-            self.ax_.axvspan(-self.rope, self.rope, color=BLUE, alpha=0.12, linewidth=0)
-        self.ax_.axvline(0, color=GREY, linewidth=1)
-        self.ax_.set_yticks(range(n), self.labels)
-        self.ax_.set_ylim(n - 0.5, -0.5)
-        self.ax_.set_xlabel(f"difference of {self.scoring} to {self.reference} (right of 0 is better), 95 % interval")
-        return self
-
-
-def _net(estimator):
-    """Return the fitted net, without rows to transform."""
-    while hasattr(estimator, "best_estimator_") or hasattr(estimator, "steps"):
-        estimator = estimator.best_estimator_ if hasattr(estimator, "best_estimator_") else estimator[-1]
-    net, _ = fitted_net(estimator, None)
-    check_is_fitted(net, "coefs_")
-    return net
-
-
-def _feature_names(estimator, net, names=None):
-    """Return the names of the features that the net sees, or x0, x1, ... where nobody knows them."""
-    while hasattr(estimator, "best_estimator_"):
-        estimator = estimator.best_estimator_
-    if not hasattr(estimator, "steps"):
-        known = getattr(net, "feature_names_in_", [f"x{j}" for j in range(net.n_features_in_)])
-        return known if names is None else names
-    if len(estimator) > 1:
-        try:
-            names = estimator[:-1].get_feature_names_out(names)
-        except (AttributeError, ValueError):  # of a step that does not know its features
-            names = None
-    return _feature_names(estimator[-1], net, names)

@@ -1,4 +1,4 @@
-"""check_gradient, which compares back-propagation with central differences of the objective."""
+"""`check_gradient` compares back-propagation with central differences of the objective."""
 
 from dataclasses import replace
 from numbers import Integral
@@ -16,8 +16,8 @@ from sk_shallow._fit.validation import check_fit
 from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import as_activation
 
-# From coarse to fine: a large step crosses kinks and sees curvature, a small one sees rounding.
-STEPS = (1e-4, 1e-5, 1e-6, 1e-7)
+# Steps h of the central differences. A large one crosses kinks and sees curvature, a small one sees rounding.
+DIFFERENCE_STEPS = (1e-4, 1e-5, 1e-6, 1e-7)
 
 
 def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, random_state=0):
@@ -32,7 +32,7 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
     Parameters
     ----------
     estimator : ShallowNetClassifier
-        Estimator with the settings to check. It is not fitted and not changed.
+        Estimator with the parameters to check. It is not fitted or changed.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Features. A few rows are enough. Scaled features make the check more sensitive.
     y : array-like of shape (n_samples,) or (n_samples, n_labels)
@@ -49,7 +49,7 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
     errors : dict of str to float
         For "W1", "b1", "W2" and "b2", the median over the directions of ``abs(a - n) / max(abs(a) + abs(n), tiny)``. It
         is below 1e-6 if the gradient is correct. If the derivative of the activation is wrong by 0.1 %, it is 5e-4 for
-        "W1" and "b1". It is a median because directions that cross a kink (relu at 0) say nothing.
+        "W1" and "b1". The median ignores a few directions that cross a kink, such as relu at 0.
 
     Raises
     ------
@@ -70,41 +70,37 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
     """
     check_scalar(n_directions, "n_directions", Integral, min_val=1)
     if not isinstance(estimator, ShallowNetClassifier):
-        raise TypeError(f"check_gradient needs a ShallowNetClassifier. Got {type(estimator).__name__}.")
+        raise TypeError(
+            f"check_gradient needs a ShallowNetClassifier. Got {type(estimator).__name__}. For a pipeline, pass its "
+            "last step and transformed data."
+        )
     rng = check_random_state(random_state)
     network = network_at_start(estimator, X, y, sample_weight)
     theta, dropout_seed = network.parameters.theta, rng.randint(np.iinfo(np.int32).max)
-    theta += 0.1 * rng.standard_normal(theta.size)
+    start = theta + 0.1 * rng.standard_normal(theta.size)
 
-    def objective():
+    def objective(point):
+        theta[:] = point
         return network.value_and_gradient(rng=np.random.default_rng(dropout_seed))
-
-    def central_difference(v, step):
-        values = []
-        for sign in (1, -1):
-            theta[:] = start + sign * step * v
-            values.append(objective())
-        return (values[0] - values[1]) / (2 * step)
-
-    def relative_error(a, n):
-        return abs(a - n) / max(abs(a) + abs(n), np.finfo(np.float64).tiny)
 
     def error(block):
         direction = network.parameters.zeros_like()
         getattr(direction, block)[...] = rng.standard_normal(getattr(direction, block).shape)
         v = direction.theta / np.linalg.norm(direction.theta)
-        return min(relative_error(gradient @ v, central_difference(v, step)) for step in STEPS)
+        a = gradient @ v
+        differences = [(objective(start + h * v) - objective(start - h * v)) / (2 * h) for h in DIFFERENCE_STEPS]
+        return min(abs(a - n) / max(abs(a) + abs(n), np.finfo(np.float64).tiny) for n in differences)
 
     with np.errstate(all="ignore"):
-        objective()
-        gradient, start = network.gradient.theta.copy(), theta.copy()
+        objective(start)
+        gradient = network.gradient.theta.copy()
         return {block: float(np.median([error(block) for _ in range(n_directions)])) for block in Parameters.BLOCKS}
 
 
 @np.errstate(all="ignore")
 def network_at_start(estimator, X, y, sample_weight=None):
     """Return the network from which `fit` would start, in float64, on all rows. The estimator is not changed."""
-    estimator = clone(estimator).set_params(solver="gd")  # which allows dropout, and takes no other penalty
+    estimator = clone(estimator).set_params(solver="gd")  # allows dropout; the objective is the same
     data, _ = check_fit(estimator, (X, y, sample_weight), (None, None, None))
     data = replace(data, X=data.X.astype(np.float64))
     seed = TrainingState.of(estimator, resume=False).seed

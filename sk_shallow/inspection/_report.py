@@ -1,21 +1,16 @@
-"""`hidden_unit_report`: what each hidden unit does on some rows, and what one might change."""
+"""`hidden_unit_report`: what each hidden unit does on some rows, and what you might change."""
 
 import numpy as np
 
-from sk_shallow.inspection._nets import fitted_net
-from sk_shallow.inspection._table import Table
+from sk_shallow.inspection._nets import net_and_rows
+from sk_shallow.inspection._table import ShownAsTable, Table
 from sk_shallow.inspection._units import units_of
 
-# Correlation from which two units are duplicates.
-SAME = 0.999
-
-# Shares of units from which advice is given, and share of the units that a low rank leaves unused.
-MANY_DEAD, MANY_SATURATED, MANY_DUPLICATES, LOW_RANK = 0.1, 0.2, 0.1, 0.2
-
-SHOWN = 20
-
-# Rows per unit from which correlations and the rank mean something.
-ENOUGH_ROWS = 3
+DUPLICATE_CORRELATION = 0.999  # absolute correlation above which two units are duplicates
+MAX_DEAD, MAX_SATURATED, MAX_DUPLICATES = 0.1, 0.2, 0.1  # fractions of the units above which there is advice
+MIN_RANK_PER_UNIT = 0.2  # effective rank per unit below which there is advice
+MIN_ROWS_PER_UNIT = 3  # to judge duplicates and rank
+MAX_UNITS_SHOWN = 20  # in the printed table
 
 
 def hidden_unit_report(estimator, X):
@@ -26,7 +21,7 @@ def hidden_unit_report(estimator, X):
     estimator : ShallowNetClassifier, Pipeline or search
         A fitted net, or a fitted pipeline or search that ends in one.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Rows as the estimator takes them, two at least; best those that it was trained on.
+        At least two rows, preferably training rows, as you would pass them to `predict`.
 
     Returns
     -------
@@ -36,9 +31,9 @@ def hidden_unit_report(estimator, X):
     Raises
     ------
     ValueError
-        If there is no net in the estimator, or only one row.
+        If there is no net in the estimator, if there is only one row, or if the hidden layer overflows.
     NotFittedError
-        If it is not fitted.
+        If the net is not fitted.
 
     Examples
     --------
@@ -50,46 +45,46 @@ def hidden_unit_report(estimator, X):
     >>> hidden_unit_report(net, X).shares_.shape
     (4,)
     """
-    net, X = fitted_net(estimator, X)
+    net, X = net_and_rows(estimator, X)
     units = units_of(net, X)
     if len(units.A1) < 2:
-        raise ValueError(f"A report needs two rows at least. Got {len(units.A1)}.")
+        raise ValueError(f"hidden_unit_report needs at least two rows. Got {len(units.A1)}.")
     W2 = net.coefs_[1].astype(np.float64)
     centred = W2 - W2.mean(axis=1, keepdims=True) if net.out_activation_ == "softmax" else W2
     return HiddenUnitReport(units, centred, net._activation)
 
 
-class HiddenUnitReport:
-    """What the hidden units of a net do on some rows; `hidden_unit_report` makes it.
+class HiddenUnitReport(ShownAsTable):
+    """What the hidden units of a net do on some rows. `hidden_unit_report` makes it.
 
     Parameters
     ----------
     units : Units
         Pre-activations, activations and slopes.
     W2 : ndarray of shape (hidden_size, n_outputs)
-        Output weights; with a softmax, centred, since only differences of logits count.
+        Output weights. With a softmax they are centred, because only differences of logits count.
     activation : Activation
-        The activation.
+        Activation of the net.
 
     Attributes
     ----------
     dead_ : ndarray of bool, shape (hidden_size,)
-        Whether a unit has no gradient on any row: nothing that happens on these rows will change it.
+        Whether the gradient is zero on every row, so that these rows cannot train the unit.
     saturated_ : ndarray of bool, shape (hidden_size,)
-        Whether the slope is below 1 % of the activation's largest one on more than half of the rows. A relu that is off
-        on most rows counts, too, which is usual and does no harm.
+        Whether the slope is below 1 % of the activation's largest slope on more than half of the rows. This includes a
+        relu that is off on most rows, which is usual and does no harm.
     means_, spreads_ : ndarray of shape (hidden_size,)
         Mean and standard deviation of the activation.
     shares_ : ndarray of shape (hidden_size,)
-        Share of the output that a unit carries: the variance that it gives to the logits, ``var(A1) |W2|^2``, divided
-        by the sum over all units.
+        Share of the output that comes from a unit: its contribution to the variance of the logits,
+        ``var(A1) |W2|^2``, divided by the sum over all units.
     duplicate_of_ : ndarray of int, shape (hidden_size,)
-        The first unit with which it is correlated by more than 0.999, up to the sign; -1 where there is none.
+        Index of the first unit with absolute correlation above 0.999, or -1.
     effective_rank_ : float
-        Number of directions that the activations really use: the exponential of the entropy of the singular values of
-        the centred activations [1]_; at most `hidden_size`.
+        Number of directions that the activations use, at most `hidden_size`: the exponential of the entropy of the
+        singular values of the centred activations [1]_.
     advice_ : list of str
-        What to try, where the numbers support it.
+        What to try. Empty if the numbers support no advice.
 
     References
     ----------
@@ -103,85 +98,85 @@ class HiddenUnitReport:
         A1 = units.A1.astype(np.float64)
         self.dead_, self.saturated_ = units.dead, units.saturated
         self.means_, self.spreads_ = A1.mean(axis=0), A1.std(axis=0)
+        contributions = self.spreads_**2 * (W2**2).sum(axis=1)
+        self.shares_ = contributions / (contributions.sum() or 1.0)
         centred = A1 - self.means_
-        self.shares_ = _shares(self.spreads_, W2)
         self.duplicate_of_ = _duplicates(centred)
         self.effective_rank_ = _effective_rank(centred)
         self.advice_ = self._advice()
 
     def to_frame(self):
-        """Return the figures as a pandas frame, a row per unit.
+        """Return the attributes of all units as a pandas frame, one row per unit.
 
         Returns
         -------
         frame : pandas.DataFrame
-            Columns "share", "mean", "spread", "dead", "saturated" and "duplicate_of"; the index is the unit.
+            Columns "share", "mean", "spread", "dead", "saturated" and "duplicate_of". The index is the unit.
         """
-        return Table(self._columns(np.arange(len(self.means_)))).to_frame("HiddenUnitReport.to_frame")
-
-    def __repr__(self):
-        return str(self._table())
-
-    def _repr_html_(self):
-        return self._table().html()
+        return Table(self._columns(slice(None))).to_frame("HiddenUnitReport.to_frame")
 
     def _columns(self, order):
-        return {
-            "unit": order.tolist(),
-            "share": self.shares_[order].tolist(),
-            "mean": self.means_[order].tolist(),
-            "spread": self.spreads_[order].tolist(),
-            "dead": self.dead_[order].tolist(),
-            "saturated": self.saturated_[order].tolist(),
-            "duplicate_of": [int(k) if k >= 0 else None for k in self.duplicate_of_[order]],
+        columns = {
+            "unit": np.arange(len(self.means_)),
+            "share": self.shares_,
+            "mean": self.means_,
+            "spread": self.spreads_,
+            "dead": self.dead_,
+            "saturated": self.saturated_,
+            "duplicate_of": np.where(self.duplicate_of_ >= 0, self.duplicate_of_, None),
         }
+        return {name: values[order].tolist() for name, values in columns.items()}
 
     def _table(self):
-        n, order = len(self.means_), np.argsort(-self.shares_, kind="stable")[:SHOWN]
-        formats = {"share": "{:.1%}".format, "mean": "{:.3f}".format, "spread": "{:.3f}".format}
-        yes = {"dead": lambda flag: "dead" if flag else "", "saturated": lambda flag: "saturated" if flag else ""}
+        n, order = len(self.means_), np.argsort(-self.shares_, kind="stable")[:MAX_UNITS_SHOWN]
+        columns = self._columns(order)
+        for name in ("dead", "saturated"):
+            columns[name] = [name if flag else None for flag in columns[name]]
+        formats = {"share": ".1%", "mean": ".3f", "spread": ".3f"}
+        dead, saturated, duplicates = self._counts()
         total = (
-            f"{n} units on {len(self.units.A1)} rows: {self.dead_.sum()} dead, {self.saturated_.sum()} saturated, "
-            f"{(self.duplicate_of_ >= 0).sum()} duplicates; effective rank {self.effective_rank_:.1f}."
+            f"{n} units on {len(self.units.A1)} rows: {dead} dead, {saturated} saturated, {duplicates} duplicates; "
+            f"effective rank {self.effective_rank_:.1f}."
         )
         shown = [f"The {len(order)} units with the largest shares of the output are shown."] * (n > len(order))
-        return Table(self._columns(order), {**formats, **yes}, [*shown, total, *self.advice_])
+        return Table(columns, formats, [*shown, total, *self.advice_])
+
+    def _counts(self):
+        """Return the numbers of dead, saturated and duplicate units."""
+        return self.dead_.sum(), self.saturated_.sum(), (self.duplicate_of_ >= 0).sum()
 
     def _advice(self):
-        n, bounded = len(self.means_), bool(np.isfinite(self.activation.range).all())
-        dead, saturated = int(self.dead_.sum()), int(self.saturated_.sum())
-        alike = int((self.duplicate_of_ >= 0).sum())
+        n, bounded = len(self.means_), np.isfinite(self.activation.range).all()
+        dead, saturated, duplicates = self._counts()
         advice = []
-        if dead > MANY_DEAD * n:
+        if dead > MAX_DEAD * n:
             advice.append(
                 f"{dead} of {n} units are dead. Try leaky_relu, init='he_normal', a smaller learning "
                 "rate or fewer units."
             )
-        if bounded and saturated > MANY_SATURATED * n:
+        if bounded and saturated > MAX_SATURATED * n:
             advice.append(
                 f"{saturated} of {n} units are saturated. Scale the features, or try a smaller init_scale, a larger "
                 "alpha or an activation without bounds."
             )
-        if len(self.units.A1) < ENOUGH_ROWS * n:
-            return [*advice, f"For duplicates and rank, {ENOUGH_ROWS * n} rows or more would say more."]
-        if alike > MANY_DUPLICATES * n and dead <= MANY_DEAD * n:
-            advice.append(f"{alike} of {n} units repeat others. Fewer units may do.")
-        if self.effective_rank_ < LOW_RANK * n and not advice:
+        if len(self.units.A1) < MIN_ROWS_PER_UNIT * n:
+            return [*advice, f"Pass at least {MIN_ROWS_PER_UNIT * n} rows to judge duplicates and rank."]
+        if duplicates > MAX_DUPLICATES * n and dead <= MAX_DEAD * n:
+            advice.append(f"{duplicates} of {n} units repeat others. Fewer units may be enough.")
+        if self.effective_rank_ < MIN_RANK_PER_UNIT * n and not advice:
             enough = max(2, int(2 * self.effective_rank_))
-            advice.append(f"The units use about {self.effective_rank_:.0f} directions. hidden_size={enough} may do.")
+            advice.append(
+                f"The units use about {self.effective_rank_:.0f} directions. hidden_size={enough} may be enough."
+            )
         return advice
 
 
-def _shares(spreads, W2):
-    carried = spreads**2 * (W2**2).sum(axis=1)
-    return carried / (carried.sum() or 1.0)
-
-
 def _duplicates(centred):
+    """Return the index of the first duplicate of each unit, or -1. A unit that is constant has none."""
     lengths = np.linalg.norm(centred, axis=0)
     varies = lengths > 1e-12 * max(1.0, float(lengths.max()))
     unit = np.where(varies, centred, 0) / np.where(varies, lengths, 1)
-    earlier = np.tril(np.abs(unit.T @ unit) > SAME, -1)
+    earlier = np.tril(np.abs(unit.T @ unit) > DUPLICATE_CORRELATION, -1)
     return np.where(earlier.any(axis=1), earlier.argmax(axis=1), -1)
 
 

@@ -1,41 +1,26 @@
-"""Tables as people read them: aligned text, HTML, and a pandas frame of the numbers behind them."""
+"""Tables as text, HTML or a pandas frame."""
 
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
 from sk_shallow._compat import check_pandas_support
 
-Format = Callable[[Any], str]
 
-
+@dataclass(frozen=True)
 class Table:
-    """Columns of numbers or words, with the format that each is shown in.
+    """Columns of values. None is shown as an empty cell."""
 
-    Parameters
-    ----------
-    columns : dict of str to sequence
-        Values of each column, from top to bottom; None is shown as an empty cell.
-    formats : dict of str to callable, default={}
-        What shows a value of a column; `str` where there is none.
-    notes : sequence of str, default=()
-        Lines below the table.
-    """
-
-    def __init__(
-        self,
-        columns: Mapping[str, Sequence[Any]],
-        formats: Mapping[str, Format] | None = None,
-        notes: Sequence[str] = (),
-    ) -> None:
-        self.columns = columns
-        self.formats = formats or {}
-        self.notes = notes
+    columns: Mapping[str, Sequence[Any]]
+    formats: Mapping[str, str] = field(default_factory=dict)  # of some columns, for example ".2f"
+    notes: Sequence[str] = ()  # lines below the table
 
     def cells(self) -> list[list[str]]:
-        """Return the rows as they are shown, the header first."""
+        """Return the rows as text, the header first."""
         shown = [
-            [name, *("" if value is None else self.formats.get(name, str)(value) for value in values)]
+            [name, *("" if value is None else format(value, self.formats.get(name, "")) for value in values)]
             for name, values in self.columns.items()
         ]
         return [list(row) for row in zip(*shown, strict=True)]
@@ -43,18 +28,13 @@ class Table:
     def __str__(self) -> str:
         cells = self.cells()
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        words = [any(isinstance(value, str) for value in values) for values in self.columns.values()]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if left else cell.rjust(width)
-                for cell, width, left in zip(row, widths, words, strict=True)
-            ).rstrip()
-            for row in cells
-        ]
+        signs = ["<" if any(isinstance(value, str) for value in values) else ">" for values in self.columns.values()]
+        formats = [f"{sign}{width}" for sign, width in zip(signs, widths, strict=True)]
+        lines = ["  ".join(map(format, row, formats)).rstrip() for row in cells]
         return "\n".join([*lines, *([""] if self.notes else []), *self.notes])
 
     def html(self) -> str:
-        """Return the table as HTML, without styles of its own."""
+        """Return the table as HTML without styles."""
         header, *rows = self.cells()
         head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
         body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
@@ -62,6 +42,18 @@ class Table:
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
 
     def to_frame(self, caller: str) -> Any:
-        """Return a pandas frame; its index is the first column. Raises ImportError without pandas."""
-        names = list(self.columns)
-        return check_pandas_support(caller).DataFrame(self.columns).set_index(names[0])
+        """Return a pandas frame whose index is the first column. Raises ImportError without pandas."""
+        return check_pandas_support(caller).DataFrame(self.columns).set_index(next(iter(self.columns)))
+
+
+class ShownAsTable(ABC):
+    """A result that `print` and notebooks show as a table."""
+
+    @abstractmethod
+    def _table(self) -> Table: ...
+
+    def __repr__(self) -> str:
+        return str(self._table())
+
+    def _repr_html_(self) -> str:
+        return self._table().html()

@@ -1,4 +1,4 @@
-"""The hidden units of a fitted net on some rows: values, slopes, and which of them no longer learn."""
+"""The hidden units of a fitted net on some rows: values, slopes, and which units no longer learn."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,58 +7,44 @@ import numpy as np
 
 from sk_shallow.activations import Activation
 
-# Share of the largest slope below which an activation is saturated.
-FLAT = 0.01
+SATURATION_SLOPE = 0.01  # fraction of the activation's largest slope below which a unit is saturated
 
 
 @dataclass(frozen=True)
 class Units:
-    """Hidden units on m rows.
+    """Hidden units on m rows."""
 
-    Attributes
-    ----------
-    Z1 : ndarray of shape (m, p * n1)
-        Pre-activations.
-    A1 : ndarray of shape (m, n1)
-        Activations.
-    slopes : ndarray of shape (m, n1)
-        ``abs(g'(z))``; with several pieces per unit, summed over them.
-    largest_slope : float
-        The largest one the activation has.
-    """
-
-    Z1: np.ndarray
-    A1: np.ndarray
-    slopes: np.ndarray
-    largest_slope: float
+    Z1: np.ndarray  # pre-activations, (m, p * n1)
+    A1: np.ndarray  # activations, (m, n1)
+    slopes: np.ndarray  # absolute slopes, summed over the pieces of a unit, (m, n1)
+    largest_slope: float  # of the activation
 
     @property
     def dead(self) -> np.ndarray:
         """Whether a unit has no gradient on any row, (n1,)."""
-        active: np.ndarray = np.asarray(self.slopes.any(axis=0))
-        return ~active
+        return np.logical_not(self.slopes.any(axis=0))
 
     @property
     def saturated(self) -> np.ndarray:
-        """Whether a unit's slope is below 1 % of the largest one on most rows, (n1,)."""
-        flat: np.ndarray = self.slopes < FLAT * self.largest_slope
+        """Whether a unit is saturated on more than half of the rows, (n1,)."""
+        flat: np.ndarray = self.slopes < SATURATION_SLOPE * self.largest_slope
         return np.greater(flat.mean(axis=0), 0.5)
 
 
 def units_of(net: Any, X: Any) -> Units:
-    """Return the hidden units of a fitted net, on rows as it sees them."""
+    """Return the hidden units of a fitted net on transformed rows. Raises ValueError if they overflow."""
     X, activation = net._checked(X), net._activation
     with np.errstate(over="ignore", invalid="ignore"):
         Z1 = np.asarray(X @ net.coefs_[0] + net.intercepts_[0])
     A1, dZ = values_and_slopes(activation, Z1)
     if not (np.isfinite(A1).all() and np.isfinite(dZ).all() and np.abs(A1).max() < np.sqrt(np.finfo(A1.dtype).max)):
         raise ValueError(f"The hidden layer overflows: the largest number of X is {abs(X).max():g}. Scale X.")
-    _, dz = of_one_unit(activation, np.linspace(-10, 10, 2001))
-    return Units(Z1, A1, np.abs(dZ).sum(axis=1), float(np.abs(dz).sum(axis=1).max()))
+    _, slopes = curve_and_slopes(activation, np.linspace(-10, 10, 2001))
+    return Units(Z1, A1, np.abs(dZ).sum(axis=1), float(np.abs(slopes).sum(axis=1).max()))
 
 
-def of_one_unit(activation: Activation, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``g(z)``, (m,), and its slopes, (m, p), of a unit whose first piece is at `z` and the others at 0."""
+def curve_and_slopes(activation: Activation, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return g, (m,), and its slopes, (m, p), at the points z of the first piece, with the other pieces at 0."""
     Z = np.zeros((len(z), int(activation.n_pieces)))
     Z[:, 0] = z
     A, dZ = values_and_slopes(activation, Z)
@@ -66,8 +52,8 @@ def of_one_unit(activation: Activation, z: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def values_and_slopes(activation: Activation, Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``g(z)``, (m, n1), and its slopes, (m, p, n1), of pre-activations of shape (m, p * n1)."""
+    """Return g(Z), (m, n1), and its slopes, (m, p, n1), for Z of shape (m, p * n1)."""
     A, cache = activation.forward(Z.copy())
-    values = A.copy()  # which `backward` may overwrite
+    values = A.copy()  # because `backward` may overwrite A
     dZ = activation.backward(np.ones_like(A), A, cache)
     return values, dZ.reshape(len(Z), -1, A.shape[1])

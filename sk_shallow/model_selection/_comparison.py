@@ -1,20 +1,18 @@
-"""`compare_activations`: which activation suits the data, and how sure one can be of it."""
+"""`compare_activations`: which activation suits the data, and how sure you can be."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from copy import copy
 from functools import partial
 from numbers import Real
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.metrics import check_scoring, log_loss, make_scorer
 from sklearn.model_selection import GridSearchCV, RepeatedKFold, RepeatedStratifiedKFold, check_cv
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
 
-from sk_shallow._classifier import ShallowNetClassifier
 from sk_shallow._compat import (
     CallbackSupportMixin,
     ScorerAndMore,
@@ -24,12 +22,11 @@ from sk_shallow._compat import (
     with_callbacks,
 )
 from sk_shallow.activations import ACTIVATIONS, as_activation
-from sk_shallow.inspection._nets import fitted_net, path_to_net
+from sk_shallow.inspection._nets import net_and_rows, path_to_net, searches_around_net, tuned_parameters
 from sk_shallow.inspection._units import units_of
-from sk_shallow.model_selection._results import FIGURES, ActivationComparison
+from sk_shallow.model_selection._results import MEASUREMENTS, ActivationComparison
 
-# Rows on which the hidden units are looked at.
-ROWS = 1000
+MAX_UNIT_ROWS = 1000  # training rows on which dead and saturated units are counted
 
 
 def compare_activations(
@@ -50,47 +47,48 @@ def compare_activations(
     random_state=None,
     callbacks=(),
 ):
-    """Compare activations by cross-validation, each with one reference, and say which differences can be trusted.
+    """Compare activations with one reference by cross-validation, and say which differences you can trust.
 
-    On every split all activations are fitted on the same rows, with the same seed, so that their scores differ by the
-    activation alone. Differences are judged by the corrected resampled t-test, which knows that the training sets of
-    cross-validation overlap [1]_; p-values are corrected for the number of comparisons by Holm's method.
+    On each split, all activations are fitted to the same rows with the same seed, so that the scores differ by the
+    activation alone. Rows and seed both change from split to split, so both sources of randomness are covered [2]_. The
+    corrected resampled t-test takes into account that the training sets of cross-validation overlap [1]_. The p-values
+    are corrected for the number of comparisons by Holm's method.
 
     Parameters
     ----------
     estimator : ShallowNetClassifier, Pipeline or search
-        The net, a pipeline that ends in it, or a search over either, such as `GridSearchCV`, which then tunes every
-        activation alike within each training set. It is cloned, never fitted itself.
+        The net, a pipeline that ends in it, or a search over either, such as `GridSearchCV`. A search tunes each
+        activation in the same way, within each training set. The estimator is cloned and not fitted itself.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Features.
     y : array-like of shape (n_samples,) or (n_samples, n_labels)
         Labels.
     activations : sequence of str or Activation, dict of str to either, or None, default=None
-        What to compare. The keys of a dict are the labels in the results; two of them may have the same activation.
-        None takes all that are registered.
+        What to compare. The keys of a dict are the labels in the results; two labels may have the same activation.
+        None takes all registered activations.
     reference : str or None, default=None
-        Label of the activation that each other one is compared with. Choose it before you see the results. None is
-        the activation of the estimator, which is added if it is not there.
+        Label of the activation that each other one is compared with. Choose it before you see the results. None takes
+        the activation of the estimator, which is added if it is missing.
     cv : int, splitter, iterable or None, default=None
         Splits, as in `cross_validate`. None is ``RepeatedStratifiedKFold(n_splits=5, n_repeats=4)``.
     scoring : str, callable or None, default=None
         One scikit-learn scorer, greater is better. None is "neg_log_loss", in nats per sample.
     rope : float in [0, inf) or None, default=None
-        Region of practical equivalence: a difference of mean scores of at most `rope`, in units of the score, does not
-        matter to you. None is no region.
+        Region of practical equivalence: differences of mean scores up to `rope`, in units of the score, do not matter
+        to you. None is no region.
     paired_seeds : bool, default=True
-        Whether all activations have the same seed on a split. With False each has its own: differences then hold what
-        the seed alone does, too.
+        Whether all activations have the same seed on a split. If False, each activation has its own seed, and
+        differences include the effect of the seed.
     refit : bool, default=False
-        Whether to fit the activation with the highest mean score on all rows, as ``best_estimator_`` of the result,
-        with a seed of its own from `random_state`.
+        Whether to fit the activation with the highest mean score to all rows, with a new seed from `random_state`, and
+        store it as ``best_estimator_`` of the result.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, for splitters such as `GroupKFold`.
     params : dict or None, default=None
-        What `fit` and the scorer are given besides, such as `sample_weight`; routed as in `GridSearchCV.fit`. Groups
-        are not among them.
+        Extra arguments of `fit` and the scorer, such as `sample_weight`, routed as in `GridSearchCV.fit`. Pass groups
+        as `groups`.
     n_jobs : int or None, default=None
-        Number of splits that are worked on at the same time, in processes of joblib. It does not change the results.
+        Number of splits to process in parallel, with joblib. It does not change the results.
     random_state : int, RandomState instance or None, default=None
         Source of the folds and of a seed for each split. The seed replaces every `random_state` of the estimator.
     callbacks : sequence of callbacks, default=()
@@ -104,8 +102,8 @@ def compare_activations(
     Raises
     ------
     ValueError
-        If there is no net in the estimator, a name is unknown, fewer than two activations or splits are there, or a
-        splitter needs groups that are not given; or if a score is not finite.
+        If there is no net in the estimator, an argument is invalid, there are fewer than two activations or splits, a
+        splitter needs groups, a search tunes the activation or has ``refit=False``, or a score is not finite.
 
     References
     ----------
@@ -115,8 +113,7 @@ def compare_activations(
     Examples
     --------
     >>> from sklearn.datasets import load_iris
-    >>> from sk_shallow import ShallowNetClassifier
-    >>> from sk_shallow.model_selection import compare_activations
+    >>> from sk_shallow import ShallowNetClassifier, compare_activations
     >>> X, y = load_iris(return_X_y=True)
     >>> net = ShallowNetClassifier(hidden_size=10)
     >>> comparison = compare_activations(net, X, y, activations=["identity", "relu"], cv=2, random_state=0)
@@ -127,17 +124,17 @@ def compare_activations(
     path = path_to_net(estimator)
     _check_searches(estimator)
     if not (rope is None or (isinstance(rope, Real) and 0 <= rope < np.inf)):
-        raise ValueError(f"rope must be a finite number, not negative, in units of the score. Got {rope!r}.")
+        raise ValueError(f"rope must be None or a number in [0, inf), in units of the score. Got {rope!r}.")
     own = estimator.get_params()[f"{path}activation"]
-    table, reference = _labelled(activations, own, reference)
+    table, reference = _with_reference(_by_label(activations), own, reference)
     rng = check_random_state(random_state)
-    cv = _repeated_folds(y, rng) if cv is None else check_cv(cv, y, classifier=True)
-    splits = _splits(cv, X, y, groups)
+    splits = _splits(cv, X, y, groups, rng)
     scorer, name = _scorer(estimator, y, scoring, splits)
     seeds = rng.randint(np.iinfo(np.int32).max, size=(len(splits), 1 if paired_seeds else len(table)))
+    search = partial(GridSearchCV, estimator, scoring=scorer, error_score="raise")
     grids = [_grid(estimator, path, table, row) for row in seeds]
-    runs = [Run(estimator, grid, split, scorer) for grid, split in zip(grids, splits, strict=True)]
-    comparing = CompareActivations(runs, n_jobs)
+    searches = [search(grid, cv=[split], refit=False) for grid, split in zip(grids, splits, strict=True)]
+    comparing = CompareActivations(searches, n_jobs)
     if callbacks:
         set_callbacks(comparing, callbacks)
     measured = comparing.fit(X, y, **(params or {})).measured_
@@ -147,58 +144,49 @@ def compare_activations(
     if refit:
         best = {comparison.best_: table[comparison.best_]}
         grid = _grid(estimator, path, best, rng.randint(np.iinfo(np.int32).max, size=1))
-        search = GridSearchCV(estimator, grid, scoring=scorer, cv=splits[:1], error_score="raise")
-        comparison.best_estimator_ = search.fit(X, y, **(params or {})).best_estimator_
+        comparison.best_estimator_ = search(grid, cv=splits[:1]).fit(X, y, **(params or {})).best_estimator_
     return comparison
 
 
-class Run(NamedTuple):
-    """The fits of all activations to one training set."""
-
-    estimator: BaseEstimator
-    grid: list[dict[str, list]]  # the parameters of each activation
-    split: tuple[np.ndarray, np.ndarray]
-    scorer: Callable[..., float]
-
-    def measured(self, task, X, y, params):
-        """Return the figures of all activations, each of shape (n_activations,)."""
-        train = self.split[0]
-        rows = rows_of(X, train[:: -(-len(train) // ROWS)])
-        scoring = ScorerAndMore(self.scorer, partial(_measure, rows))
-        options = {"scoring": scoring, "cv": [self.split], "refit": False, "error_score": "raise"}
-        search = GridSearchCV(self.estimator, self.grid, **options)
-        task.call_on_fit_task_begin(estimator=search, X=X, y=y)
-        with task.propagate_callback_context(search):
-            results = search.fit(X, y, **params).cv_results_
-        task.call_on_fit_task_end(estimator=search, X=X, y=y)
-        figures = {what: results.get(f"mean_test_{what}") for what in ("score", *FIGURES)}
-        return {**figures, "seconds": results["mean_fit_time"]}
-
-
 class CompareActivations(CallbackSupportMixin, BaseEstimator):
-    """The runs of a comparison as an estimator, which is what takes callbacks."""
+    """The searches of a comparison, one per split, as an estimator, because callbacks need one."""
 
-    def __init__(self, runs, n_jobs=None):
-        self.runs = runs
+    def __init__(self, searches, n_jobs=None):
+        self.searches = searches
         self.n_jobs = n_jobs
 
     @with_callbacks
     def fit(self, X, y, **params):
-        """Run them; `measured_` holds each figure as an array of shape (n_splits, n_activations)."""
-        context = callback_context(self, max_subtasks=len(self.runs), sequential_subtasks=False)
+        """Run the searches. `measured_` has an array of shape (n_splits, n_activations) for each figure."""
+        context = callback_context(self, max_subtasks=len(self.searches), sequential_subtasks=False)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        tasks = [context.subcontext(task_name="split", task_id=i) for i in range(len(self.runs))]
+        tasks = [context.subcontext(task_name="split", task_id=i) for i in range(len(self.searches))]
         measured = Parallel(n_jobs=self.n_jobs)(
-            delayed(run.measured)(task, X, y, params) for run, task in zip(self.runs, tasks, strict=True)
+            delayed(_measure_split)(search, task, X, y, params)
+            for search, task in zip(self.searches, tasks, strict=True)
         )
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
-        self.measured_ = {what: np.array([figures[what] for figures in measured]) for what in ("score", *FIGURES)}
+        self.measured_ = {what: np.array([figures[what] for figures in measured]) for what in ("score", *MEASUREMENTS)}
         return self
 
 
+def _measure_split(search, task, X, y, params):
+    """Return the score and the measurements of all activations on one split, each of shape (n_activations,)."""
+    ((train, _),) = search.cv
+    rows = rows_of(X, train[:: -(-len(train) // MAX_UNIT_ROWS)])
+    search = copy(search)  # so that the rows of a split are freed after it
+    search.scoring = ScorerAndMore(search.scoring, partial(_measure, rows))
+    task.call_on_fit_task_begin(estimator=search, X=X, y=y)
+    with task.propagate_callback_context(search):
+        results = search.fit(X, y, **params).cv_results_
+    task.call_on_fit_task_end(estimator=search, X=X, y=y)
+    figures = {what: results.get(f"mean_test_{what}") for what in ("score", *MEASUREMENTS)}
+    return {**figures, "seconds": results["mean_fit_time"]}
+
+
 def _measure(rows, estimator):
-    """Return what else is measured of a fitted estimator, on rows that it was trained on."""
-    net, rows = fitted_net(estimator, rows)
+    """Return the measurements of a fitted estimator, those of its hidden units on training rows."""
+    net, rows = net_and_rows(estimator, rows)
     units = units_of(net, rows)
     return {
         "epochs": net.n_iter_,
@@ -209,43 +197,44 @@ def _measure(rows, estimator):
 
 
 def _check_searches(estimator):
-    """Raise ValueError where a search around the net tunes the activation itself, or does not refit."""
-    while not isinstance(estimator, ShallowNetClassifier):
-        if isinstance(estimator, Pipeline):
-            estimator = estimator[-1]
-            continue
-        inner, tuned = estimator.estimator, vars(estimator)
-        grid = tuned.get("param_grid", tuned.get("param_distributions", {}))
-        name = f"{path_to_net(inner)}activation"
-        for key in {key for part in ([grid] if isinstance(grid, Mapping) else grid) for key in part}:
+    """Raise ValueError if a search around the net tunes the activation or does not refit."""
+    for search in searches_around_net(estimator):
+        name = f"{path_to_net(search.estimator)}activation"
+        for key in tuned_parameters(search):
             if f"{name}__".startswith(f"{key}__") or key.startswith(f"{name}__"):
                 raise ValueError(
-                    f"The search tunes {key!r}, and {name!r} is what is compared. Take it out of the search."
+                    f"The search must not tune {key!r}, because compare_activations sets {name!r}. Remove it from the "
+                    "search."
                 )
-        if not estimator.refit:
-            raise ValueError(f"The search must have refit=True, or there is no net to score. Got {estimator.refit!r}.")
-        estimator = inner
+        if not search.refit:
+            raise ValueError(f"The search must have refit=True, or there is no net to score. Got {search.refit!r}.")
 
 
-def _labelled(activations, own, reference):
-    """Return a dict from labels to activation objects, and the label of the reference."""
+def _by_label(activations):
+    """Return a dict of activation objects by label."""
     if activations is None:
         activations = list(ACTIVATIONS)
     if isinstance(activations, str):
-        raise ValueError(f"activations must be several: a list or a dict. Got {activations!r}.")
+        raise ValueError(f"activations must be a list or a dict, with at least two. Got {activations!r}.")
     if not isinstance(activations, Mapping):
         activations = list(activations)
         labels = [_label(value) for value in activations]
         if repeated := {label for label in labels if labels.count(label) > 1}:
-            raise ValueError(f"{sorted(repeated)} are there twice. Give a dict, from labels to activations.")
+            raise ValueError(f"Duplicate activations: {sorted(repeated)}. Pass a dict with distinct labels.")
         activations = dict(zip(labels, activations, strict=True))
-    table = {str(label): as_activation(value) for label, value in activations.items()}
+    return {str(label): as_activation(value) for label, value in activations.items()}
+
+
+def _with_reference(table, own, reference):
+    """Return the table and the label of the reference. If it is the estimator's `own` activation, it may be added."""
     if reference is None:
         reference = next((label for label, value in table.items() if repr(value) == repr(as_activation(own))), None)
     if reference is None:
         reference = _label(own)
         if reference in table:
-            raise ValueError(f"{reference!r} is the estimator's activation, and here another one. Give reference.")
+            raise ValueError(
+                f"{reference!r} is the estimator's activation, but also the label of another one. Pass reference."
+            )
         table = {reference: as_activation(own), **table}
     reference = str(reference)
     if reference not in table:
@@ -256,37 +245,30 @@ def _labelled(activations, own, reference):
 
 
 def _label(value):
+    """Return a name of an activation or a scorer, on one line and the same in every run."""
     if isinstance(value, tuple):
         value = value[0]
-    return value if isinstance(value, str) else _in_one_line(value)
-
-
-def _in_one_line(value):
-    """Return a name that is the same in every run."""
+    if isinstance(value, str):
+        return value
     return getattr(value, "__name__", None) or " ".join(repr(value).split())
 
 
-def _repeated_folds(y, rng):
-    kind = RepeatedKFold if type_of_target(y).startswith("multilabel") else RepeatedStratifiedKFold
-    return kind(n_splits=5, n_repeats=4, random_state=rng.randint(np.iinfo(np.int32).max))
-
-
-def _splits(cv, X, y, groups):
+def _splits(cv, X, y, groups, rng):
     """Return the splits as a list of pairs of indices."""
+    if cv is None:
+        kind = RepeatedKFold if type_of_target(y).startswith("multilabel") else RepeatedStratifiedKFold
+        cv = kind(n_splits=5, n_repeats=4, random_state=rng.randint(np.iinfo(np.int32).max))
+    cv = check_cv(cv, y, classifier=True)
     try:
         splits = list(cv.split(X, y, groups))
     except ValueError as error:
         if groups is None and "groups" in str(error):
-            raise ValueError(f"{cv} needs groups: an array with the group of each row. Got None.") from error
+            raise ValueError(f"{cv} needs groups, an array with the group of each row. Got None.") from error
         raise
     if len(splits) < 2:
-        raise ValueError(f"At least two splits are needed to see how scores vary. cv makes {len(splits)}.")
-    return [tuple(_indices(part) for part in split) for split in splits]
-
-
-def _indices(part):
-    part = np.asarray(part)
-    return np.flatnonzero(part) if part.dtype == bool else part
+        raise ValueError(f"At least two splits are needed to see how scores vary. cv gives {len(splits)}.")
+    rows = np.arange(len(y))
+    return [(rows[train], rows[test]) for train, test in splits]  # from indices or masks
 
 
 def _scorer(estimator, y, scoring, splits):
@@ -295,26 +277,26 @@ def _scorer(estimator, y, scoring, splits):
         return _log_loss_scorer(y, splits), "neg_log_loss"
     if not (isinstance(scoring, str) or callable(scoring)):
         raise ValueError(f"scoring must be one scorer: a name or a callable. Got {scoring!r}.")
-    return check_scoring(estimator, scoring), scoring if isinstance(scoring, str) else _in_one_line(scoring)
+    return check_scoring(estimator, scoring), _label(scoring)
 
 
 def _log_loss_scorer(y, splits):
-    """Return scikit-learn's scorer "neg_log_loss", for test sets that may not have all classes."""
+    """Return scikit-learn's "neg_log_loss", which here allows test sets without some of the classes."""
     if type_of_target(y).startswith("multilabel"):
-        raise ValueError("neg_log_loss is not defined for multilabel targets. Give scoring, for example 'f1_macro'.")
+        raise ValueError("neg_log_loss is not defined for multilabel targets. Pass scoring, for example 'f1_macro'.")
     y = np.asarray(y)
     classes = np.unique(y)
     for i, (train, _) in enumerate(splits):
         if missing := sorted(set(classes.tolist()) - set(y[train].tolist()), key=str):
             raise ValueError(
-                f"Split {i} has no training row of class {missing[0]!r}, which has {np.sum(y == missing[0])} rows: its "
-                "log loss would be infinite. Merge rare classes, take other folds, or give another scoring."
+                f"Split {i} has no training row of class {missing[0]!r}, which has {np.sum(y == missing[0])} rows, so "
+                "its log loss would be infinite. Merge rare classes, or pass another cv or scoring."
             )
     return make_scorer(log_loss, greater_is_better=False, response_method="predict_proba", labels=classes)
 
 
 def _grid(estimator, path, table, seeds):
-    """Return one set of parameters per activation, with its seed."""
+    """Return a parameter grid with one candidate per activation, each with its seed."""
     names = [name for name in estimator.get_params() if name == "random_state" or name.endswith("__random_state")]
     seeds = [int(seed) for seed in np.broadcast_to(seeds, len(table))]
     return [

@@ -1,46 +1,35 @@
-"""What a comparison of activations has found: differences, verdicts, and how they are shown."""
+"""Results of a comparison: differences, verdicts, tables."""
 
 import numpy as np
 
-from sk_shallow.inspection import ActivationComparisonDisplay
-from sk_shallow.inspection._table import Table
+from sk_shallow.inspection._table import ShownAsTable, Table
+from sk_shallow.model_selection._display import ActivationComparisonDisplay
 from sk_shallow.model_selection._statistics import (
     MeanDifference,
     holm,
     letters,
+    relative_standard_error,
     smallest_difference,
     splits_to_find,
-    standard_errors,
 )
 
-# p-value below which a difference counts, and posterior probability from which two are practically the same.
-LEVEL, SURE = 0.05, 0.95
-
-# What is measured besides the score.
-FIGURES = ("seconds", "epochs", "weights", "dead", "saturated")
-
+SIGNIFICANCE_LEVEL = 0.05  # p-value below which a difference counts
+ROPE_PROBABILITY = 0.95  # probability of a difference within the rope from which two are practically the same
+MEASUREMENTS = ("seconds", "epochs", "weights", "dead", "saturated")  # on each split, besides the score
 FORMATS = {
-    "score": "{:.4f}".format,
-    "difference": "{:+.4f}".format,
-    "p": "{:.3f}".format,
-    "p_better": "{:.2f}".format,
-    "p_same": "{:.2f}".format,
-    "p_worse": "{:.2f}".format,
-    "seconds": "{:.2f}".format,
-    "epochs": "{:.0f}".format,
-    "weights": "{:,.0f}".format,
-    "dead": "{:.0%}".format,
-    "saturated": "{:.0%}".format,
-}
+    "score": ".4f", "difference": "+.4f", "p": ".3f", "p_better": ".2f", "p_same": ".2f", "p_worse": ".2f",
+    "seconds": ".2f", "epochs": ".0f", "weights": ",.0f", "dead": ".0%", "saturated": ".0%",
+}  # fmt: skip
 
 
-class ActivationComparison:
-    """What `compare_activations` has found.
+class ActivationComparison(ShownAsTable):
+    """The result of `compare_activations`.
 
     Parameters
     ----------
     figures : dict of str to dict of str to ndarray of shape (n_splits,)
-        "score", "seconds", "epochs", "weights", "dead" and "saturated" of each label on each split.
+        "score", "seconds" per fit, "epochs", number of "weights" and biases, and fractions of "dead" and "saturated"
+        hidden units, for each label on each split.
     reference : str
         The label that the others are compared with.
     test_ratio : float
@@ -56,19 +45,23 @@ class ActivationComparison:
         Scores of each label, greater is better.
     reference_ : str
         The label that the others are compared with.
+    labels_ : list of str
+        The labels, sorted by mean score, the highest first.
+    n_splits_ : int
+        Number of splits.
     best_ : str
-        The label with the highest mean score; not necessarily better than the others.
+        The label with the highest mean score. It need not be better than the others.
     best_estimator_ : estimator
-        The estimator with the activation `best_`, fitted on all rows. Only with ``refit=True``.
+        The estimator with the activation `best_`, fitted to all rows. Only with ``refit=True``.
     verdicts_ : dict of str to str
-        "better", "worse", "practically the same" or "cannot tell" for each label but the reference.
-        With a probability of at least 0.95 that the difference is within `rope`, it is "practically the same", also
-        where all differences are zero; otherwise it is "better" or "worse" where the corrected p is below 0.05.
+        "better", "worse", "practically the same" or "cannot tell" for each label but the reference. It is "practically
+        the same" if the difference is within `rope` with a probability of at least 0.95, or if all differences are
+        zero; otherwise "better" or "worse" if the corrected p-value is below 0.05.
     smallest_difference_ : float or None
-        True difference of mean scores that this design finds with a probability of 0.8, where a test at 0.05 divided
-        by the number of comparisons must find it. None where no two scores differ.
+        Smallest true difference of mean scores detected with power 0.8 at level 0.05 / number of comparisons. None if
+        no two scores differ.
     splits_for_half_ : int or None
-        How many splits of the same kind would find half of it; None where no number up to 1000 would.
+        Number of splits of the same kind that detects half of it. None if 1000 do not.
     """
 
     def __init__(self, figures, *, reference, test_ratio, rope=None, scoring="score"):
@@ -110,21 +103,21 @@ class ActivationComparison:
         Returns
         -------
         difference : MeanDifference
-            With `mean`, `standard_error`, `degrees_of_freedom`, ``interval(confidence)``, ``p_value()``, not corrected
-            for the number of comparisons, and ``probabilities(rope)``.
+            It has `mean`, `standard_error`, `degrees_of_freedom`, ``interval(confidence)``, ``p_value()`` and
+            ``probabilities(rope)``, not corrected for the number of comparisons.
         """
         return self._differences[label]
 
     def to_frame(self):
-        """Return the figures as a pandas frame, a row per label, sorted by mean score.
+        """Return the results as a pandas frame, one row per label, sorted by mean score.
 
         Returns
         -------
         frame : pandas.DataFrame
             Columns: mean "score" and its "difference" to the reference with the bounds "low" and "high" of its 95 %
-            interval; corrected "p"; probabilities "p_better", "p_same" and "p_worse"; splits "won" against the
-            reference; means over the splits of "seconds" per fit, "epochs", "weights", and the shares of "dead" and
-            "saturated" hidden units; and the "verdict".
+            interval; corrected "p"; probabilities "p_better", "p_same" and "p_worse"; number of splits "won" against
+            the reference; means over the splits of "seconds" per fit, "epochs", "weights", and the fractions of "dead"
+            and "saturated" hidden units; and the "verdict".
         """
         return Table(self._columns()).to_frame("ActivationComparison.to_frame")
 
@@ -134,7 +127,7 @@ class ActivationComparison:
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a new figure.
+            Where to draw. None makes a new figure.
 
         Returns
         -------
@@ -143,7 +136,7 @@ class ActivationComparison:
         return ActivationComparisonDisplay.from_comparison(self, ax=ax)
 
     def compare_all_pairs(self):
-        """Compare every two labels by the same test, with p-values corrected for the number of pairs.
+        """Compare all pairs of labels by the same test, with p-values corrected for the number of pairs.
 
         Returns
         -------
@@ -151,63 +144,56 @@ class ActivationComparison:
         """
         return PairwiseComparison({label: self.scores_[label] for label in self.labels_}, test_ratio=self.test_ratio)
 
-    def __repr__(self):
-        return str(self._table())
-
-    def _repr_html_(self):
-        return self._table().html()
-
     def _verdict(self, label):
         difference = self._differences[label]
         same = difference.probabilities(self.rope or 0.0)[1]
-        if same >= SURE or not (difference.mean or difference.standard_error):
+        if same >= ROPE_PROBABILITY or not (difference.mean or difference.standard_error):
             return "practically the same"
-        if self._p_values[label] >= LEVEL:
+        if self._p_values[label] >= SIGNIFICANCE_LEVEL:
             return "cannot tell"
         return "better" if difference.mean > 0 else "worse"
 
     def _sensitivity(self):
         """Return `smallest_difference_` and `splits_for_half_`."""
-        factor = standard_errors(self.n_splits_, self.test_ratio)
-        deviations = [difference.standard_error / factor for difference in self._differences.values()]
-        deviations = [deviation for deviation in deviations if deviation > 0]
+        factor = relative_standard_error(self.n_splits_, self.test_ratio)
+        deviations = [d.standard_error / factor for d in self._differences.values() if d.standard_error]
         if not deviations:
             return None, None
-        level = LEVEL / len(self._differences)
+        level = SIGNIFICANCE_LEVEL / len(self._differences)
         smallest = smallest_difference(self.n_splits_, self.test_ratio, level)
         return float(np.median(deviations)) * smallest, splits_to_find(smallest / 2, self.test_ratio, level)
 
     def _columns(self):
-        """Return the figures of all labels, by column; None where the reference has none."""
-        differences = [self._differences.get(label) for label in self.labels_]
-        intervals = [difference and difference.interval() for difference in differences]
-        chances = [difference and difference.probabilities(self.rope or 0.0) for difference in differences]
-        own = self.scores_[self.reference_]
+        """Return the columns of the table; None in the row of the reference."""
+        compared = {label: self._compared(label) for label in self.verdicts_}
+        names = next(iter(compared.values()))
         return {
             "activation": self.labels_,
             "score": [float(self.scores_[label].mean()) for label in self.labels_],
-            "difference": [difference and difference.mean for difference in differences],
-            "low": [interval and interval[0] for interval in intervals],
-            "high": [interval and interval[1] for interval in intervals],
-            "p": [self._p_values.get(label) for label in self.labels_],
-            **{name: [c and c[i] for c in chances] for i, name in enumerate(("p_better", "p_same", "p_worse"))},
-            "won": [
-                d and int((self.scores_[label] > own).sum()) for d, label in zip(differences, self.labels_, strict=True)
-            ],
-            **{what: [float(self.figures[what][label].mean()) for label in self.labels_] for what in FIGURES},
+            **{name: [compared.get(label, {}).get(name) for label in self.labels_] for name in names},
+            **{what: [float(self.figures[what][label].mean()) for label in self.labels_] for what in MEASUREMENTS},
             "verdict": [self.verdicts_.get(label, "reference") for label in self.labels_],
         }
 
+    def _compared(self, label):
+        """Return the columns that compare a label with the reference."""
+        difference = self._differences[label]
+        low, high = difference.interval()
+        better, same, worse = difference.probabilities(self.rope or 0.0)
+        won = int((self.scores_[label] > self.scores_[self.reference_]).sum())
+        return {
+            "difference": difference.mean, "low": low, "high": high, "p": self._p_values[label],
+            "p_better": better, "p_same": same, "p_worse": worse, "won": won,
+        }  # fmt: skip
+
     def _table(self):
-        """Return what `print` and notebooks show."""
         columns = self._columns()
         bounds = zip(columns.pop("low"), columns.pop("high"), strict=True)
-        columns["95 % interval"] = ["" if low is None else f"[{low:+.4f}, {high:+.4f}]" for low, high in bounds]
+        intervals = ["" if low is None else f"[{low:+.4f}, {high:+.4f}]" for low, high in bounds]
         if self.rope is None:
             columns.pop("p_same")
-        order = ["activation", "score", "difference", "95 % interval"]
-        columns = {name: columns[name] for name in [*order, *(name for name in columns if name not in order)]}
-        return Table(columns, FORMATS, self._notes())
+        first = {name: columns.pop(name) for name in ("activation", "score", "difference")}
+        return Table({**first, "95 % interval": intervals, **columns}, FORMATS, self._notes())
 
     def _notes(self):
         region = "" if self.rope is None else f" Differences up to {self.rope:g} are practically the same."
@@ -230,8 +216,8 @@ class ActivationComparison:
         return notes
 
 
-class PairwiseComparison:
-    """Every two contenders compared, and letters for those that cannot be told apart.
+class PairwiseComparison(ShownAsTable):
+    """Comparison of all pairs of labels, with letters for those that cannot be told apart.
 
     Parameters
     ----------
@@ -243,11 +229,12 @@ class PairwiseComparison:
     Attributes
     ----------
     labels_ : list of str
-        The labels.
+        The labels, in the order of `scores`.
     p_values_ : ndarray of shape (n_labels, n_labels)
-        p-values of the corrected resampled t-test, corrected by Holm's method; 1 on the diagonal.
+        p-values of the corrected resampled t-test, corrected by Holm's method for the number of pairs; 1 on the
+        diagonal.
     letters_ : dict of str to str
-        Two labels share a letter if and only if their p-value is at least 0.05.
+        Letters of each label. Two labels share a letter if and only if their p-value is at least 0.05.
     """
 
     def __init__(self, scores, *, test_ratio):
@@ -259,10 +246,10 @@ class PairwiseComparison:
         p_values = [MeanDifference.of(values[i] - values[j], test_ratio).p_value() for i, j in zip(*above, strict=True)]
         self.p_values_ = np.ones((len(scores), len(scores)))
         self.p_values_[above] = self.p_values_.T[above] = holm(np.array(p_values))
-        self.letters_ = dict(zip(self.labels_, letters(self.p_values_ < LEVEL), strict=True))
+        self.letters_ = dict(zip(self.labels_, letters(self.p_values_ < SIGNIFICANCE_LEVEL), strict=True))
 
     def to_frame(self):
-        """Return the p-values as a pandas frame, a row and a column per label.
+        """Return the p-values as a pandas frame, with one row and one column per label.
 
         Returns
         -------
@@ -270,12 +257,6 @@ class PairwiseComparison:
         """
         columns = dict(zip(self.labels_, self.p_values_.T.tolist(), strict=True))
         return Table({"activation": self.labels_, **columns}).to_frame("PairwiseComparison.to_frame")
-
-    def __repr__(self):
-        return str(self._table())
-
-    def _repr_html_(self):
-        return self._table().html()
 
     def _table(self):
         means = [float(scores.mean()) for scores in self.scores.values()]

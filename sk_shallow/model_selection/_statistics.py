@@ -1,7 +1,8 @@
-"""What the differences of two contenders on the same splits say: the corrected resampled t-test, and its kin.
+"""The corrected resampled t-test and related statistics for scores on the same splits.
 
-A mean difference d of J splits, with standard deviation s, has the standard error ``s sqrt(1/J + n_test/n_train)``: the
-second term is there because the training sets overlap. ``t = d / standard error`` has J - 1 degrees of freedom.
+If the differences on J splits have mean d and standard deviation s, the standard error of d is
+``s sqrt(1/J + n_test/n_train)``. The second term is needed because the training sets overlap. d divided by its standard
+error has a t-distribution with J - 1 degrees of freedom.
 
 References
 ----------
@@ -19,10 +20,13 @@ from string import ascii_letters
 import numpy as np
 from scipy.stats import t as student
 
+POWER = 0.8  # probability with which a test should find a true difference
+MAX_SPLITS = 1000  # that `splits_to_find` tries
+
 
 @dataclass(frozen=True)
 class MeanDifference:
-    """The Student distribution of a mean difference: its location, its scale and its degrees of freedom."""
+    """A mean difference with its Student distribution: location, scale and degrees of freedom."""
 
     mean: float
     standard_error: float
@@ -30,10 +34,11 @@ class MeanDifference:
 
     @classmethod
     def of(cls, differences: np.ndarray, test_ratio: float) -> "MeanDifference":
-        """Return that of differences of shape (J,), one per split, with ``test_ratio = n_test/n_train``."""
+        """Return the mean of `differences`, (J,), one per split, with ``test_ratio = n_test/n_train``."""
         J, mean, deviation = len(differences), float(differences.mean()), float(differences.std(ddof=1))
-        deviation = 0.0 if deviation <= 1e-12 * abs(mean) else deviation  # rounding
-        return cls(mean, deviation * standard_errors(J, test_ratio), J - 1)
+        if deviation <= 1e-12 * abs(mean):  # rounding
+            deviation = 0.0
+        return cls(mean, deviation * relative_standard_error(J, test_ratio), J - 1)
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Return the confidence interval."""
@@ -41,7 +46,7 @@ class MeanDifference:
         return self.mean - half, self.mean + half
 
     def p_value(self) -> float:
-        """Return the two-sided p-value of no difference; 1 without variance, of which the test knows nothing."""
+        """Return the two-sided p-value; 1 if all differences are equal, because the test is undefined then."""
         return 1.0 if not self.standard_error else 2 * self._distribution(-abs(self.mean))
 
     def probabilities(self, rope: float) -> tuple[float, float, float]:
@@ -50,19 +55,19 @@ class MeanDifference:
         return better, max(0.0, 1 - better - worse), worse
 
     def _distribution(self, distance: float) -> float:
-        """Return the distribution function around zero; without variance it is a step."""
+        """Return the distribution function with location 0. It is a step if all differences are equal."""
         with np.errstate(over="ignore"):
             z = np.divide(distance, max(self.standard_error, np.finfo(float).tiny))
         return float(student.cdf(z, self.degrees_of_freedom))
 
 
-def standard_errors(n_splits: int, test_ratio: float) -> float:
-    """Return the standard error of a mean difference, in standard deviations of the differences."""
+def relative_standard_error(n_splits: int, test_ratio: float) -> float:
+    """Return the standard error of a mean difference, divided by the standard deviation of the differences."""
     return float(np.sqrt(1 / n_splits + test_ratio))
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """Return p-values corrected for their number by Holm's method, in the order given."""
+    """Return p-values corrected by Holm's method for their number, in the same order."""
     order = np.argsort(p_values)
     factors = np.arange(len(p_values), 0, -1)
     corrected = np.empty(len(p_values))
@@ -70,28 +75,28 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     return corrected
 
 
-def smallest_difference(n_splits: int, test_ratio: float, level: float, power: float = 0.8) -> float:
-    """Return the true difference that a test at a level finds with such a power, in standard deviations."""
-    quantiles = student.ppf([1 - level / 2, power], n_splits - 1)
-    return float(quantiles.sum()) * standard_errors(n_splits, test_ratio)
+def smallest_difference(n_splits: int, test_ratio: float, level: float) -> float:
+    """Return the true difference, in standard deviations, that a test at `level` finds with probability 0.8."""
+    quantiles = student.ppf([1 - level / 2, POWER], n_splits - 1)
+    return float(quantiles.sum()) * relative_standard_error(n_splits, test_ratio)
 
 
-def splits_to_find(difference: float, test_ratio: float, level: float, at_most: int = 1000) -> int | None:
-    """Return how many splits find such a difference, in standard deviations; None where so many do not."""
-    enough = (J for J in range(2, at_most + 1) if smallest_difference(J, test_ratio, level) <= difference)
-    return next(enough, None)
+def splits_to_find(difference: float, test_ratio: float, level: float) -> int | None:
+    """Return how many splits find a true difference, in standard deviations; None if 1000 do not."""
+    numbers = (J for J in range(2, MAX_SPLITS + 1) if smallest_difference(J, test_ratio, level) <= difference)
+    return next(numbers, None)
 
 
 def letters(different: np.ndarray) -> list[str]:
-    """Return letters for contenders, such that two share one if and only if they are not `different`, (k, k), bool.
+    """Return letters for k labels: two labels share a letter if and only if they are not `different`, (k, k), bool.
 
-    Piepho's insert and absorb: a group that holds two different ones is split, and groups inside others go.
+    Piepho's algorithm: for each pair that differs, split every group that has both, then drop groups inside others.
     """
     groups = [frozenset(range(len(different)))]
     for i, j in zip(*np.nonzero(np.triu(different)), strict=True):
         halves = [group - {one} if {i, j} <= group else group for group in groups for one in (i, j)]
         groups = [group for group in dict.fromkeys(halves) if not any(group < other for other in halves)]
-    groups.sort(key=lambda group: sorted(group))
+    groups.sort(key=sorted)
     names = [ascii_letters[n % 52] * (1 + n // 52) for n in range(len(groups))]
     return [
         "".join(name for name, group in zip(names, groups, strict=True) if i in group) for i in range(len(different))
