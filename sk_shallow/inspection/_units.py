@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from sk_shallow._model.network import pre_activations
 from sk_shallow.activations import Activation
 
 SATURATION_SLOPE = 0.01  # fraction of the activation's largest slope below which a unit is saturated
@@ -35,7 +36,7 @@ def units_of(net: Any, X: Any) -> Units:
     """Return the hidden units of a fitted net on transformed rows. Raises ValueError if they overflow."""
     X, activation = net._checked(X), net._activation
     with np.errstate(over="ignore", invalid="ignore"):
-        Z1 = np.asarray(X @ net.coefs_[0] + net.intercepts_[0])
+        Z1 = pre_activations(X, net.coefs_[0], net.intercepts_[0])
     A1, dZ = values_and_slopes(activation, Z1)
     if not (np.isfinite(A1).all() and np.isfinite(dZ).all() and np.abs(A1).max() < np.sqrt(np.finfo(A1.dtype).max)):
         raise ValueError(f"The hidden layer overflows: the largest number of X is {abs(X).max():g}. Scale X.")
