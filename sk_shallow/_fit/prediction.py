@@ -129,7 +129,7 @@ class Snapshot(PredictionMixin, ClassifierMixin, BaseEstimator):
         self.targets = self._targets = targets
         self.classes_ = targets.classes
         self.n_features_in_ = network.parameters.sizes[0]
-        self.coefs_, self.intercepts_ = network.coefs, network.intercepts
+        self.coefs_, self.intercepts_ = network.parameters.coefs, network.parameters.intercepts
 
     def _checked(self, X: np.ndarray | spmatrix) -> np.ndarray | spmatrix:
         return X.astype(self.network.X.dtype, copy=False)

@@ -217,8 +217,8 @@ def _choose_alpha(fit: Fit) -> None:
 def fitted_attributes(network: Network, targets: Targets) -> dict[str, Any]:
     """Return copies of the attributes of the estimator that predictions need."""
     return {
-        "coefs_": [W.copy() for W in network.coefs],
-        "intercepts_": [b.copy() for b in network.intercepts],
+        "coefs_": [W.copy() for W in network.parameters.coefs],
+        "intercepts_": [b.copy() for b in network.parameters.intercepts],
         "classes_": targets.classes,
         "n_outputs_": targets.n_outputs,
         "n_layers_": 3,

@@ -16,7 +16,7 @@ Several nets can be trained together on the same rows. Every array except `X` an
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.sparse import spmatrix
@@ -25,6 +25,8 @@ from sk_shallow._losses import Loss
 from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import Activation
 
+Array = np.ndarray
+Matrix: TypeAlias = np.ndarray | spmatrix
 Rows = slice | np.ndarray
 
 # Numbers of Z1, or logits, in a block of rows, and parameters in a block: they stay in the cache. Several passes over
@@ -44,18 +46,14 @@ def rows_per_block(n_numbers: int, n_features: int = 1) -> int:
     return max(BLOCK_NUMBERS // n_numbers, n_features)
 
 
-def pre_activations(
-    X: np.ndarray | spmatrix, W1: np.ndarray, b1: np.ndarray, out: np.ndarray | None = None
-) -> np.ndarray:
+def pre_activations(X: Matrix, W1: Array, b1: Array, out: Array | None = None) -> Array:
     """Return ``Z1 = X W1 + b1``, (m, p * n1)."""
     Z1 = _product(X, W1, out)
     Z1 += b1[..., np.newaxis, :]
     return Z1
 
 
-def hidden_activations(
-    X: np.ndarray | spmatrix, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray], activation: Activation
-) -> np.ndarray:
+def hidden_activations(X: Matrix, coefs: Sequence[Array], intercepts: Sequence[Array], activation: Activation) -> Array:
     """Return `A1`, (m, n1), computed in blocks of rows."""
     A1 = np.empty((X.shape[0], len(coefs[1])), dtype=coefs[0].dtype)
     for rows, block in _hidden_blocks(X, coefs[0], intercepts[0], activation):
@@ -63,9 +61,7 @@ def hidden_activations(
     return A1
 
 
-def logits(
-    X: np.ndarray | spmatrix, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray], activation: Activation
-) -> np.ndarray:
+def logits(X: Matrix, coefs: Sequence[Array], intercepts: Sequence[Array], activation: Activation) -> Array:
     """Return `Z2`, (m, n2), computed in blocks of rows, so that no (m, n1) array is needed."""
     (W1, W2), (b1, b2) = coefs, intercepts
     Z2 = np.empty((X.shape[0], len(b2)), dtype=W1.dtype)
@@ -75,9 +71,7 @@ def logits(
     return Z2
 
 
-def _hidden_blocks(
-    X: np.ndarray | spmatrix, W1: np.ndarray, b1: np.ndarray, activation: Activation
-) -> Iterator[tuple[slice, np.ndarray]]:
+def _hidden_blocks(X: Matrix, W1: Array, b1: Array, activation: Activation) -> Iterator[tuple[slice, Array]]:
     """Yield slices of rows and their `A1`, in memory that the next block may overwrite."""
     size = rows_per_block(len(b1), len(W1))
     buffer = np.empty((min(X.shape[0], size), len(b1)), dtype=W1.dtype)
@@ -103,11 +97,11 @@ class Network:
     parameters: Parameters
     activation: Activation
     loss_function: Loss
-    X: np.ndarray | spmatrix  # (m, n0), dense or CSR
-    Y: np.ndarray  # (m, n2)
-    w: np.ndarray | None = None  # (m, 1), or (m, n2) if outputs have their own weights; None for all ones
+    X: Matrix  # (m, n0), dense or CSR
+    Y: Array  # (m, n2)
+    w: Array | None = None  # (m, 1), or (m, n2) if outputs have their own weights; None for all ones
     sample_size: Any = None  # float or (n_nets, 1, 1): divisor of the penalty; None: the number of rows
-    alpha: float | np.ndarray = 0.0
+    alpha: float | Array = 0.0
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -127,7 +121,7 @@ class Network:
         parts = slices(alpha.theta.size, BLOCK_PARAMETERS) if np.any(self.alpha) else ()
         self._penalized = [[vector[part] for vector in vectors] for part in parts]
         self._ones = np.ones(self.n_samples, dtype=alpha.theta.dtype)
-        self._buffers: dict[tuple[Any, ...], np.ndarray] = {}
+        self._buffers: dict[tuple[Any, ...], Array] = {}
 
     def value_and_gradient(self, rows: Rows = slice(None), rng: np.random.Generator | None = None) -> float:
         """Return the objective `J` estimated on some rows, and leave its gradient in `gradient`.
@@ -151,7 +145,6 @@ class Network:
         return loss
 
     def penalty(self) -> float:
-        """Return ``alpha/2 (|W1|^2 + |W2|^2) / sum(w)``."""
         return sum((_dot(alpha * theta, theta) / 2 for theta, _, alpha in self._penalized), 0.0)
 
     def sample(self, size: int) -> "Network":
@@ -169,19 +162,9 @@ class Network:
         w = None if self.w is None else self.w.astype(np.float64)
         return replace(self, parameters=parameters, X=self.X.astype(np.float64), Y=self.Y.astype(np.float64), w=w)
 
-    @property
-    def coefs(self) -> list[np.ndarray]:
-        """W1 and W2."""
-        return [self.parameters.W1, self.parameters.W2]
-
-    @property
-    def intercepts(self) -> list[np.ndarray]:
-        """b1 and b2."""
-        return [self.parameters.b1, self.parameters.b2]
-
-    def logits(self, X: np.ndarray | spmatrix) -> np.ndarray:
+    def logits(self, X: Matrix) -> Array:
         """Return `Z2` of any rows, without dropout."""
-        return logits(X, self.coefs, self.intercepts, self.activation)
+        return logits(X, self.parameters.coefs, self.parameters.intercepts, self.activation)
 
     def loss(self) -> float:
         """Return the weighted mean loss over all rows, in nats per sample, without penalty and dropout."""
@@ -195,7 +178,7 @@ class Network:
         """Return `J` over all rows, in nats per sample, without dropout."""
         return self.loss() + self.penalty()
 
-    def value_at(self, theta: np.ndarray, value: Callable[[], float]) -> float:
+    def value_at(self, theta: Array, value: Callable[[], float]) -> float:
         """Return a value, such as `self.loss`, at other parameters; nan becomes infinity."""
         present = self.parameters.theta.copy()
         try:
@@ -206,11 +189,9 @@ class Network:
             self.parameters.theta[:] = present
 
     def loss_of_constant(self) -> float:
-        """Return the loss of the best constant prediction, in nats per sample."""
         return self.loss_function.loss_of_constant(self.Y, self.w)
 
     def loss_at_zero(self) -> float:
-        """Return the loss at ``Z2 = 0``, in nats per sample."""
         return self.loss_function.loss_at_zero(self.Y) * (1.0 if self.w is None else float(self.w.mean()))
 
     def _back_propagate(self, rows: Rows, rng: np.random.Generator | None, B: int | None, d: Parameters) -> float:
@@ -243,14 +224,14 @@ class Network:
         np.matmul(self._ones[:size], dZ1, out=d.b1)  # half the time of dZ1.sum(axis=0)
         return float(loss.sum(dtype=np.float64)) / B
 
-    def _dropout_mask(self, A1: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+    def _dropout_mask(self, A1: Array, rng: np.random.Generator) -> Array | None:
         """Return the inverted-dropout mask, or None without dropout."""
         if not self.dropout:
             return None
         kept = rng.random(A1.shape, dtype=A1.dtype) >= self.dropout
         return kept * A1.dtype.type(1 / (1 - self.dropout))
 
-    def _take(self, rows: Rows) -> tuple[Any, np.ndarray, np.ndarray | None]:
+    def _take(self, rows: Rows) -> tuple[Any, Array, Array | None]:
         """Return `X`, `Y` and `w` of some rows, in memory that the next call overwrites."""
         w = None if self.w is None else self.w[..., rows, :]
         if isinstance(rows, slice):
@@ -260,7 +241,7 @@ class Network:
             return self.X[rows], Y, w
         return self.X.take(rows, axis=0, out=self._buffer("X", len(rows), self.X.shape[1]), mode="clip"), Y, w
 
-    def _buffer(self, name: str, *shape: int) -> np.ndarray:
+    def _buffer(self, name: str, *shape: int) -> Array:
         """Return a reusable buffer. It still holds the values of the last call."""
         key = (name, *shape)
         if key not in self._buffers:
@@ -268,12 +249,12 @@ class Network:
         return self._buffers[key]
 
 
-def _dot(a: np.ndarray, b: np.ndarray) -> float:
+def _dot(a: Array, b: Array) -> float:
     # Without BLAS, whose threads can block on a busy core (48 ms observed).
     return float(np.einsum("i,i->", a, b))
 
 
-def _product(X: np.ndarray | spmatrix, W: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+def _product(X: Matrix, W: Array, out: Array | None) -> Array:
     """Return ``X W``, dense, in `out` if there is one."""
     if isinstance(X, np.ndarray):
         return np.matmul(X, W, out=out)

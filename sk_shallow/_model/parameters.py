@@ -40,6 +40,14 @@ class Parameters:
             by_columns = shape[0] < shape[-1]
             setattr(self, name, part.reshape(nets + shape[::-1]).mT if by_columns else part.reshape(nets + shape))
 
+    @property
+    def coefs(self) -> list[np.ndarray]:
+        return [self.W1, self.W2]
+
+    @property
+    def intercepts(self) -> list[np.ndarray]:
+        return [self.b1, self.b2]
+
     def zeros_like(self) -> "Parameters":
         return Parameters(self.sizes, self.theta.dtype, self.n_nets)
 
@@ -59,7 +67,7 @@ class Parameters:
 
     def filled(self, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray]) -> "Parameters":
         """Return itself, filled with `coefs_` and `intercepts_`. Raises ValueError if their shapes differ."""
-        for name, array in zip(self.BLOCKS, (coefs[0], intercepts[0], coefs[1], intercepts[1]), strict=True):
+        for name, array in zip(("W1", "W2", "b1", "b2"), [*coefs, *intercepts], strict=True):
             block = getattr(self, name)
             if block.shape != array.shape:
                 raise ValueError(
