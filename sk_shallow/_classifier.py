@@ -20,7 +20,7 @@ from sk_shallow._model.network import hidden_activations
 from sk_shallow.activations import ACTIVATIONS, ALIASES, Activation, as_activation
 from sk_shallow.initializers import INITIALIZERS, Initializer
 from sk_shallow.schedules import SCHEDULES, Schedule
-from sk_shallow.solvers import SOLVERS, Solver
+from sk_shallow.solvers import LBFGS, SOLVERS, FirstOrderSolver
 
 TABLES = {"activation": ACTIVATIONS | ALIASES, "init": INITIALIZERS, "solver": SOLVERS, "learning_rate": SCHEDULES}
 
@@ -202,7 +202,7 @@ class ShallowNetClassifier(
         "activation": [StrOptions({*ACTIVATIONS, *ALIASES}), Activation, tuple],
         "init": [StrOptions({"auto", *INITIALIZERS}), Initializer],
         "init_scale": [NOT_NEGATIVE],
-        "solver": [StrOptions({*SOLVERS}), Solver],
+        "solver": [StrOptions({*SOLVERS}), FirstOrderSolver, LBFGS],
         "learning_rate": [StrOptions({"auto", *SCHEDULES}), Schedule],
         "learning_rate_init": [POSITIVE, None],
         "batch_size": [StrOptions({"auto"}), COUNT],
@@ -331,7 +331,7 @@ class ShallowNetClassifier(
         Warns
         -----
         ConvergenceWarning
-            If the fit has diverged, if the net has learned next to nothing, if the loss was still improving when the
+            If the fit has diverged, if the net has learned almost nothing, if the loss was still improving when the
             fit reached `max_iter` (as a limit), or if `learning_rate_init` is far too low or too high for the data.
         UserWarning
             If `batch_size` is above the number of rows, if `init_scale` is 0, if `y` has only one class, or if a class
@@ -419,7 +419,6 @@ class ShallowNetClassifier(
 
     @property
     def _targets(self):
-        """The kind of targets and their classes."""
         if self.out_activation_ == "logistic" and self.n_outputs_ > 1:
             return MultilabelTargets(self.classes_)
         return targets_with_classes(self.classes_)

@@ -1,7 +1,6 @@
-"""The one file that names private scikit-learn objects.
+"""All uses of private scikit-learn objects. If a release moves one, change it here.
 
-They have kept these names and meanings in every supported release; a release that moves one is met here. Only
-`_parameter_constraints`, a table that scikit-learn reads from each class, stands in the classes themselves.
+Only `_parameter_constraints`, a table that scikit-learn reads from each class, stands in the classes themselves.
 """
 
 from collections.abc import Callable
@@ -45,47 +44,25 @@ except ImportError:
         return method
 
 
-__all__ = [
-    "CALLBACK_STATE",
-    "CallbackSupportMixin",
-    "Interval",
-    "NoCallbacks",
-    "Options",
-    "ScorerAndMore",
-    "StrOptions",
-    "blas_libraries",
-    "callback_context",
-    "check_classes_on_first_call",
-    "check_matplotlib_support",
-    "check_pandas_support",
-    "check_sample_weight",
-    "rows_of",
-    "set_blas_threads",
-    "set_callbacks",
-    "validate_parameters",
-    "with_callbacks",
-]
-
 # What scikit-learn keeps on an estimator while its callbacks run.
 CALLBACK_STATE = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 
 def set_callbacks(estimator: Any, callbacks: Any) -> None:
-    """Set the callbacks of an estimator; raises ValueError where scikit-learn is too old for them."""
     if not hasattr(estimator, "set_callbacks"):
-        raise ValueError("callbacks need scikit-learn 1.9 or later.")
+        raise ValueError("callbacks need scikit-learn 1.9 or later. Update it, or leave callbacks out.")
     estimator.set_callbacks(*callbacks)
 
 
 def callback_context(estimator: Any, **options: Any) -> Any:
-    """Return the callback context of a call of `fit`; its options are `max_subtasks` and `sequential_subtasks`."""
+    """Set up the estimator's callbacks and return their context, also if there are none."""
     return estimator._init_callback_context(**options)
 
 
 class ScorerAndMore:
-    """A scorer that measures more: a callable that returns a dict, for searches.
+    """A scorer for searches that also returns other measurements, in a dict.
 
-    It stands for `scorer` in whatever scikit-learn asks of one, such as whether it takes sample weights.
+    Attribute access is forwarded to `scorer`, so scikit-learn treats it as the original.
     """
 
     def __init__(self, scorer: Any, measure: Callable[[Any], dict[str, float]]) -> None:
@@ -97,26 +74,21 @@ class ScorerAndMore:
         return {"score": self.scorer(estimator, X, y, **kwargs), **self.measure(estimator)}
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name == "scorer":  # of an object that is being unpickled
+        if name.startswith("__") or name == "scorer":  # while it is unpickled
             raise AttributeError(name)
         return getattr(self.scorer, name)
 
 
 def validate_parameters(estimator: Any) -> None:
-    """Raise ValueError where a parameter has a value that `_parameter_constraints` does not allow."""
     estimator._validate_params()
 
 
 def blas_libraries() -> list[Any]:
-    """Return the BLAS libraries of this process, as threadpoolctl sees them."""
     return _get_threadpool_controller().select(user_api="blas").lib_controllers
 
 
 def set_blas_threads(library: Any, n_threads: int) -> None:
-    """Let one of the `blas_libraries` use so many threads from now on.
-
-    From threadpoolctl 3.8 on, only the first thread that does so has a say until it gives that up, as it does here.
-    """
     library.set_num_threads(n_threads)
+    # Since threadpoolctl 3.8, the first thread to set a limit keeps control. This gives it back.
     if hasattr(library, "clear_controlling_thread"):
         library.clear_controlling_thread()

@@ -1,9 +1,9 @@
 """Checked rows with their labels and weights, and the rows that early stopping holds out."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from scipy.sparse import spmatrix
 from sklearn.model_selection import train_test_split
 from sklearn.utils.extmath import row_norms
 
@@ -14,7 +14,7 @@ from sk_shallow._fit.targets import Targets
 class Data:
     """Rows with their labels, the meaning of the labels, and weights."""
 
-    X: np.ndarray | spmatrix  # (m, n0), dense or CSR
+    X: Any  # (m, n0), dense or CSR
     y: np.ndarray  # labels as the user gave them, (m,) or (m, n2)
     targets: Targets
     w: np.ndarray | None = None  # sample weights, (m,), float64

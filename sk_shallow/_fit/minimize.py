@@ -24,11 +24,13 @@ from sk_shallow._model.network import Network, Rows, slices
 def minimize(network: Network, plan: Plan, state: TrainingState, monitor: Monitor) -> str | None:
     """Update ``network.parameters`` until the solver converges, or the monitor or the plan stops it.
 
-    Returns the limit that stopped it before it converged, for example "max_iter=200 epochs", or None.
+    Returns what stopped it before it converged, for example "max_iter=200 epochs" or "a callback", or None.
     """
     if plan.solver.line_search:
-        return _minimize_by_lbfgs(network, plan, monitor)
-    return _descend(network, plan, state, monitor)
+        limit = _minimize_by_lbfgs(network, plan, monitor)
+    else:
+        limit = _descend(network, plan, state, monitor)
+    return limit or ("a callback" if monitor.stopped else None)
 
 
 def _descend(network: Network, plan: Plan, state: TrainingState, monitor: Monitor) -> str | None:

@@ -5,12 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.sparse import spmatrix
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from sk_shallow._fit.data import Data
 from sk_shallow._fit.targets import Targets
-from sk_shallow._model.network import Network, logits, rows_per_block, slices
+from sk_shallow._model.network import Array, Matrix, Network, logits, rows_per_block, slices
 from sk_shallow.activations import Activation
 
 
@@ -20,15 +19,15 @@ class PredictionMixin(ABC):
     _targets: Targets  # the problem that was learned
 
     @abstractmethod
-    def _checked(self, X: Any) -> np.ndarray | spmatrix:
+    def _checked(self, X: Any) -> Matrix:
         """Return `X`, validated and converted for the net. Raises NotFittedError before `fit`."""
 
     @abstractmethod
-    def _logits(self, X: np.ndarray | spmatrix) -> np.ndarray:
+    def _logits(self, X: Matrix) -> Array:
         """Return `Z2`, of shape (m, n2), finite."""
 
     @np.errstate(all="ignore")
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any) -> Array:
         """Return the most probable class of each row.
 
         Parameters
@@ -46,7 +45,7 @@ class PredictionMixin(ABC):
         return np.concatenate([self._targets.labels(self._logits(X[rows])) for rows in parts])
 
     @np.errstate(all="ignore")
-    def decision_function(self, X: Any) -> np.ndarray:
+    def decision_function(self, X: Any) -> Array:
         """Return the logits, the net's output before sigmoid or softmax.
 
         Parameters
@@ -64,7 +63,7 @@ class PredictionMixin(ABC):
         return Z2[:, 0] if Z2.shape[1] == 1 else Z2
 
     @np.errstate(all="ignore")
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class.
 
         Parameters
@@ -82,7 +81,7 @@ class PredictionMixin(ABC):
         return self._targets.loss_function.probabilities(self._targets.class_logits(Z2))
 
     @np.errstate(all="ignore")
-    def predict_log_proba(self, X: Any) -> np.ndarray:
+    def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithm of the probability of each class. It is computed from the logits, so it is finite.
 
         Parameters
@@ -99,9 +98,7 @@ class PredictionMixin(ABC):
         return self._targets.loss_function.log_probabilities(self._targets.class_logits(Z2))
 
 
-def finite_logits(
-    X: np.ndarray | spmatrix, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray], activation: Activation
-) -> np.ndarray:
+def finite_logits(X: Matrix, coefs: Sequence[Array], intercepts: Sequence[Array], activation: Activation) -> Array:
     """Return `Z2`, clipped to a quarter of the largest number of its dtype.
 
     Rows beyond this limit are computed again in float64. Raises ValueError if float64 overflows too.
@@ -131,10 +128,10 @@ class Snapshot(PredictionMixin, ClassifierMixin, BaseEstimator):
         self.n_features_in_ = network.parameters.sizes[0]
         self.coefs_, self.intercepts_ = network.parameters.coefs, network.parameters.intercepts
 
-    def _checked(self, X: np.ndarray | spmatrix) -> np.ndarray | spmatrix:
+    def _checked(self, X: Matrix) -> Matrix:
         return X.astype(self.network.X.dtype, copy=False)
 
-    def _logits(self, X: np.ndarray | spmatrix) -> np.ndarray:
+    def _logits(self, X: Matrix) -> Array:
         return finite_logits(X, self.coefs_, self.intercepts_, self.network.activation)
 
 
@@ -162,7 +159,7 @@ def validation_score(network: Network, data: Data, scorer: Any = None) -> Callab
             raise ValueError(f"scoring={scorer!r} fails{with_weights} on the validation set: {error}") from error
         if not np.isfinite(value):
             raise ValueError(
-                f"scoring={scorer!r} gives {value} on the validation set, and early stopping needs a number. Choose a "
+                f"Early stopping needs a finite score. scoring={scorer!r} gives {value} on the validation set. Use a "
                 "scorer that is defined there, or a larger validation set."
             )
         return value

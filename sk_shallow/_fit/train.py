@@ -70,7 +70,6 @@ def train(
     try:
         _choose_alpha(fit)
         limit = minimize(fit.network, fit.plan, fit.state, fit.monitor)
-        limit = limit or ("a callback" if fit.monitor.stopped else None)
         names = getattr(estimator, "feature_names_in_", None)
         ending = Ending(fit.network, fit.monitor, limit, names, alpha_was_chosen=bool(fit.alpha_scores))
         ending.choose_weights()
@@ -146,16 +145,14 @@ def _validation_network(network: Network, validation: Data) -> Network:
 
 
 def _arrays(data: Data, w: np.ndarray | None, dtype: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
-    """Return `X`, `Y` and `w` in a dtype."""
     w = None if w is None else w.astype(dtype)
     return data.X.astype(dtype, copy=False), data.targets.encode(data.y, dtype), w
 
 
 def _checked_activation(estimator: Any, resume: bool) -> Activation:
-    """Return the activation. Raises ValueError if the derivative of a custom one is wrong."""
+    """Return the activation. Raises ValueError if the derivative of a custom one, new in this call, is wrong."""
     activation = as_activation(estimator.activation)
-    known = type(activation) in ACTIVATIONS.values() or (resume and _equal(estimator._activation, activation))
-    if not known:
+    if type(activation) not in ACTIVATIONS.values() and not (resume and _equal(estimator._activation, activation)):
         check_derivative(activation)
     return activation
 
