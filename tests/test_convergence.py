@@ -102,6 +102,15 @@ def test_unscaled_features_are_named():
     assert "age" not in text
 
 
+@parametrize("given", [{}, {"learning_rate_init": 30.0, "init_scale": 5.0}])
+def test_parameters_left_alone_are_not_blamed_for_unscaled_features(given):
+    rng = np.random.default_rng(0)
+    X, y = 1e4 * rng.standard_normal((200, 3)), rng.integers(2, size=200)
+    text = warning_of(net_of(activation="identity", solver="sgd", max_iter=20, **given), X, y)
+    assert "unscaled features" in text
+    assert ("learning_rate_init" in text) == ("learning_rate_init" in given)
+
+
 def test_names_of_unscaled_features():
     from scipy import sparse
 

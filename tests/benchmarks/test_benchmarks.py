@@ -9,6 +9,7 @@ import blas
 import cliffs
 import comparisons
 import defaults
+import fingerprints
 import numpy as np
 import pandas as pd
 import pytest
@@ -160,3 +161,14 @@ def test_the_page_shows_what_the_csv_holds():
     page = speed.PAGE.read_text()
     for title, rows in defaults.tables_of(pd.read_csv(defaults.CSV)).items():
         assert f".. {title}\n\n{speed.simple_table(rows)}\n" in page
+
+
+def test_fingerprints_are_repeatable(capsys):
+    names = [name for name, *_ in fingerprints.settings()]
+    assert len(set(names)) == len(names) > 400
+    runs = []
+    for _ in range(2):
+        fingerprints.inspected()
+        runs.append(capsys.readouterr().out)
+    assert runs[0] == runs[1]
+    assert fingerprints.digest(np.zeros(2)) != fingerprints.digest(np.zeros(2, dtype=np.float32))
