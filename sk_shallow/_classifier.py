@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sk_shallow._compat import CALLBACK_STATE, CallbackSupportMixin, Interval, Options, StrOptions, with_callbacks
 from sk_shallow._component import COUNT, NOT_NEGATIVE, POSITIVE, SHARE
 from sk_shallow._fit.prediction import PredictionMixin, finite_logits
-from sk_shallow._fit.targets import MultilabelTargets, targets_with_classes
+from sk_shallow._fit.targets import LabelTargets, MultilabelTargets
 from sk_shallow._fit.train import train
 from sk_shallow._fit.validation import check_fit, check_partial_fit
 from sk_shallow._model.network import hidden_activations
@@ -419,9 +419,8 @@ class ShallowNetClassifier(
 
     @property
     def _targets(self):
-        if self.out_activation_ == "logistic" and self.n_outputs_ > 1:
-            return MultilabelTargets(self.classes_)
-        return targets_with_classes(self.classes_)
+        is_multilabel = self.out_activation_ == "logistic" and self.n_outputs_ > 1
+        return (MultilabelTargets if is_multilabel else LabelTargets)(self.classes_)
 
     def _checked(self, X):
         check_is_fitted(self, "coefs_")

@@ -11,7 +11,7 @@ import numpy as np
 from sk_shallow._fit.minimize import minimize
 from sk_shallow._fit.monitor import Monitor
 from sk_shallow._fit.plan import Plan, annealed, default_rates
-from sk_shallow._fit.state import Stream, TrainingState, random_stream
+from sk_shallow._fit.state import Stream, TrainingState
 from sk_shallow._model.network import Network, slices
 from sk_shallow.schedules import OneCycle
 from sk_shallow.solvers import Adam
@@ -64,7 +64,7 @@ def _strengths_for_weights(network: Network) -> list[float]:
 def _chosen_rows(network: Network, seed: int) -> np.ndarray:
     """Return a stratified random sample of the rows with positive weight, sorted by class."""
     rows = np.arange(network.n_samples) if network.w is None else np.flatnonzero(network.w.any(axis=1))
-    rows = random_stream(seed, Stream.ALPHA_ROWS).permutation(rows)
+    rows = Stream.ALPHA_ROWS.rng(seed).permutation(rows)
     classes = network.Y @ np.arange(1, network.Y.shape[1] + 1, dtype=network.Y.dtype)
     _, first, codes = np.unique(classes[rows], return_index=True, return_inverse=True)
     rows = rows[np.argsort(first[codes], kind="stable")]  # renaming the classes must not change the sample
@@ -100,5 +100,5 @@ def _train(network: Network, plan: Plan, seed: int) -> None:
         max_iter=max(epochs, MIN_EPOCHS, MIN_STEPS // -(-network.n_samples // batch_size)),
         batch_size=batch_size,
     )
-    state = TrainingState(seed, random_stream(seed, Stream.ALPHA_TRAINING))
+    state = TrainingState(seed, Stream.ALPHA_TRAINING.rng(seed))
     minimize(network, short, state, Monitor(network.parameters, short))

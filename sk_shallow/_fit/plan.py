@@ -90,9 +90,10 @@ def default_rates(solver: Solver, q: float) -> tuple[float, float]:
     """
     q, peak = max(q, 1e-9), None
     if isinstance(solver, Adam):
-        constant, peak = 0.0015, _clip(0.1 / q**0.5, 0.001, 0.1)  # streams learn more slowly with MLPClassifier's 0.001
+        # With MLPClassifier's 0.001, streams learn more slowly: initial weights are half as large here.
+        constant, peak = 0.0015, min(0.1, max(0.001, 0.1 / q**0.5))
     elif isinstance(solver, SGD):
-        constant, peak = 0.01, _clip(3 / q, 0.01, 0.5)
+        constant, peak = 0.01, min(0.5, max(0.01, 3 / q))
     else:
         constant = 0.1 if isinstance(solver, GradientDescent) else 1.0
     constant = constant if solver.learning_rate_init is None else solver.learning_rate_init
@@ -121,10 +122,6 @@ def batch_size(m: int) -> int:
 def max_iter(steps_per_epoch: int) -> int:
     """Return 30 epochs, or more if that is fewer than 240 steps."""
     return max(30, -(-240 // steps_per_epoch))
-
-
-def _clip(value: float, low: float, high: float) -> float:
-    return min(high, max(low, value))
 
 
 def _given(value: Any, rule: float) -> Any:

@@ -19,9 +19,8 @@ class Stream(IntEnum):
     ALPHA_ROWS = 2  # rows on which alpha="auto" is chosen
     ALPHA_TRAINING = 3
 
-
-def random_stream(seed: int, stream: Stream) -> np.random.Generator:
-    return np.random.default_rng([seed, int(stream)])
+    def rng(self, seed: int) -> np.random.Generator:
+        return np.random.default_rng([seed, int(self)])
 
 
 @dataclass
@@ -43,7 +42,7 @@ class TrainingState:
         if resume and hasattr(estimator, "_state"):
             return cls(**deepcopy(estimator._state))
         seed = check_random_state(estimator.random_state).randint(np.iinfo(np.int32).max)
-        return cls(seed, rng=random_stream(seed, Stream.TRAINING))
+        return cls(seed, rng=Stream.TRAINING.rng(seed))
 
     def prepare(self, solver: Any, theta: np.ndarray) -> None:
         """Keep the moments if the update rule is the same, otherwise start new ones. Convert them to the dtype."""

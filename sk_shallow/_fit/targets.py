@@ -51,8 +51,20 @@ class Targets(ABC):
         return None
 
 
-class _SingleLabelTargets(Targets):
-    """One label per row."""
+class LabelTargets(Targets):
+    """One label per row: one logit, that of the second class, for two classes; otherwise one per class.
+
+    If there is only one class, its probability is always 1.
+    """
+
+    def __init__(self, classes: np.ndarray) -> None:
+        super().__init__(classes)
+        self.is_binary = len(classes) == 2
+        self.loss_function = SigmoidLogLoss() if self.is_binary else SoftmaxLogLoss()
+        self.n_outputs = 1 if self.is_binary else len(classes)
+        if len(classes) == 1:
+            label = classes.tolist()[0]
+            self.nothing_to_learn = f"y has one class only, {label!r}. Every prediction is this class."
 
     def check(self, y: np.ndarray) -> None:
         if y.ndim > 1:
@@ -77,42 +89,17 @@ class _SingleLabelTargets(Targets):
     def row_weights(self, class_weights: np.ndarray, y: np.ndarray) -> np.ndarray:
         return class_weights[self._codes(y)]
 
+    def labels(self, Z2: np.ndarray) -> np.ndarray:
+        return self.classes[(Z2[:, 0] > 0).astype(int) if self.is_binary else Z2.argmax(axis=1)]
+
+    def class_logits(self, Z2: np.ndarray) -> np.ndarray:
+        return np.hstack([-Z2, Z2]) if self.is_binary else Z2
+
     def strata(self, y: np.ndarray) -> np.ndarray | None:
         return y
 
     def _codes(self, y: np.ndarray) -> np.ndarray:
         return np.searchsorted(self.classes, y)
-
-
-class BinaryTargets(_SingleLabelTargets):
-    """Two classes: one logit, that of the second class."""
-
-    loss_function = SigmoidLogLoss()
-
-    def __init__(self, classes: np.ndarray) -> None:
-        super().__init__(classes)
-        self.n_outputs = 1
-
-    def labels(self, Z2: np.ndarray) -> np.ndarray:
-        return self.classes[(Z2[:, 0] > 0).astype(int)]
-
-    def class_logits(self, Z2: np.ndarray) -> np.ndarray:
-        return np.hstack([-Z2, Z2])
-
-
-class MulticlassTargets(_SingleLabelTargets):
-    """Three or more classes, with one logit each; or one class, whose probability is always 1."""
-
-    loss_function = SoftmaxLogLoss()
-
-    def __init__(self, classes: np.ndarray) -> None:
-        super().__init__(classes)
-        if len(classes) == 1:
-            label = classes.tolist()[0]
-            self.nothing_to_learn = f"y has one class only, {label!r}. Every prediction is this class."
-
-    def labels(self, Z2: np.ndarray) -> np.ndarray:
-        return self.classes[Z2.argmax(axis=1)]
 
 
 class MultilabelTargets(Targets):
@@ -178,7 +165,7 @@ def check_kind(y: np.ndarray) -> None:
 def targets_of(y: np.ndarray) -> Targets:
     """Return the problem that `y` poses. Raises ValueError for several columns with more than two classes."""
     if y.ndim == 1:
-        return targets_with_classes(np.unique(y))
+        return LabelTargets(np.unique(y))
     if type_of_target(y) == "multilabel-indicator":
         return MultilabelTargets(np.arange(y.shape[1]))
     raise ValueError(
@@ -186,8 +173,3 @@ def targets_of(y: np.ndarray) -> Targets:
         f"{y.shape} (multiclass-multioutput). Fit one classifier per column, with "
         "sklearn.multioutput.MultiOutputClassifier."
     )
-
-
-def targets_with_classes(classes: np.ndarray) -> Targets:
-    """Return the problem of one label per row; `classes` are sorted."""
-    return BinaryTargets(classes) if len(classes) == 2 else MulticlassTargets(classes)

@@ -24,7 +24,7 @@ from sk_shallow._fit.monitor import CallbackTasks, Monitor, Signal
 from sk_shallow._fit.plan import Plan, make_plan
 from sk_shallow._fit.plan import alpha as alpha_of_rule
 from sk_shallow._fit.prediction import validation_score
-from sk_shallow._fit.state import Stream, TrainingState, random_stream
+from sk_shallow._fit.state import Stream, TrainingState
 from sk_shallow._fit.targets import Targets
 from sk_shallow._model.network import Network
 from sk_shallow._model.parameters import Parameters, initialize
@@ -121,7 +121,7 @@ def initial_network(estimator: Any, data: Data, plan: Plan, activation: Activati
         init, gain = estimator.init, 1.0
         if init == "auto":
             init, gain = activation.initializer, activation.gain
-        rng = random_stream(seed, Stream.INITIAL_WEIGHTS)
+        rng = Stream.INITIAL_WEIGHTS.rng(seed)
         initialize(parameters, from_name(INITIALIZERS, init), gain * estimator.init_scale, rng)
     rule = activation.alpha_factor * alpha_of_rule(sample_size, plan.q)
     return Network(

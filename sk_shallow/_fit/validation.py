@@ -16,7 +16,7 @@ from sklearn.utils.validation import validate_data
 from sk_shallow._compat import check_classes_on_first_call, check_sample_weight, validate_parameters
 from sk_shallow._component import from_name
 from sk_shallow._fit.data import Data
-from sk_shallow._fit.targets import MultilabelTargets, Targets, as_labels, check_kind, targets_of, targets_with_classes
+from sk_shallow._fit.targets import LabelTargets, MultilabelTargets, Targets, as_labels, check_kind, targets_of
 from sk_shallow.schedules import SCHEDULES
 from sk_shallow.solvers import SOLVERS
 
@@ -152,4 +152,4 @@ def _targets_of_part(estimator: Any, y: np.ndarray, classes: Any) -> Targets:
         check_kind(np.asarray(classes))
     if not check_classes_on_first_call(estimator, classes):
         return estimator._targets
-    return MultilabelTargets(estimator.classes_) if multilabel else targets_with_classes(estimator.classes_)
+    return (MultilabelTargets if multilabel else LabelTargets)(estimator.classes_)
