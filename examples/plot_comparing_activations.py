@@ -15,8 +15,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sk_shallow import ShallowNetClassifier
-from sk_shallow.model_selection import compare_activations
+from sk_shallow import ShallowNetClassifier, compare_activations
 
 # %%
 # The comparison

@@ -45,8 +45,7 @@ import joblib
 from dask.distributed import Client, LocalCluster
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
-from sk_shallow import ShallowNetClassifier
-from sk_shallow.model_selection import compare_activations
+from sk_shallow import ShallowNetClassifier, compare_activations
 
 def scores():
     X, y = load_iris(return_X_y=True)

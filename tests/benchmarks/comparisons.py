@@ -33,8 +33,7 @@ from sklearn.preprocessing import StandardScaler
 from speed import simple_table, write
 from threadpoolctl import threadpool_limits
 
-from sk_shallow import ShallowNetClassifier
-from sk_shallow.model_selection import compare_activations
+from sk_shallow import ShallowNetClassifier, compare_activations
 from sk_shallow.model_selection._statistics import MeanDifference
 
 SETS = ("magic", "waveform", "electricity")
