@@ -9,7 +9,6 @@ from sklearn.base import BaseEstimator, clone
 
 from sk_shallow._compat import Interval, validate_parameters
 
-# Ranges that parameters share.
 COUNT = Interval(Integral, 1, None, closed="left")
 POSITIVE = Interval(Real, 0, None, closed="neither")
 NOT_NEGATIVE = Interval(Real, 0, None, closed="left")

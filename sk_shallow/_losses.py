@@ -10,12 +10,11 @@ from abc import ABC, abstractmethod
 import numpy as np
 from scipy.special import entr, expit, log_expit, log_softmax, softmax
 
+from sk_shallow._special import softplus
+
 
 class Loss(ABC):
-    """A loss with its output function `o`, and the losses of two baselines that ignore the features.
-
-    Output function and loss belong together: the gradient with respect to the logits is then `A2 - Y`.
-    """
+    """A loss and its output function `o`. They belong together: the gradient with respect to `Z2` is `A2 - Y`."""
 
     name: str  # MLPClassifier's name of o
 
@@ -54,7 +53,7 @@ class SigmoidLogLoss(Loss):
     name = "logistic"
 
     def loss_and_residual(self, Z2: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        loss = np.maximum(Z2, 0) + np.log1p(np.exp(-np.abs(Z2))) - Y * Z2
+        loss = softplus(Z2) - Y * Z2
         residual = expit(Z2, out=Z2)
         residual -= Y
         return loss, residual

@@ -21,10 +21,7 @@ def zeros_row(Z: np.ndarray) -> np.ndarray:
 
 
 def sigmoid(Z: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """Return ``1 / (1 + exp(-Z))``, computed as ``(1 + tanh(Z / 2)) / 2``.
-
-    This takes a third of the time of `scipy.special.expit` in float64, and a seventh in float32.
-    """
+    """Return ``1 / (1 + exp(-Z))`` as ``(1 + tanh(Z / 2)) / 2``, 2 to 6 times as fast as `scipy.special.expit`."""
     A = np.multiply(Z, 0.5, out=out)
     np.tanh(A, out=A)
     A *= 0.5
@@ -66,16 +63,15 @@ def onnx_normal_cdf(Z: str, graph: Any) -> str:
 
 
 def _polynomial(coefficients: tuple[float, ...], t: np.ndarray) -> np.ndarray:
-    value = coefficients[0] * t
-    value += coefficients[1]
-    for coefficient in coefficients[2:]:
+    value = np.full_like(t, coefficients[0])
+    for coefficient in coefficients[1:]:
         value *= t
         value += coefficient
     return value
 
 
 def _onnx_polynomial(coefficients: tuple[float, ...], t: str, graph: Any) -> str:
-    value = graph("Add", graph("Mul", t, coefficients[0]), coefficients[1])
-    for coefficient in coefficients[2:]:
+    value: Any = coefficients[0]
+    for coefficient in coefficients[1:]:
         value = graph("Add", graph("Mul", value, t), coefficient)
     return value

@@ -1,8 +1,7 @@
 """Activations of the hidden layer, each with its derivative and ONNX form, and `ACTIVATIONS`, the table of their names.
 
-To add one, write a class here and put its name in `ACTIVATIONS`. Accepted strings, error messages, property tests and
-gradient checks follow from the table. For an activation of your own, you do not need the table: pass the estimator an
-object of your subclass of `Activation` (or of `ElementwiseActivation`), or a pair of functions.
+To add one, write a class here and put its name in `ACTIVATIONS`. The rest follows from the table. For an activation of
+your own, pass the estimator an object of your subclass of `Activation`, or a pair of functions.
 """
 
 from abc import abstractmethod
@@ -98,10 +97,7 @@ class Activation(Component):
 
 
 class ElementwiseActivation(Activation):
-    """Base class of elementwise activations whose derivative can be computed from their value.
-
-    A subclass implements `value` and `slope`, often in one line each.
-    """
+    """Base class of elementwise activations. A subclass implements `value`, and `slope` as a function of the value."""
 
     @abstractmethod
     def value(self, Z: np.ndarray) -> np.ndarray:
@@ -261,7 +257,7 @@ class SELU(ElementwiseActivation):
     reference = 'Klambauer, Unterthiner, Mayr, Hochreiter, "Self-normalizing neural networks", NeurIPS, 2017'
 
     def value(self, Z: np.ndarray) -> np.ndarray:
-        return self.scale * (np.maximum(Z, zeros_row(Z)) + self.alpha * np.expm1(np.minimum(Z, zeros_row(Z))))
+        return self.scale * ELU(self.alpha).value(Z)
 
     def slope(self, A: np.ndarray) -> np.ndarray:
         return np.where(A > 0, A.dtype.type(self.scale), A + self.scale * self.alpha)
@@ -303,9 +299,7 @@ class GELU(Activation):
 
     def backward(self, dA: np.ndarray, A: np.ndarray, cache: Any) -> np.ndarray:
         Z, Phi, phi = cache
-        phi *= Z
-        phi += Phi
-        dA *= phi
+        dA *= Phi + Z * phi
         return dA
 
     def to_onnx(self, Z: str, graph: Any) -> str:

@@ -9,12 +9,11 @@ from sk_shallow.activations import ACTIVATIONS, Activation, Identity, ReLU, Sigm
 
 __all__ = ["to_mlpclassifier"]
 
-# The activations that MLPClassifier has, with its names.
 MLP_ACTIVATIONS: dict[type[Activation], str] = {Identity: "identity", Sigmoid: "logistic", Tanh: "tanh", ReLU: "relu"}
 
 
 def to_mlpclassifier(net):
-    """Convert a fitted net to a fitted `MLPClassifier`, for tools that only accept that class.
+    """Convert a fitted net to a new `MLPClassifier` with copies of its weights, for tools that only accept that class.
 
     Predictions and probabilities are the same (to rounding). Only `hidden_layer_sizes` and `activation` are set; all
     other parameters, such as those of the training, are `MLPClassifier`'s defaults.
@@ -23,11 +22,6 @@ def to_mlpclassifier(net):
     ----------
     net : ShallowNetClassifier
         A fitted net whose activation is identity, sigmoid, tanh or relu. For a pipeline, pass its last step.
-
-    Returns
-    -------
-    mlp : sklearn.neural_network.MLPClassifier
-        A new estimator with copies of the weights.
 
     Raises
     ------
@@ -55,10 +49,10 @@ def to_mlpclassifier(net):
     if len(net.classes_) < 2 and net.n_outputs_ == 1:
         raise ValueError(f"MLPClassifier needs at least two classes. Got a net with one class, {net.classes_[0]!r}.")
     mlp = MLPClassifier((len(net.coefs_[1]),), activation=MLP_ACTIVATIONS[type(activation)])
-    n_features, dtype = net.n_features_in_, net.coefs_[0].dtype
+    X = np.zeros((1, net.n_features_in_), dtype=net.coefs_[0].dtype)
     multilabel = net.out_activation_ == "logistic" and net.n_outputs_ > 1
     y = np.zeros((1, net.n_outputs_), dtype=int) if multilabel else net.classes_[:1]
-    mlp.partial_fit(np.zeros((1, n_features), dtype=dtype), y, classes=net.classes_)  # creates its private attributes
+    mlp.partial_fit(X, y, classes=net.classes_)  # creates its private attributes
     mlp.coefs_, mlp.intercepts_ = [[array.copy() for array in arrays] for arrays in (net.coefs_, net.intercepts_)]
     for name in ("n_iter_", "t_", "loss_", "best_loss_", "loss_curve_", "feature_names_in_"):
         if hasattr(net, name):

@@ -22,8 +22,6 @@ class Initializer(Component):
 
     Examples
     --------
-    A scheme of your own:
-
     >>> from sk_shallow import ShallowNetClassifier
     >>> from sk_shallow.initializers import Initializer
     >>> class Laplace(Initializer):
@@ -37,14 +35,8 @@ class Initializer(Component):
     def draw(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
         """Return a matrix of shape (fan_in, fan_out), finite, of any real dtype.
 
-        `fit` calls it once for `W2` and once for each piece of `W1`.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            Source of all random numbers.
-        fan_in, fan_out : int
-            Numbers of inputs and outputs of the layer, in [1, inf).
+        All random numbers must come from `rng`, a numpy.random.Generator. The layer has `fan_in` inputs and `fan_out`
+        outputs, both at least 1. `fit` calls this method once for `W2` and once for each piece of `W1`.
         """
 
 

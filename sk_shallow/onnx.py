@@ -1,11 +1,7 @@
-"""Convert nets to ONNX with skl2onnx (``pip install "sk-shallow[onnx]"``): call `register_converter` once.
+"""Convert nets to ONNX with skl2onnx.
 
-The model takes rows of X and returns labels and probabilities. It computes in float64 if its input is float64, and in
-float32 otherwise. Every activation consists of operators that onnxruntime has for both.
-
-An activation of your own needs a method `to_onnx`, which gets the name of `Z1` and a `Graph`, adds operators to the
-graph, and returns the name of `A1`. The docstring of `sk_shallow.activations.Activation` has an example. For a pair of
-functions, write the method in a subclass of `sk_shallow.activations.FunctionActivation`.
+An activation of your own needs a method `to_onnx` (see `sk_shallow.activations.Activation`). For a pair of functions,
+write it in a subclass of `FunctionActivation`.
 """
 
 from typing import Any
@@ -75,7 +71,7 @@ class Graph:
 
 
 def register_converter() -> None:
-    """Tell skl2onnx how to convert `ShallowNetClassifier`, alone and in pipelines.
+    """Tell skl2onnx how to convert `ShallowNetClassifier`, alone and in pipelines: to labels and probabilities.
 
     Call it once, before `skl2onnx.to_onnx`, which then has these options:
 
@@ -97,7 +93,8 @@ def register_converter() -> None:
 
     Notes
     -----
-    Labels are int64 or strings: False and True become 0 and 1. X that is neither float32 nor float64 becomes float32.
+    Labels are int64 or strings: False and True become 0 and 1. The model computes in float64 if X is float64, and in
+    float32 otherwise.
 
     Finite rows give finite numbers. Features and hidden activations are clipped if their products with the weights
     could exceed a quarter of the largest number of the dtype. Labels can differ from those of `predict` only there, and
@@ -128,9 +125,7 @@ def register_converter() -> None:
     try:
         from skl2onnx import update_registered_converter
     except ImportError as error:
-        raise ImportError(
-            'Conversion to ONNX needs skl2onnx. Install it with: pip install "sk-shallow[onnx]"'
-        ) from error
+        raise ImportError('ONNX models need skl2onnx. Install it: pip install "sk-shallow[onnx]"') from error
     from sk_shallow._classifier import ShallowNetClassifier
 
     # The option "zipmap" makes skl2onnx use its own parser of classifiers.
@@ -158,17 +153,22 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     is_double = isinstance(operator.inputs[0].type, DoubleTensorType)
     if is_double:
         _refuse_zipmap(operator)
-    if container.target_opset_onnx < MIN_OPSET:
-        got = f"Got target_opset={container.target_opset_onnx}"
-        raise ValueError(f"target_opset must be {MIN_OPSET} or later. {got}: leave it out, or raise it.")
+    opset = container.target_opset_onnx
+    if opset < MIN_OPSET:
+        raise ValueError(f"target_opset must be {MIN_OPSET} or later. Got target_opset={opset}: omit it or raise it.")
     graph = Graph(scope, container, np.float64 if is_double else np.float32, len(net.coefs_[1]))
     X = graph("Cast", operator.inputs[0].full_name, to=np_dtype_to_tensor_dtype(graph.dtype))
-    scores = _class_logits(net, X, graph)
-    _add_labels(net, scores, graph, output=operator.outputs[0].full_name)
+    logits = _class_logits(net, X, graph)
+    _add_labels(net, logits, graph, output=operator.outputs[0].full_name)
+    probabilities = operator.outputs[1].full_name
     if container.get_options(net, {"raw_scores": False})["raw_scores"]:
-        graph("Identity", scores, output=operator.outputs[1].full_name)
+        graph("Identity", logits, output=probabilities)
+    elif net.out_activation_ == "softmax":
+        graph("Softmax", logits, axis=1, output=probabilities)
     else:
-        _add_probabilities(net, scores, graph, output=operator.outputs[1].full_name)
+        A2 = Sigmoid().to_onnx(logits, graph)
+        limits = np.finfo(graph.dtype)  # as in SigmoidLogLoss
+        graph("Clip", A2, float(limits.tiny), float(1 - limits.epsneg), output=probabilities)
 
 
 def _refuse_zipmap(operator: Any) -> None:
@@ -200,22 +200,14 @@ def _clipped(A: str, W: np.ndarray, graph: Graph) -> str:
     return graph("Clip", A, -limit, limit)
 
 
-def _add_labels(net: Any, scores: str, graph: Graph, output: str) -> None:
+def _add_labels(net: Any, logits: str, graph: Graph, output: str) -> None:
     """Add the predicted labels. In a tie, the first class wins, as in `predict`."""
     from onnx import TensorProto
     from skl2onnx.common.utils_classifier import get_label_classes
 
     if isinstance(net._targets, MultilabelTargets):
-        graph("Cast", graph("Greater", scores, 0.0), to=TensorProto.INT64, output=output)
+        graph("Cast", graph("Greater", logits, 0.0), to=TensorProto.INT64, output=output)
     else:
         classes = np.asarray(get_label_classes(graph.scope, net))
         classes = classes if classes.dtype.kind in "OU" else classes.astype(np.int64)
-        graph("Gather", classes, graph("ArgMax", scores, axis=1, keepdims=0), axis=0, output=output)
-
-
-def _add_probabilities(net: Any, scores: str, graph: Graph, output: str) -> None:
-    if net.out_activation_ == "softmax":
-        graph("Softmax", scores, axis=1, output=output)
-    else:  # the limits are those of `SigmoidHead`
-        limits = np.finfo(graph.dtype)
-        graph("Clip", Sigmoid().to_onnx(scores, graph), float(limits.tiny), float(1 - limits.epsneg), output=output)
+        graph("Gather", classes, graph("ArgMax", logits, axis=1, keepdims=0), axis=0, output=output)

@@ -74,15 +74,14 @@ class InverseScaling(Schedule):
 class Adaptive(Schedule):
     """The initial learning rate, divided by `factor` at each plateau.
 
-    Training stops at a plateau if the learning rate is `minimum` or less. A plateau is more than `n_iter_no_change`
-    epochs in a row without an improvement of more than `tol`.
+    A plateau is more than `n_iter_no_change` epochs in a row without an improvement of more than `tol`.
 
     Parameters
     ----------
     factor : float in (1, inf), default=5.0
         Divisor of the learning rate at a plateau.
     minimum : float in (0, inf), default=1e-6
-        Learning rate at which a plateau stops training.
+        Training stops at a plateau if the learning rate is this or less.
     """
 
     _parameter_constraints = {"factor": [Interval(Real, 1, None, closed="neither")], "minimum": [POSITIVE]}
