@@ -185,4 +185,9 @@ class LBFGS(Solver):
         self.max_fun = max_fun
 
 
-SOLVERS: dict[str, type[Solver]] = {"gd": GradientDescent, "sgd": SGD, "adam": Adam, "lbfgs": LBFGS}
+SOLVERS: dict[str, type[Solver]] = {
+    "gd": GradientDescent,
+    "sgd": SGD,
+    "adam": Adam,
+    "lbfgs": LBFGS,
+}
