@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_shallow._compat import CALLBACK_STATE, CallbackSupportMixin, Interval, Options, StrOptions, with_callbacks
 from sk_shallow._component import COUNT, NOT_NEGATIVE, POSITIVE, SHARE
-from sk_shallow._fit.prediction import PredictionMixin, finite_logits
+from sk_shallow._fit.prediction import PredictionMixin
 from sk_shallow._fit.targets import LabelTargets, MultilabelTargets
 from sk_shallow._fit.train import train
 from sk_shallow._fit.validation import check_fit, check_partial_fit
@@ -425,9 +425,6 @@ class ShallowNetClassifier(
     def _checked(self, X):
         check_is_fitted(self, "coefs_")
         return validate_data(self, X, accept_sparse="csr", dtype=self.coefs_[0].dtype, reset=False)
-
-    def _logits(self, X):
-        return finite_logits(X, self.coefs_, self.intercepts_, self._activation)
 
     @property
     def _n_features_out(self):

@@ -40,8 +40,8 @@ class Loss(ABC):
 
 
 def _mean(Y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
-    # numpy.average would need another array of the size of Y.
-    return Y.mean(axis=0) if w is None else np.einsum("ij,ij->j", w, Y) / w.sum(axis=0)
+    # At most 1, which rounding could exceed. numpy.average would need another array of the size of Y.
+    return np.minimum(Y.mean(axis=0) if w is None else np.einsum("ij,ij->j", w, Y) / w.sum(axis=0), 1)
 
 
 class SigmoidLogLoss(Loss):

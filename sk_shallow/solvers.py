@@ -14,21 +14,17 @@ Moments = dict[str, np.ndarray]
 
 
 class Solver(Component):
-    """Base class of solvers, which minimize the objective of a network.
+    """Base class of solvers. To write one, subclass `FirstOrderSolver`.
 
     Attributes
     ----------
     full_batch : bool
         Whether every step needs all rows. `partial_fit` is then not available.
-    line_search : bool
-        Whether a line search finds the length of each step. The solver then has no learning rate, and every evaluation
-        must use the same objective (no dropout).
     learning_rate_init : float or None
         Default initial learning rate of a solver of your own. None: the default of the class it derives from, or 1.
     """
 
     full_batch: bool = False
-    line_search: bool = False
     learning_rate_init: float | None = None
 
 
@@ -177,7 +173,6 @@ class LBFGS(Solver):
     """
 
     full_batch = True
-    line_search = True
     _parameter_constraints = {"history": [COUNT], "max_fun": [COUNT]}
 
     def __init__(self, history: int = 20, max_fun: int = 15000) -> None:

@@ -41,7 +41,9 @@ def warning_of(net, X, y, **kwargs):
 def test_max_iter_warns_with_figures(solver, iris):
     text = warning_of(net_of(solver=solver, max_iter=20, learning_rate_init=0.1, activation="tanh"), *iris)
     assert "max_iter=20" in text
-    before, now = map(float, re.search(r"was (\S+) before the last 10 epochs and is (\S+) now", text).groups())
+    before, now = map(
+        float, re.search(r"was (\S+) before the last 10 (?:epochs|iterations) and is (\S+) now", text).groups()
+    )
     assert before - now > 1e-4
     assert "tol=0.0001" in text
 
@@ -102,13 +104,33 @@ def test_unscaled_features_are_named():
     assert "age" not in text
 
 
-@parametrize("given", [{}, {"learning_rate_init": 30.0, "init_scale": 5.0}])
-def test_parameters_left_alone_are_not_blamed_for_unscaled_features(given):
-    rng = np.random.default_rng(0)
-    X, y = 1e4 * rng.standard_normal((200, 3)), rng.integers(2, size=200)
-    text = warning_of(net_of(activation="identity", solver="sgd", max_iter=20, **given), X, y)
-    assert "unscaled features" in text
-    assert ("learning_rate_init" in text) == ("learning_rate_init" in given)
+BLAMED = {
+    "unscaled features": ({"solver": "sgd", "activation": "identity"}, 1e4, ["unscaled features"]),
+    "and a rate that is given": (
+        {"solver": "sgd", "activation": "identity", "learning_rate_init": 30.0},
+        1e4,
+        ["unscaled features", "learning_rate_init=30"],
+    ),
+    "the initial weights alone": ({"init_scale": 1e3}, 1, ["the initial weights are too large"]),
+    "a penalty too strong for the rate": ({"alpha": 1e9, "solver": "sgd"}, 1, ["alpha=1e+09"]),
+}
+
+
+@parametrize("case", BLAMED)
+def test_parameters_left_alone_are_blamed_only_without_another_cause(case, iris):
+    parameters, scale, expected = BLAMED[case]
+    text = warning_of(net_of(**parameters), scale * iris[0], iris[1]).partition("Likely cause")[2]
+    assert all(cause in text for cause in expected)
+    assert text.count(";") == len(expected) - 1
+
+
+@parametrize("n_classes", [2, 3])
+def test_weight_on_one_class_only_is_nothing_to_judge(n_classes, iris):
+    """Rounding must not make the loss of the best constant negative or infinite."""
+    X, y = iris[0], np.minimum(iris[1], n_classes - 1)
+    for seed in range(10):
+        w = np.random.default_rng(seed).exponential(size=150) * (y == 1)
+        net_of(activation="tanh").fit(X, y, sample_weight=w)  # a warning would be an error
 
 
 def test_names_of_unscaled_features():
@@ -132,7 +154,8 @@ def test_features_that_are_unscaled_in_a_part_of_the_rows():
 def test_worse_than_the_frequencies_but_still_falling(iris):
     text = warning_of(net_of(max_iter=2, learning_rate_init=1e-5, init_scale=3), *iris)
     assert "ended worse than a constant" in text
-    assert "max_iter=2 epochs is too low; init_scale is too high; learning_rate_init=1e-05 is too low" in text
+    causes = ["max_iter=2 is too low", "the initial weights are too large", "learning_rate_init=1e-05 is too low"]
+    assert all(cause in text for cause in causes)
 
 
 def test_lbfgs_is_not_told_of_a_learning_rate(iris):
@@ -326,12 +349,12 @@ def test_lbfgs_warns_of_slow_progress():
     """Each iteration gains less than tol, but ten together gain more."""
     X, y = make_classification(200, 10, n_informative=5, flip_y=0.3, random_state=2)
     net = net_of(activation="tanh", solver="lbfgs", max_iter=100, tol=1e-3, alpha=0.02, random_state=2)
-    assert "stopped while it was still improving (max_iter=100 iterations)" in warning_of(net, X, y)
+    assert "stopped while it was still improving (max_iter=100)" in warning_of(net, X, y)
 
 
 def test_one_epoch_has_no_figures_to_compare(iris):
     text = warning_of(net_of(activation="tanh", solver="lbfgs", max_iter=1), *iris)
-    assert "stopped after one epoch (max_iter=1 iterations), at a training loss of" in text
+    assert "stopped after one iteration (max_iter=1), at a training loss of" in text
 
 
 def test_a_warning_made_an_error_does_not_lose_the_net(iris):

@@ -48,7 +48,7 @@ def test_partial_fit_keeps_a_constant_rate(iris):
 
 @parametrize(("m", "rows"), [(20, 20), (1000, 32), (6000, 120), (60_000, 512)])
 def test_batches_are_a_fiftieth(m, rows):
-    assert min(m, rules.batch_size(m)) == rows
+    assert min(m, rules.batch_size_rule(m)) == rows
 
 
 CONSTANT = {"learning_rate": "constant", "learning_rate_init": 0.0015}
@@ -89,7 +89,7 @@ def test_a_plateau_does_not_end_a_schedule_of_known_length(schedule, iris):
 def test_a_rate_or_a_schedule_asks_for_mlpclassifiers_way(iris):
     one, other = (net_of(max_iter=7, **{name: value}) for name, value in CONSTANT.items())
     for net in (one, other):
-        with pytest.warns(match="max_iter=7 epochs"):
+        with pytest.warns(match="max_iter=7"):
             net.fit(*iris)
     assert values_equal(one.coefs_, other.coefs_)
     for solver in ("lbfgs", LBFGS(), "gd"):

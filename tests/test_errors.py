@@ -295,7 +295,7 @@ def test_a_line_search_that_fails_is_not_told_of_a_limit(iris, monkeypatch):
         return OptimizeResult(x=args[1], fun=1.0, nit=2, nfev=9, jac=args[1], success=False, message="ABNORMAL")
 
     monkeypatch.setattr(optimize, "minimize", failing)
-    with pytest.warns(ConvergenceWarning, match=r"\(SciPy: ABNORMAL\).*Scale the features, or raise tol\."):
+    with pytest.warns(ConvergenceWarning, match=r"SciPy's line search found no .*Scale the features, or raise tol\."):
         quick(solver="lbfgs", max_iter=50, activation="tanh", init_scale=0.1).fit(*iris)
 
 

@@ -1,15 +1,19 @@
 """The end of a fit: choose the weights, diagnose problems, write the warning."""
 
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 
+from sk_shallow._fit.minimize import Limit
 from sk_shallow._fit.monitor import Monitor, Signal
-from sk_shallow._fit.plan import Plan
+from sk_shallow._fit.set_up import Fit
 from sk_shallow._model.network import Network, hidden_activations, slices
 from sk_shallow.activations import Identity
+from sk_shallow.solvers import Adam
 
 UNSCALED_RMS = 10.0  # root mean square above which a feature counts as unscaled; a standardized one has 1
 TINY_RMS = 0.01  # root mean square of the largest feature below which all count as tiny
@@ -20,6 +24,8 @@ DEFAULT_FIT_STEPS = 1500  # number of steps of a default fit on a few thousand r
 # A rate is too low (high) below (above) this multiple of the default peak rate; planned: on one_cycle and cosine.
 LOW_RATE_PLANNED, LOW_RATE, HIGH_RATE = 0.1, 0.01, 2.0
 SAMPLE_ROWS = 2048  # rows of the sample that is checked first; if its loss is fine, the full pass is skipped
+
+Cause = tuple[str | None, str, bool]  # the parameter to blame or None, what to tell the user, whether it applies
 
 
 def keep_best(network: Network, monitor: Monitor) -> None:
@@ -35,29 +41,21 @@ def keep_best(network: Network, monitor: Monitor) -> None:
 class Ending:
     """A fit that has ended: its weights, its loss, and its problem if there is one.
 
-    A fit is bad if its loss exceeds `bound`: the best constant's loss plus a margin after `fit`; twice the loss at
-    ``Z2 = 0`` after `partial_fit`, whose rows are only a part of the data.
+    Its loss is too high above `bound`: the best constant's loss plus a margin after `fit`; twice the loss at ``Z2 = 0``
+    after `partial_fit`, whose rows are only a part of the data. `limit` stopped training before it converged.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        monitor: Monitor,
-        limit: str | None,  # that stopped training before it converged
-        feature_names: np.ndarray | None,
-        alpha_was_chosen: bool,  # by held-out rows
-    ) -> None:
-        self.network = network
-        self.monitor = monitor
+    def __init__(self, fit: Fit, limit: Limit | None) -> None:
+        self.fit = fit
         self.limit = limit
-        self.feature_names = feature_names
-        self.alpha_was_chosen = alpha_was_chosen
-        self.plan: Plan = monitor.plan
-        norms = [np.linalg.norm(theta) for theta in (network.parameters.theta, monitor.first_theta)]
-        self.shrunk = bool(norms[0] < norms[1] / 2)
-        self.loss: float | None = None  # the loss, if it looked bad
-        self.zero = network.loss_at_zero()
-        self.constant = np.inf if self.plan.incremental else network.loss_of_constant()
+        self.network, self.monitor, self.plan = fit.network, fit.monitor, fit.plan
+        norms = [np.linalg.norm(theta) for theta in (fit.network.parameters.theta, fit.monitor.first_theta)]
+        self.shrunk = bool(norms[0] < norms[1] / 2)  # the last weights, whichever are returned
+        self.loss: float | None = (
+            None  # the worse one of the last and the returned weights; None: a check found it fine
+        )
+        self.zero = fit.network.loss_at_zero()
+        self.constant = np.inf if self.plan.incremental else fit.network.loss_of_constant()
         margin = max(self.plan.tol, 0.01 * self.zero)
         self.bound = 2 * self.zero if self.plan.incremental else self.constant + margin
 
@@ -66,17 +64,17 @@ class Ending:
 
         Raises ValueError if the loss of `fit` was never finite.
         """
-        last = self._loss_if_bad()
+        last = self._loss_unless_fine()
         weights_finite = bool(np.isfinite(self.network.parameters.theta).all())
         self.monitor.diverged |= not (weights_finite and (last is None or np.isfinite(last)))
-        returned = self._loss_if_bad() if self._restore_weights() else last
+        returned = self._loss_unless_fine() if self._restore_weights() else last
         if not (returned is None or np.isfinite(returned) or self.plan.incremental):
             unscaled = self._unscaled or "none, so lower init_scale"
             raise ValueError(f"The loss was never finite, even at the initial weights. Unscaled features: {unscaled}.")
-        bad = [loss for loss in (last, returned) if loss is not None]
-        self.loss = max(bad, key=lambda loss: np.inf if np.isnan(loss) else loss, default=None)
+        losses = [loss for loss in (last, returned) if loss is not None]
+        self.loss = max(losses, key=lambda loss: np.inf if np.isnan(loss) else loss, default=None)
 
-    def _loss_if_bad(self) -> float | None:
+    def _loss_unless_fine(self) -> float | None:
         """Return the full loss, or None if a cheap check finds nothing wrong."""
         epoch_loss = self.monitor.losses[-1]
         if self.plan.incremental:
@@ -105,52 +103,37 @@ class Ending:
 
     def diagnose(self) -> str | None:
         """Return the warning about the first problem that applies, or None."""
-        nothing, worse = "The net learned almost nothing", "Training ended worse than a constant"
-        problems = (
-            (self._has_diverged, lambda: self._failure("Training diverged", self._causes_of_divergence())),
-            (self._is_worse_than_constant, lambda: self._failure(worse, self._causes_of_slowness())),
-            (self._is_unfinished, self._unfinished),
-            (self._has_learned_nothing, lambda: self._failure(nothing, self._causes_of_nothing())),
-            (self._rate_is_low, self._low_rate),
-            (self._rate_is_high, self._high_rate),
-        )
-        return next((message() for applies, message in problems if applies()), None)
+        return next((message() for applies, message in self._problems() if applies), None)
 
-    # Conditions
-
-    def _is_finite(self) -> bool:
-        return not self.monitor.diverged and (self.loss is None or bool(np.isfinite(self.loss)))
-
-    def _is_bad(self) -> bool:
-        return self.loss is not None and self.loss > self.bound
-
-    def _has_diverged(self) -> bool:
-        worse_than_start = self.loss is not None and self._is_bad() and self.loss >= self._first_loss
-        return not self._is_finite() or worse_than_start
-
-    def _is_worse_than_constant(self) -> bool:
-        return self._is_bad() and not (self.plan.incremental or self.monitor.stopped)
-
-    def _can_be_judged(self) -> bool:
-        # Not if only one class has weight, a callback stopped the fit, or the rows are a part of the data.
-        return bool(self.constant) and not (self.monitor.stopped or self.plan.incremental or self._is_bad())
-
-    def _is_unfinished(self) -> bool:
-        return self._can_be_judged() and self.limit is not None and self.monitor.still_improves()
-
-    def _has_learned_nothing(self) -> bool:
-        return self._can_be_judged() and self.loss is not None and self.loss > (1 - MIN_EXPLAINED) * self.constant
+    def _problems(self) -> Iterator[tuple[bool, Callable[[], str]]]:
+        """Yield conditions with their messages, the most serious first."""
+        loss = np.nan if self.loss is None else self.loss  # nan is above no bound
+        finite = not self.monitor.diverged and (self.loss is None or bool(np.isfinite(loss)))
+        got = f"{loss:.4g} nats per sample" if finite else "not finite"
+        failure = partial(partial, self._failure, got)
+        diverged = not finite or (loss > self.bound and loss >= self._first_loss)
+        yield diverged, failure("Training diverged", self._causes_of_divergence)
+        if self.plan.incremental or self.monitor.stopped:  # a part of the data, or an early end
+            return
+        yield loss > self.bound, failure("Training ended worse than a constant", self._causes_of_slowness)
+        if self.constant <= 1e-9 * self.zero:  # only one class has weight
+            return
+        yield self.limit is not None and self.monitor.still_improves(), self._unfinished
+        nothing = loss > (1 - MIN_EXPLAINED) * self.constant
+        yield nothing, failure("The net learned almost nothing", self._causes_of_nothing)
+        yield self._rate_is_low(), self._low_rate
+        yield self._rate_is_high(), self._high_rate
 
     def _rate_is_low(self) -> bool:
         plan, losses, rate = self.plan, self.monitor.losses, self.plan.learning_rate_init
-        if not self._can_be_judged() or rate is None or not plan.schedule.needs_length:
+        if rate is None or not plan.schedule.needs_length:
             return False
         steps, low = len(losses) * -(-self.network.n_samples // plan.batch_size), LOW_RATE_PLANNED * plan.peak_rate
         return rate < low and rate * steps < low * DEFAULT_FIT_STEPS and losses[-1] > self.constant / 10
 
     def _rate_is_high(self) -> bool:
         plan, losses, rate = self.plan, self.monitor.losses[-10:], self.plan.learning_rate_init
-        if not self._can_be_judged() or rate is None or self.monitor.signal is not Signal.PLATEAU:
+        if rate is None or self.monitor.signal is not Signal.PLATEAU:
             return False
         changes = np.abs(np.diff(losses))
         unsteady = changes.size and changes.mean() > max(10 * plan.tol, 0.1 * float(np.mean(losses)))
@@ -158,93 +141,122 @@ class Ending:
 
     # Messages
 
-    def _failure(self, headline: str, causes: list[str]) -> str:
-        end = f"{self.loss:.4g} nats per sample" if self._is_finite() else "not finite"
+    def _failure(self, got: str, headline: str, causes: Callable[[], list[Cause]]) -> str:
+        """Write a warning. It blames parameters that the user left alone only if there is no other cause."""
         reference = f"always predicting the class frequencies gives {self.constant:.4g}"
         if self.plan.incremental:
             reference = f"giving every class the same probability gives {self.zero:.4g}"
-        return (
-            f"{headline}: the final loss is {end}, but {reference}. "
-            f"Likely cause{'s' * (len(causes) > 1)}: {'; '.join(causes)}."
-        )
+        scaling = f"unscaled features, {self._unscaled}: {self._scaler}"
+        *possible, otherwise = causes()
+        possible = [(None, scaling, bool(self._unscaled)), *possible]
+        found = [cause for cause in possible if cause[2]] or [otherwise]
+        found = [cause for cause in found if cause[0] is None or cause[0] in self._given] or found
+        texts = "; ".join(text for _, text, _ in found)
+        return f"{headline}: the final loss is {got}, but {reference}. Likely cause{'s' * (len(found) > 1)}: {texts}."
 
-    def _causes_of_divergence(self) -> list[str]:
-        incremental, w, rate = self.plan.incremental, self.network.w, self.plan.learning_rate_init
-        largest = 0.0 if w is None else w.max()
+    def _causes_of_divergence(self) -> list[Cause]:
+        network, w, rate = self.network, self.network.w, self.plan.learning_rate_init
+        largest = 0.0 if w is None or not self.plan.incremental else w.max()
         weights = f"sample weights up to {largest:.3g}, which partial_fit does not normalize"
-        causes = self._scaling
-        if incremental and largest > MAX_SAMPLE_WEIGHT:
-            causes.append(weights)
-        if rate is not None and self._may_blame("learning_rate_init"):
-            causes.append(f"learning_rate_init={rate:g} is too high")
-        return causes or ["init_scale is too high"]
+        step_of_penalty = 0.0 if rate is None or isinstance(self.plan.solver, Adam) else rate * network.alpha
+        alpha_too_high = step_of_penalty > 2 * network.sample_size
+        return [
+            (None, weights, largest > MAX_SAMPLE_WEIGHT),
+            ("alpha", f"alpha={network.alpha:.3g} is too high for this learning rate", alpha_too_high),
+            ("learning_rate_init", f"{self._rate} is too high", rate is not None),
+            self._initial_weights,
+            (None, "the initial weights are too large: lower init_scale", True),
+        ]
 
-    def _causes_of_slowness(self) -> list[str]:
-        limit = self.limit or ("" if self.monitor.signal else f"max_iter={self.plan.max_iter} epochs")
-        causes = self._scaling + [f"{limit} is too low"] * ("=" in limit)
-        if self._first_loss > 5 * self.zero and self._may_blame("init_scale"):
-            causes.append("init_scale is too high")
-        causes += self._other_causes_of_nothing()
-        return causes or ["the learning rate or n_iter_no_change is too low"]
+    def _causes_of_slowness(self) -> list[Cause]:
+        reached = self.limit or (None if self.monitor.signal else Limit.MAX_ITER)
+        parameter = {Limit.MAX_ITER: "max_iter", Limit.MAX_FUN: "max_fun"}.get(reached) if reached else None
+        return [
+            (parameter, f"{self._reached(reached)} is too low", parameter is not None),
+            self._initial_weights,
+            *self._causes_of_nothing()[:-1],
+            (None, "the learning rate or n_iter_no_change is too low", True),
+        ]
 
-    def _causes_of_nothing(self) -> list[str]:
-        linear = " linear" if isinstance(self.network.activation, Identity) else ""
-        none = f"the features may carry no{linear} information about the classes"
-        return self._scaling + self._other_causes_of_nothing() or [none]
+    @property
+    def _initial_weights(self) -> Cause:
+        parameter = "init" if "init" in self._given else "init_scale"
+        return parameter, "the initial weights are too large: lower init_scale", self._first_loss > 5 * self.zero
 
-    def _other_causes_of_nothing(self) -> list[str]:
+    def _causes_of_nothing(self) -> list[Cause]:
         network, plan, rate = self.network, self.plan, self.plan.learning_rate_init
         means, mean_square = feature_moments(network.X)
         largest, variance = float(np.sqrt(mean_square.max())), mean_square - means**2
         far = (means**2 > MAX_STANDARD_DEVIATIONS**2 * variance) & (variance > 1e-12 * mean_square)
         lowest_rate = (LOW_RATE_PLANNED if plan.schedule.needs_length else LOW_RATE) * plan.peak_rate
-        patience = f"n_iter_no_change={plan.n_iter_no_change:g} or lower tol={plan.tol:g}"
+        patience = (
+            f"training stopped too soon: raise n_iter_no_change={plan.n_iter_no_change:g} or lower tol={plan.tol:g}"
+        )
+        tolerance = "tol" if "tol" in self._given else "n_iter_no_change"
         impatient = self.monitor.signal is Signal.PLATEAU and not self.shrunk and not self.monitor.scores
-        shrunk = bool(network.alpha) and self.shrunk and not self.alpha_was_chosen
-        possible = {
-            "init_scale=0 leaves every weight at zero": not self.monitor.first_theta.any(),
-            "all hidden units are dead: raise hidden_size, or use leaky_relu": self._is_dead(),
-            f"features are tiny (root mean square at most {largest:.2g}): {self._scaler}": largest < TINY_RMS,
-            f"{np.count_nonzero(far)} features hardly vary around their mean: {self._scaler}": bool(far.any()),
-            f"alpha={network.alpha:.3g} is too high: it has shrunk the weights": shrunk,
-            f"learning_rate_init={rate} is too low": rate is not None and rate < lowest_rate,
-            f"dropout={network.dropout:g} is too high": network.dropout >= 0.8,
-            f"training stopped too soon: raise {patience}": impatient,
-        }
-        return [cause for cause, applies in possible.items() if applies]
+        shrunk = bool(network.alpha) and self.shrunk and not self.fit.alpha_scores
+        linear = " linear" if isinstance(network.activation, Identity) else ""
+        return [
+            ("init_scale", "init_scale=0 leaves every weight at zero", not self.monitor.first_theta.any()),
+            (None, "all hidden units are dead: raise hidden_size, or use leaky_relu", self._is_dead()),
+            (None, f"features are tiny (root mean square at most {largest:.2g}): {self._scaler}", largest < TINY_RMS),
+            (None, f"{np.count_nonzero(far)} features hardly vary around their mean: {self._scaler}", bool(far.any())),
+            ("alpha", f"alpha={network.alpha:.3g} is too high: it has shrunk the weights", shrunk),
+            ("learning_rate_init", f"{self._rate} is too low", rate is not None and rate < lowest_rate),
+            ("dropout", f"dropout={network.dropout:g} is too high", network.dropout >= 0.8),
+            (tolerance, f"training stopped too soon: raise {patience}", impatient),
+            (None, f"the features may carry no{linear} information about the classes", True),
+        ]
 
     def _unfinished(self) -> str:
-        monitor, plan, limit = self.monitor, self.plan, str(self.limit)
-        name, equals, _ = limit.partition("=")
+        monitor, plan = self.monitor, self.plan
+        reached = self._reached(self.limit)
+        name, equals, _ = reached.partition("=")
+        unit = "iteration" if plan.learning_rate_init is None else "epoch"
+        rate = f", learning_rate_init (now {plan.learning_rate_init:g})" if unit == "epoch" else ""
+        advice = f"Raise {name}{rate} or tol" if equals else "Scale the features, or raise tol"
         if len(monitor.losses) == 1:
             loss = monitor.losses[0]
-            return f"The fit stopped after one epoch ({limit}), at a training loss of {loss:.6g}. Raise {name}."
+            return f"The fit stopped after one {unit} ({reached}), at a training loss of {loss:.6g}. {advice}."
         what = "validation score" if monitor.scores else "training loss"
         before, after = monitor.recent_change()
-        rate = "" if plan.learning_rate_init is None else f", learning_rate_init (now {plan.learning_rate_init:g})"
-        advice = f"Raise {name}{rate} or tol" if equals else "Scale the features, or raise tol"  # SciPy has no limit
+        n = min(len(monitor.losses) - 1, plan.n_iter_no_change)
         return (
-            f"The fit stopped while it was still improving ({limit}): the best {what} was {before:.6g} before the last "
-            f"{min(len(monitor.losses) - 1, plan.n_iter_no_change):g} epochs and is {after:.6g} now "
-            f"(tol={plan.tol:g}). {advice}."
+            f"The fit stopped while it was still improving ({reached}): the best {what} was {before:.6g} before the "
+            f"last {f'{n:g} {unit}s' if n > 1 else unit} and is {after:.6g} now (tol={plan.tol:g}). {advice}."
         )
 
     def _low_rate(self) -> str:
         return (
-            f"learning_rate_init={self.plan.learning_rate_init:g} is too low for these data: the training loss only "
-            f"reached {self.monitor.losses[-1]:.6g}. Use None: the default for these data is {self.plan.peak_rate:.3g}."
+            f"{self._rate} is too low for these data: the training loss only reached {self.monitor.losses[-1]:.6g}. "
+            f"Use None: the default for these data is {self.plan.peak_rate:.3g}."
         )
 
     def _high_rate(self) -> str:
         return (
-            f"learning_rate_init={self.plan.learning_rate_init:g} is too high for these data: the training loss goes "
-            f"up and down, and stopped improving at {min(self.monitor.losses):.6g}. Use "
-            f"{self.plan.peak_rate / 10:.1g}, or None for the default."
+            f"{self._rate} is too high for these data: the training loss goes up and down, and stopped improving at "
+            f"{min(self.monitor.losses):.6g}. Use {self.plan.peak_rate / 10:.1g}, or None for the default."
         )
 
-    def _may_blame(self, parameter: str) -> bool:
-        """Return False if the user left the parameter alone and unscaled features are the cause."""
-        return parameter in self.plan.given or not self._scaling
+    def _reached(self, limit: Limit | None) -> str:
+        solver: Any = self.plan.solver
+        if limit is Limit.MAX_FUN:
+            return f"max_fun={solver.max_fun}"
+        return (
+            f"max_iter={self.plan.max_iter}" if limit is Limit.MAX_ITER else "SciPy's line search found no lower loss"
+        )
+
+    @property
+    def _rate(self) -> str:
+        rate = self.plan.learning_rate_init
+        return "" if rate is None else f"learning_rate_init={rate:g}"
+
+    @cached_property
+    def _given(self) -> set[str]:
+        """Names of the parameters that the user has changed."""
+        defaults = signature(type(self.fit.estimator)).parameters
+        values = self.fit.estimator.get_params(deep=False)
+        return {name for name, value in values.items() if name not in defaults or value != defaults[name].default}
 
     def _is_dead(self) -> bool:
         """Return whether no hidden unit is ever active, on a sample of the rows."""
@@ -258,11 +270,7 @@ class Ending:
 
     @cached_property
     def _unscaled(self) -> str:
-        return unscaled_features(self.network.X, self.feature_names)
-
-    @property
-    def _scaling(self) -> list[str]:
-        return [f"unscaled features, {self._unscaled}: {self._scaler}"] if self._unscaled else []
+        return unscaled_features(self.network.X, getattr(self.fit.estimator, "feature_names_in_", None))
 
     @property
     def _scaler(self) -> str:

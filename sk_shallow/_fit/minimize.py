@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -17,32 +18,42 @@ from sk_shallow._compat import blas_libraries, set_blas_threads
 from sk_shallow._fit.monitor import Monitor, Signal
 from sk_shallow._fit.plan import Plan
 from sk_shallow._fit.state import TrainingState
-from sk_shallow._model import network as model
-from sk_shallow._model.network import Network, Rows, slices
+from sk_shallow._model.network import Network, Rows, parameter_blocks, slices
+from sk_shallow.solvers import LBFGS
 
 
-def minimize(network: Network, plan: Plan, state: TrainingState, monitor: Monitor) -> str | None:
+class Limit(Enum):
+    """What stopped training before it converged."""
+
+    MAX_ITER = auto()
+    MAX_FUN = auto()  # evaluations of L-BFGS
+    LINE_SEARCH = auto()  # SciPy's, which found no better point
+    CALLBACK = auto()
+
+
+def minimize(network: Network, plan: Plan, state: TrainingState, monitor: Monitor) -> Limit | None:
     """Update ``network.parameters`` until the solver converges, or the monitor or the plan stops it.
 
-    Returns what stopped it before it converged, for example "max_iter=200 epochs" or "a callback", or None.
+    Returns what stopped it before it converged, or None.
     """
-    if plan.solver.line_search:
+    if isinstance(plan.solver, LBFGS):
         limit = _minimize_by_lbfgs(network, plan, monitor)
     else:
         limit = _descend(network, plan, state, monitor)
-    return limit or ("a callback" if monitor.stopped else None)
+    return limit or (Limit.CALLBACK if monitor.stopped else None)
 
 
-def _descend(network: Network, plan: Plan, state: TrainingState, monitor: Monitor) -> str | None:
+def _descend(network: Network, plan: Plan, state: TrainingState, monitor: Monitor) -> Limit | None:
     """Step along the gradient of one mini-batch after the other."""
     solver: Any = plan.solver
-    m, clock, rate = network.n_samples, state.clock, float(plan.learning_rate_init or 0.0)
+    rate: Any = plan.learning_rate_init
+    m, clock = network.n_samples, state.clock
     theta, grad = network.parameters.theta, network.gradient.theta
     clock.progress = 0.0
     state.prepare(solver, theta)
     parts = [
         (theta[part], grad[part], {name: moment[part] for name, moment in state.moments.items()})
-        for part in slices(theta.size, model.BLOCK_PARAMETERS)
+        for part in parameter_blocks(theta.size)
     ]
     for _ in range(plan.max_iter):
         monitor.epoch_begin()
@@ -61,7 +72,7 @@ def _descend(network: Network, plan: Plan, state: TrainingState, monitor: Monito
             monitor.no_improvement_count = 0
         elif signal:
             return None
-    return f"max_iter={plan.max_iter} epochs" if plan.max_iter_is_limit else None
+    return Limit.MAX_ITER if plan.max_iter_is_limit else None
 
 
 def mini_batches(m: int, plan: Plan, rng: np.random.Generator) -> Iterator[tuple[Rows, int]]:
@@ -74,7 +85,7 @@ def mini_batches(m: int, plan: Plan, rng: np.random.Generator) -> Iterator[tuple
         yield (batch if order is None else order[batch]), batch.stop - batch.start
 
 
-def _minimize_by_lbfgs(network: Network, plan: Plan, monitor: Monitor) -> str | None:
+def _minimize_by_lbfgs(network: Network, plan: Plan, monitor: Monitor) -> Limit | None:
     """Run SciPy's L-BFGS in the dtype of the network; continue in float64 if float32 rounding stopped it."""
     solver: Any = plan.solver
     theta = network.parameters.theta
@@ -90,8 +101,8 @@ def _minimize_by_lbfgs(network: Network, plan: Plan, monitor: Monitor) -> str | 
     if converged or monitor.signal or (left[0] <= 0 and not plan.max_iter_is_limit):
         return None
     if left[0] <= 0:
-        return f"max_iter={plan.max_iter} iterations"
-    return f"max_fun={solver.max_fun} evaluations" if left[1] <= 0 else f"SciPy: {result.message}"
+        return Limit.MAX_ITER
+    return Limit.MAX_FUN if left[1] <= 0 else Limit.LINE_SEARCH
 
 
 def _run_lbfgs(
@@ -119,7 +130,7 @@ def _run_lbfgs(
 class OneThread:
     """A reference-counted limit of one thread for SciPy's BLAS: fits at the same time share it, and the last lifts it.
 
-    A limit that another thread has set by threadpoolctl, and still holds, does not change.
+    If another thread holds a limit of threadpoolctl, that limit is left alone.
     """
 
     def __init__(self) -> None:

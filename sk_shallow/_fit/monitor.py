@@ -94,11 +94,11 @@ class Monitor:
     def epoch_end(self, loss: float, moments: Iterable[np.ndarray] = ()) -> Signal:
         """Record an epoch and say whether to continue. The fit stops if loss, weights or moments are not finite."""
         finite = bool(np.isfinite(loss)) and all(np.isfinite(vector).all() for vector in (self.theta, *moments))
-        score = self.score() if self.score and finite else 0.0
-        self.diverged = not (finite and np.isfinite(score))
+        score = self.score() if self.score and finite else None
+        self.diverged = not finite or (score is not None and not np.isfinite(score))
         self.losses.append(loss if np.isfinite(loss) else np.inf)
         self.print(f"Iteration {len(self.losses)}, loss = {self.losses[-1]:.8f}")
-        if self.score and not self.diverged:
+        if score is not None and not self.diverged:
             self.scores.append(score)
             self.print(f"Validation score: {score:.6f}")
             self._compare(-score, self.theta)

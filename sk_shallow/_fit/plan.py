@@ -13,10 +13,7 @@ from sklearn.base import clone
 from sk_shallow._component import from_name, to_name
 from sk_shallow._fit.data import Data
 from sk_shallow.schedules import SCHEDULES, Constant, Schedule
-from sk_shallow.solvers import SGD, SOLVERS, Adam, GradientDescent, Solver
-
-# Parameters that a warning blames only if the user has changed them, if another cause is found.
-DEFAULTS = {"learning_rate_init": None, "init_scale": 1.0}
+from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, GradientDescent, Solver
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,7 @@ class Plan:
     """What solver and monitor do."""
 
     solver: Solver
-    learning_rate_init: float | None = None  # None: the solver needs none
+    learning_rate_init: float | None = None  # None: L-BFGS, whose line search finds the length of each step
     schedule: Schedule = field(default_factory=Constant)
     solver_name: str = ""  # in SOLVERS, or the representation of the user's own solver
     max_iter: int = 1  # largest number of epochs; for L-BFGS, of iterations
@@ -34,43 +31,40 @@ class Plan:
     n_iter_no_change: float = np.inf  # more than so many epochs without improvement are a plateau
     batch_size: int = 1  # at most the number of rows
     shuffle: bool = True  # whether each epoch takes the rows in a new order
-    resume: bool = False  # whether training continues from the weights of the estimator
     incremental: bool = False  # whether the rows are a part of the data, as in partial_fit
     verbose: bool = False
     q: float = 1.0  # mean squared length of a row
     peak_rate: float = 1.0  # default peak learning rate for these data
-    given: frozenset[str] = frozenset()  # which parameters of DEFAULTS the user has changed
 
 
-def make_plan(estimator: Any, data: Data, resume: bool = False, incremental: bool = False) -> Plan:
+def make_plan(estimator: Any, data: Data, incremental: bool = False) -> Plan:
     """Return the plan of a fit. `incremental` means one epoch of `partial_fit`."""
     m, q = max(1, data.n_weighted()), data.mean_squared_length()
     solver = from_name(SOLVERS, estimator.solver)
     schedule = choose_schedule(estimator, solver, incremental)
-    planned = schedule.needs_length and not solver.line_search
+    has_rate = not isinstance(solver, LBFGS)
+    planned = schedule.needs_length and has_rate
     n_rows = len(data.y)
-    rows = n_rows if solver.full_batch else int(min(_given(estimator.batch_size, batch_size(m)), n_rows))
-    epochs = max_iter(-(-m // rows)) if planned else 200
+    batch_size = n_rows if solver.full_batch else min(_given(estimator.batch_size, batch_size_rule(m)), n_rows)
+    epochs = max_iter_rule(-(-m // int(batch_size))) if planned else 200
     constant_rate, peak_rate = default_rates(solver, q)
     rate = float(_given(estimator.learning_rate_init, peak_rate if planned else constant_rate))
     return Plan(
         solver=annealed(solver) if planned else solver,
         solver_name=to_name(SOLVERS, solver),
-        learning_rate_init=None if solver.line_search else rate,
+        learning_rate_init=rate if has_rate else None,
         schedule=schedule,
         max_iter=1 if incremental else int(_given(estimator.max_iter, epochs)),
         max_iter_is_limit=not (planned or incremental),
-        stop_at_plateau=estimator.early_stopping or not (planned or solver.line_search),
+        stop_at_plateau=estimator.early_stopping or (has_rate and not planned),
         tol=float(estimator.tol),
         n_iter_no_change=float(estimator.n_iter_no_change),
-        batch_size=rows,
+        batch_size=int(batch_size),
         shuffle=estimator.shuffle,
-        resume=resume,
         incremental=incremental,
         verbose=bool(estimator.verbose),
         q=q,
         peak_rate=peak_rate,
-        given=frozenset(name for name, default in DEFAULTS.items() if getattr(estimator, name) != default),
     )
 
 
@@ -106,7 +100,7 @@ def annealed(solver: Solver) -> Solver:
     return clone(solver).set_params(beta_2=0.95) if is_auto else solver
 
 
-def alpha(m: float, q: float) -> float:
+def alpha_rule(m: float, q: float) -> float:
     """Return a tenth of q, at most 10, times m / (m + 100).
 
     For many rows this is a normal prior with variance 10 / q. The 100 weakens the penalty on very few rows.
@@ -114,12 +108,12 @@ def alpha(m: float, q: float) -> float:
     return min(q, 100.0) / 10 * (m / (m + 100))
 
 
-def batch_size(m: int) -> int:
+def batch_size_rule(m: int) -> int:
     """Return a fiftieth of the rows, from 32 to 512."""
     return max(32, min(512, m // 50))
 
 
-def max_iter(steps_per_epoch: int) -> int:
+def max_iter_rule(steps_per_epoch: int) -> int:
     """Return 30 epochs, or more if that is fewer than 240 steps."""
     return max(30, -(-240 // steps_per_epoch))
 

@@ -14,17 +14,32 @@ from sk_shallow.activations import Activation
 
 
 class PredictionMixin(ABC):
-    """Prediction methods of a classifier that has `_logits` and `_targets`."""
+    """Prediction methods of a classifier."""
 
     _targets: Targets  # the problem that was learned
+    _activation: Activation
+    coefs_: Sequence[Array]
+    intercepts_: Sequence[Array]
 
     @abstractmethod
     def _checked(self, X: Any) -> Matrix:
         """Return `X`, validated and converted for the net. Raises NotFittedError before `fit`."""
 
-    @abstractmethod
     def _logits(self, X: Matrix) -> Array:
-        """Return `Z2`, of shape (m, n2), finite."""
+        """Return `Z2`, (m, n2), clipped to a quarter of the largest number of its dtype.
+
+        Rows beyond this limit are computed again in float64. Raises ValueError if float64 overflows too.
+        """
+        Z2 = logits(X, self.coefs_, self.intercepts_, self._activation)
+        limit = np.finfo(Z2.dtype).max / 4
+        rows = np.flatnonzero(~(np.abs(Z2) <= limit).all(axis=1))
+        if rows.size:
+            W, b = ([array.astype(np.float64) for array in arrays] for arrays in (self.coefs_, self.intercepts_))
+            Z2[rows] = np.clip(logits(X[rows].astype(np.float64), W, b, self._activation), -limit, limit)
+            if np.isnan(Z2).any():
+                largest = abs(X[rows]).max()
+                raise ValueError(f"The net overflows on {len(rows)} rows of X, whose largest number is {largest:g}.")
+        return Z2
 
     @np.errstate(all="ignore")
     def predict(self, X: Any) -> Array:
@@ -98,23 +113,6 @@ class PredictionMixin(ABC):
         return self._targets.loss_function.log_probabilities(self._targets.class_logits(Z2))
 
 
-def finite_logits(X: Matrix, coefs: Sequence[Array], intercepts: Sequence[Array], activation: Activation) -> Array:
-    """Return `Z2`, clipped to a quarter of the largest number of its dtype.
-
-    Rows beyond this limit are computed again in float64. Raises ValueError if float64 overflows too.
-    """
-    Z2 = logits(X, coefs, intercepts, activation)
-    limit = np.finfo(Z2.dtype).max / 4
-    rows = np.flatnonzero(~(np.abs(Z2) <= limit).all(axis=1))
-    if rows.size:
-        W, b = ([array.astype(np.float64) for array in arrays] for arrays in (coefs, intercepts))
-        Z2[rows] = np.clip(logits(X[rows].astype(np.float64), W, b, activation), -limit, limit)
-        if np.isnan(Z2).any():
-            largest = abs(X[rows]).max()
-            raise ValueError(f"The net overflows on {len(rows)} rows of X, whose largest number is {largest:g}.")
-    return Z2
-
-
 class Snapshot(PredictionMixin, ClassifierMixin, BaseEstimator):
     """The net during training, as a classifier for a scorer. It validates nothing.
 
@@ -124,15 +122,13 @@ class Snapshot(PredictionMixin, ClassifierMixin, BaseEstimator):
     def __init__(self, network: Network, targets: Targets) -> None:
         self.network = network
         self.targets = self._targets = targets
+        self._activation = network.activation
         self.classes_ = targets.classes
         self.n_features_in_ = network.parameters.sizes[0]
         self.coefs_, self.intercepts_ = network.parameters.coefs, network.parameters.intercepts
 
     def _checked(self, X: Matrix) -> Matrix:
         return X.astype(self.network.X.dtype, copy=False)
-
-    def _logits(self, X: Matrix) -> Array:
-        return finite_logits(X, self.coefs_, self.intercepts_, self.network.activation)
 
 
 def validation_score(network: Network, data: Data, scorer: Any = None) -> Callable[[], float]:

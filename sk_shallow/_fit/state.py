@@ -25,7 +25,7 @@ class Stream(IntEnum):
 
 @dataclass
 class TrainingState:
-    """What a later call needs to continue training as if it had not stopped. The estimator stores `vars` of it."""
+    """What training continues from, as if it had not stopped: the fitted estimator and the optimizer's state."""
 
     seed: int  # of all random numbers
     rng: np.random.Generator  # of the order of rows and the dropout masks
@@ -35,14 +35,20 @@ class TrainingState:
     steps: int = 0  # steps of the rule
     best: float = np.inf  # the monitor's, as no_improvement_count: in partial_fit, patience lasts from call to call
     no_improvement_count: int = 0
+    fitted: Any = None  # the estimator with the weights to continue from; None: training starts anew
 
     @classmethod
     def of(cls, estimator: Any, resume: bool) -> "TrainingState":
-        """Return a copy of the stored state, or a new one if there is none or training starts anew."""
-        if resume and hasattr(estimator, "_state"):
-            return cls(**deepcopy(estimator._state))
+        """Return a copy of the optimizer's state, or a new one if none was stored."""
+        fitted = estimator if resume else None
+        if hasattr(fitted, "_state"):
+            return cls(**deepcopy(estimator._state), fitted=fitted)
         seed = check_random_state(estimator.random_state).randint(np.iinfo(np.int32).max)
-        return cls(seed, rng=Stream.TRAINING.rng(seed))
+        return cls(seed, rng=Stream.TRAINING.rng(seed), fitted=fitted)
+
+    def to_store(self) -> dict[str, Any]:
+        """Return what the estimator stores as `_state`: a plain dict, so that pickles name no private class."""
+        return {name: value for name, value in vars(self).items() if name != "fitted"}
 
     def prepare(self, solver: Any, theta: np.ndarray) -> None:
         """Keep the moments if the update rule is the same, otherwise start new ones. Convert them to the dtype."""

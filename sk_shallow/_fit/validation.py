@@ -18,7 +18,7 @@ from sk_shallow._component import from_name
 from sk_shallow._fit.data import Data
 from sk_shallow._fit.targets import LabelTargets, MultilabelTargets, Targets, as_labels, check_kind, targets_of
 from sk_shallow.schedules import SCHEDULES
-from sk_shallow.solvers import SOLVERS
+from sk_shallow.solvers import LBFGS, SOLVERS
 
 DTYPES = (np.float64, np.float32)
 Arguments = tuple[Any, Any, Any]  # X, y and sample_weight as a method was given them
@@ -72,7 +72,7 @@ def _check_fit_arguments(estimator: Any, X_val: Any, y_val: Any, sample_weight_v
             raise ValueError(f"{one} is provided, but {other} was not provided.")
     if X_val is not None and not estimator.early_stopping:
         raise ValueError("X_val and y_val are provided, but early_stopping=False. Set early_stopping=True.")
-    if estimator.dropout and from_name(SOLVERS, estimator.solver).line_search:
+    if estimator.dropout and isinstance(from_name(SOLVERS, estimator.solver), LBFGS):
         raise ValueError(
             f"solver={estimator.solver!r} needs dropout=0, because its line search needs the same objective at every "
             f"evaluation. Got dropout={estimator.dropout}. Set dropout=0, or use another solver."

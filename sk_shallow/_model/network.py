@@ -29,8 +29,8 @@ Array = np.ndarray
 Matrix: TypeAlias = np.ndarray | spmatrix
 Rows = slice | np.ndarray
 
-# Numbers of Z1, or logits, in a block of rows, and parameters in a block: they stay in the cache. Several passes over
-# 800,000 parameters then take three quarters of the time.
+# Sizes of a block of rows (in pre-activations or logits) and of a block of parameters. Blocks stay in the cache, so
+# that several passes over 800,000 parameters take three quarters of the time.
 BLOCK_NUMBERS, BLOCK_PARAMETERS = 2**17, 2**15
 
 
@@ -39,6 +39,10 @@ def slices(size: int, length: int) -> Iterator[slice]:
     # sklearn.utils.gen_batches validates its arguments at every call, in 60 us: half a step of a small net.
     for start in range(0, size, length):
         yield slice(start, min(start + length, size))
+
+
+def parameter_blocks(n_parameters: int) -> Iterator[slice]:
+    return slices(n_parameters, BLOCK_PARAMETERS)
 
 
 def rows_per_block(n_numbers: int, n_features: int = 1) -> int:
@@ -118,7 +122,7 @@ class Network:
         if np.all(self.sample_size):  # otherwise no row has had a weight yet, and there is nothing to learn
             alpha.W1[...] = alpha.W2[...] = self.alpha / self.sample_size
         vectors = self.parameters.theta, self.gradient.theta, alpha.theta
-        parts = slices(alpha.theta.size, BLOCK_PARAMETERS) if np.any(self.alpha) else ()
+        parts = parameter_blocks(alpha.theta.size) if np.any(self.alpha) else ()
         self._penalized = [[vector[part] for vector in vectors] for part in parts]
         self._ones = np.ones(self.n_samples, dtype=alpha.theta.dtype)
         self._buffers: dict[tuple[Any, ...], Array] = {}

@@ -10,8 +10,8 @@ from sklearn.utils.validation import check_scalar
 
 from sk_shallow._classifier import ShallowNetClassifier
 from sk_shallow._fit.plan import make_plan
+from sk_shallow._fit.set_up import initial_network
 from sk_shallow._fit.state import TrainingState
-from sk_shallow._fit.train import initial_network
 from sk_shallow._fit.validation import check_fit
 from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import as_activation
@@ -103,5 +103,5 @@ def network_at_start(estimator, X, y, sample_weight=None):
     estimator = clone(estimator).set_params(solver="gd")  # allows dropout; the objective is the same
     data, _ = check_fit(estimator, (X, y, sample_weight), (None, None, None))
     data = replace(data, X=data.X.astype(np.float64))
-    seed = TrainingState.of(estimator, resume=False).seed
-    return initial_network(estimator, data, make_plan(estimator, data), as_activation(estimator.activation), seed)
+    activation, state = as_activation(estimator.activation), TrainingState.of(estimator, resume=False)
+    return initial_network(estimator, data, make_plan(estimator, data), activation, state)

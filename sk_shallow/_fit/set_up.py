@@ -1,0 +1,164 @@
+"""The set-up of a fit: held-out rows, plan, initial weights, monitor.
+
+`estimator` is read for its parameters, its feature names and, if training resumes, its fitted attributes. Only
+scikit-learn's callbacks write to it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import check_scoring
+
+from sk_shallow._compat import callback_context
+from sk_shallow._component import from_name
+from sk_shallow._fit.checks import check_derivative
+from sk_shallow._fit.data import Data, hold_out
+from sk_shallow._fit.monitor import CallbackTasks, Monitor
+from sk_shallow._fit.plan import Plan, alpha_rule, make_plan
+from sk_shallow._fit.prediction import validation_score
+from sk_shallow._fit.state import Stream, TrainingState
+from sk_shallow._fit.targets import Targets
+from sk_shallow._model.network import Network
+from sk_shallow._model.parameters import Parameters, initialize
+from sk_shallow.activations import ACTIVATIONS, Activation, as_activation
+from sk_shallow.initializers import INITIALIZERS
+
+NOT_STRATIFIED = (
+    "The rows held out by early_stopping are not stratified: a class has a single row, or a part would have fewer rows "
+    "than classes (validation_fraction={})."
+)
+
+
+@dataclass
+class Fit:
+    """One fit, set up: what training reads and changes."""
+
+    estimator: Any
+    targets: Targets
+    plan: Plan
+    state: TrainingState
+    network: Network  # on the training rows
+    held_out: Network | None  # on the validation set, with the same parameters
+    monitor: Monitor
+    warnings: list[Warning]
+    alpha_scores: dict[float, float] = field(default_factory=dict)
+
+
+def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool, incremental: bool) -> Fit:
+    """Prepare a fit: hold out rows, resolve the defaults, set the initial weights, tell callbacks that it begins."""
+    state = TrainingState.of(estimator, resume)
+    activation = _checked_activation(estimator, state)
+    stratified = True
+    if estimator.early_stopping and validation is None:
+        data, validation, stratified = hold_out(data, estimator.validation_fraction, state.seed)
+    plan = make_plan(estimator, data, incremental)
+    network = initial_network(estimator, data, plan, activation, state)
+    held_out = None if validation is None else _validation_network(network, validation)
+    tasks = None if incremental else _callback_tasks(estimator, data, plan, network)
+    score = None
+    if validation is not None and held_out is not None:
+        scorer = None if estimator.scoring == "loss" else check_scoring(estimator, scoring=estimator.scoring)
+        score = validation_score(held_out, validation, scorer)
+    monitor = Monitor(network.parameters, plan, score, tasks)
+    if incremental:  # patience lasts from call to call
+        monitor.best, monitor.no_improvement_count = state.best, state.no_improvement_count
+    warnings = list(_advice(estimator, data, plan, state))
+    if not stratified:
+        warnings.append(UserWarning(NOT_STRATIFIED.format(estimator.validation_fraction)))
+    return Fit(estimator, data.targets, plan, state, network, held_out, monitor, warnings)
+
+
+def initial_network(estimator: Any, data: Data, plan: Plan, activation: Activation, state: TrainingState) -> Network:
+    """Return the network that training starts from: with new weights, or with those of the estimator."""
+    targets, sample_size = data.targets, data.sample_size()
+    sizes = (data.X.shape[1], int(estimator.hidden_size), targets.n_outputs, int(activation.n_pieces))
+    parameters = Parameters(sizes, data.X.dtype)
+    if state.fitted:
+        parameters.filled(state.fitted.coefs_, state.fitted.intercepts_)
+        sample_size += state.fitted.n_samples_seen_ if plan.incremental else 0.0
+    else:
+        init, gain = estimator.init, 1.0
+        if init == "auto":
+            init, gain = activation.initializer, activation.gain
+        rng = Stream.INITIAL_WEIGHTS.rng(state.seed)
+        initialize(parameters, from_name(INITIALIZERS, init), gain * estimator.init_scale, rng)
+    rule = activation.alpha_factor * alpha_rule(sample_size, plan.q)
+    return Network(
+        parameters,
+        activation,
+        targets.loss_function,
+        *_arrays(data, data.weights() if plan.incremental else data.normalized_weights(), data.X.dtype),
+        sample_size=sample_size,
+        alpha=rule if estimator.alpha == "auto" else float(estimator.alpha),
+        dropout=float(estimator.dropout),
+    )
+
+
+def _validation_network(network: Network, validation: Data) -> Network:
+    """Return a network on the validation set that shares the parameters."""
+    X, Y, w = _arrays(validation, validation.normalized_weights(), network.X.dtype)
+    held_out = Network(network.parameters, network.activation, network.loss_function, X, Y, w)
+    if not np.isfinite(held_out.loss()) and np.isfinite(network.loss()):
+        raise ValueError("The loss of the validation set is not finite at the initial weights. Scale its features.")
+    return held_out
+
+
+def _arrays(data: Data, w: np.ndarray | None, dtype: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
+    w = None if w is None else w.astype(dtype)
+    return data.X.astype(dtype, copy=False), data.targets.encode(data.y, dtype), w
+
+
+def _checked_activation(estimator: Any, state: TrainingState) -> Activation:
+    """Return the activation. Raises ValueError if the derivative of a custom one, new in this call, is wrong."""
+    activation = as_activation(estimator.activation)
+    was_checked = state.fitted and _equal(state.fitted._activation, activation)
+    if type(activation) not in ACTIVATIONS.values() and not was_checked:
+        check_derivative(activation)
+    return activation
+
+
+def _equal(one: Activation, other: Activation) -> bool:
+    """Return whether two activations have the same class and equal parameters; functions must be identical."""
+    params, others = one.get_params(), other.get_params()
+    return type(one) is type(other) and all(
+        value is others[name] or (not callable(value) and np.array_equal(value, others[name]))
+        for name, value in params.items()
+    )
+
+
+def _callback_tasks(estimator: Any, data: Data, plan: Plan, network: Network) -> CallbackTasks:
+    metadata = None if data.w is None else {"sample_weight": data.w}
+    context = callback_context(estimator, max_subtasks=plan.max_iter)
+    attributes = partial(fitted_attributes, network, data.targets)
+    return CallbackTasks(context, attributes, estimator=estimator, X=data.X, y=data.y, metadata=metadata)
+
+
+def _advice(estimator: Any, data: Data, plan: Plan, state: TrainingState) -> Iterator[Warning]:
+    """Yield the warnings that do not depend on the outcome."""
+    m = len(data.y)
+    if estimator.init_scale == 0 and not state.fitted:
+        yield UserWarning(
+            "init_scale=0 makes all hidden units equal, and without dropout they stay equal. If g(0) = 0, as for relu "
+            "and tanh, no weight changes. Use a positive init_scale."
+        )
+    full_batch = plan.solver.full_batch or plan.incremental
+    if estimator.batch_size != "auto" and estimator.batch_size > m and not full_batch:
+        yield UserWarning(f"batch_size={estimator.batch_size} is larger than the {m} rows: {m} is used.")
+    if data.targets.nothing_to_learn and not (plan.incremental and state.fitted):
+        yield UserWarning(data.targets.nothing_to_learn)
+
+
+def fitted_attributes(network: Network, targets: Targets) -> dict[str, Any]:
+    """Return copies of the attributes of the estimator that predictions need."""
+    return {
+        "coefs_": [W.copy() for W in network.parameters.coefs],
+        "intercepts_": [b.copy() for b in network.parameters.intercepts],
+        "classes_": targets.classes,
+        "n_outputs_": targets.n_outputs,
+        "n_layers_": 3,
+        "out_activation_": network.loss_function.name,
+        "_activation": network.activation,
+    }
