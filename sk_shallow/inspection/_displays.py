@@ -256,18 +256,15 @@ class LossCurveDisplay(Display):
         for label, curve in self.curves.items():
             (line,) = self.ax_.plot(np.arange(1, len(curve) + 1), curve, label=f"{label}, training")
             if label in self.validation_curves:
-                self._draw_validation(label, line.get_color())
+                color, losses = line.get_color(), self.validation_curves[label]
+                epochs = np.arange(len(losses)) + self.first_epochs.get(label, 1)
+                self.ax_.plot(epochs, losses, color=color, linestyle="--", label=f"{label}, validation")
+                self.ax_.plot(self.kept_epochs_[label], min(losses), "o", color=color, label=f"{label}, kept")
         self.ax_.set(xlabel="epoch", ylabel="loss, nats per sample", yscale="log")
         locator = self.ax_.xaxis.get_major_locator()
         if isinstance(locator, MaxNLocator):
             locator.set_params(integer=True)
         self.ax_.legend(fontsize=8)
-
-    def _draw_validation(self, label, color):
-        losses = self.validation_curves[label]
-        epochs = np.arange(len(losses)) + self.first_epochs.get(label, 1)
-        self.ax_.plot(epochs, losses, color=color, linestyle="--", label=f"{label}, validation")
-        self.ax_.plot(self.kept_epochs_[label], min(losses), "o", color=color, label=f"{label}, kept")
 
 
 class HiddenWeightsDisplay(Display):
@@ -277,10 +274,8 @@ class HiddenWeightsDisplay(Display):
     ----------
     weights : ndarray of shape (n_features, n_units)
         Weights of the units to draw, the strongest first.
-    units : sequence of str
-        Labels of the units.
-    feature_names : sequence of str
-        Names of the features.
+    units, feature_names : sequence of str
+        Labels of the units, and names of the features.
     image_shape : tuple of (int, int) or None, default=None
         Rows and columns of the image that the features make. None draws a heat map.
     """

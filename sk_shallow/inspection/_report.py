@@ -108,10 +108,7 @@ class HiddenUnitReport(ShownAsTable):
     def to_frame(self):
         """Return the attributes of all units as a pandas frame, one row per unit.
 
-        Returns
-        -------
-        frame : pandas.DataFrame
-            Columns "share", "mean", "spread", "dead", "saturated" and "duplicate_of". The index is the unit.
+        The columns are "share", "mean", "spread", "dead", "saturated" and "duplicate_of". The index is the unit.
         """
         return as_frame(self._columns(slice(None)), "HiddenUnitReport.to_frame")
 

@@ -17,10 +17,8 @@ class ActivationComparisonDisplay(Display):
         Mean differences, and the lower and upper bounds of their intervals, in units of the score.
     verdicts : sequence of str
         Verdict of `compare_activations` on each activation.
-    reference : str
-        Label of the reference.
-    scoring : str
-        Name of the score.
+    reference, scoring : str
+        Label of the reference, and name of the score.
     rope : float or None, default=None
         Half the width of the region of practical equivalence, in units of the score.
     """

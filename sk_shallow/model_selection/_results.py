@@ -82,31 +82,25 @@ class ActivationComparison(ShownAsTable):
         self.smallest_difference_, self.splits_for_half_ = sensitivity(differences, test_ratio, SIGNIFICANCE_LEVEL)
 
     def difference(self, label):
-        """Return the distribution of a label's mean difference to the reference.
+        """Return the distribution of a label's mean difference to the reference, a `MeanDifference`.
+
+        It has `mean`, `standard_error`, `degrees_of_freedom`, ``interval(confidence)``, ``p_value()`` and
+        ``probabilities(rope)``, not corrected for the number of comparisons.
 
         Parameters
         ----------
         label : str
             Any label but the reference.
-
-        Returns
-        -------
-        difference : MeanDifference
-            It has `mean`, `standard_error`, `degrees_of_freedom`, ``interval(confidence)``, ``p_value()`` and
-            ``probabilities(rope)``, not corrected for the number of comparisons.
         """
         return self._differences[label]
 
     def to_frame(self):
         """Return the results as a pandas frame, one row per label, sorted by mean score.
 
-        Returns
-        -------
-        frame : pandas.DataFrame
-            Columns: mean "score" and its "difference" to the reference with the bounds "low" and "high" of its 95 %
-            interval; corrected "p"; probabilities "p_better", "p_same" and "p_worse"; number of splits "won" against
-            the reference; means over the splits of "seconds" per fit, "epochs", "weights", and the fractions of "dead"
-            and "saturated" hidden units; and the "verdict".
+        The columns are: mean "score" and its "difference" to the reference with the bounds "low" and "high" of its 95 %
+        interval; corrected "p"; probabilities "p_better", "p_same" and "p_worse"; number of splits "won" against the
+        reference; means over the splits of "seconds" per fit, "epochs", "weights", and the fractions of "dead" and
+        "saturated" hidden units; and the "verdict".
         """
         return as_frame(self._columns(), "ActivationComparison.to_frame")
 
@@ -121,7 +115,7 @@ class ActivationComparison(ShownAsTable):
         return ActivationComparisonDisplay.from_comparison(self, ax=ax)
 
     def compare_all_pairs(self):
-        """Return a `PairwiseComparison`: the same test for all pairs of labels, corrected for their number."""
+        """Return a `PairwiseComparison`: the same test for all pairs, with p-values corrected for their number."""
         return PairwiseComparison({label: self.scores_[label] for label in self.labels_}, test_ratio=self.test_ratio)
 
     def _verdict(self, label):
