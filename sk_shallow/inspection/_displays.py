@@ -19,17 +19,14 @@ class Display(ABC):
     """A figure of one or several panels. Subclasses store what it shows and draw it."""
 
     def plot(self, ax=None):
-        """Draw the figure.
+        """Draw the figure and return this display.
+
+        This sets `axes_`, an array of matplotlib Axes with one per panel, `ax_`, the first of them, and `figure_`.
 
         Parameters
         ----------
         ax : matplotlib Axes, array of them, or None, default=None
             Where to draw, one per panel. None makes a new figure.
-
-        Returns
-        -------
-        display : Display
-            This object. `axes_`, `ax_` and `figure_` are set.
 
         Raises
         ------
@@ -88,8 +85,6 @@ class ActivationDisplay(Display):
         g(z) and g'(z). For maxout: of the first piece, with the others at 0.
     saturated_ : dict of str to ndarray of bool, shape (1001,)
         Whether the slope is below 1 % of the largest one.
-    axes_, ax_, figure_ : ndarray of matplotlib Axes, its first element, and their Figure
-        After `plot`. There is one panel per activation.
     """
 
     def __init__(self, *, activations, limits, pre_activations=None):
@@ -106,7 +101,7 @@ class ActivationDisplay(Display):
 
     @classmethod
     def from_activations(cls, activations=None, *, limits=(-6.0, 6.0), ax=None):
-        """Draw activations by name or as objects.
+        """Draw activations by name or as objects, and return the display.
 
         Parameters
         ----------
@@ -116,10 +111,6 @@ class ActivationDisplay(Display):
             Range of z.
         ax : matplotlib Axes, array of them, or None, default=None
             Where to draw, one per activation. None makes a new figure.
-
-        Returns
-        -------
-        display : ActivationDisplay
         """
         if activations is None:
             activations = list(ACTIVATIONS)
@@ -133,7 +124,7 @@ class ActivationDisplay(Display):
 
     @classmethod
     def from_estimator(cls, estimator, X, *, ax=None):
-        """Draw the activation of a fitted net over the histogram of its pre-activations.
+        """Draw the activation of a fitted net over the histogram of its pre-activations, and return the display.
 
         Parameters
         ----------
@@ -143,10 +134,6 @@ class ActivationDisplay(Display):
             Rows, as you would pass them to `predict`.
         ax : matplotlib Axes or None, default=None
             Where to draw. None makes a new figure.
-
-        Returns
-        -------
-        display : ActivationDisplay
         """
         net, X = net_and_rows(estimator, X)
         Z1, activation = units_of(net, X).Z1, net._activation
@@ -205,8 +192,6 @@ class LossCurveDisplay(Display):
     ----------
     kept_epochs_ : dict of str to int
         Epoch, counted from 1, with the lowest validation loss. Its weights were kept.
-    axes_, ax_, figure_ : ndarray of matplotlib Axes, its first element, and their Figure
-        After `plot`. There is one panel.
     """
 
     def __init__(self, *, curves, validation_curves=None, first_epochs=None):
@@ -220,7 +205,7 @@ class LossCurveDisplay(Display):
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None, name=None):
-        """Draw the curves of a fitted net.
+        """Draw the curves of a fitted net and return the display.
 
         Parameters
         ----------
@@ -230,16 +215,12 @@ class LossCurveDisplay(Display):
             Where to draw. None makes a new figure.
         name : str or None, default=None
             Label. None takes the activation.
-
-        Returns
-        -------
-        display : LossCurveDisplay
         """
         return cls.from_estimators({name: estimator} if name else [estimator], ax=ax)
 
     @classmethod
     def from_estimators(cls, estimators, *, ax=None):
-        """Draw the curves of several fitted nets.
+        """Draw the curves of several fitted nets and return the display.
 
         Parameters
         ----------
@@ -247,10 +228,6 @@ class LossCurveDisplay(Display):
             Fitted nets, or fitted pipelines or searches that end in one. In a sequence, the labels are the activations.
         ax : matplotlib Axes or None, default=None
             Where to draw. None makes a new figure.
-
-        Returns
-        -------
-        display : LossCurveDisplay
 
         Raises
         ------
@@ -279,18 +256,15 @@ class LossCurveDisplay(Display):
         for label, curve in self.curves.items():
             (line,) = self.ax_.plot(np.arange(1, len(curve) + 1), curve, label=f"{label}, training")
             if label in self.validation_curves:
-                self._draw_validation(label, line.get_color())
+                color, losses = line.get_color(), self.validation_curves[label]
+                epochs = np.arange(len(losses)) + self.first_epochs.get(label, 1)
+                self.ax_.plot(epochs, losses, color=color, linestyle="--", label=f"{label}, validation")
+                self.ax_.plot(self.kept_epochs_[label], min(losses), "o", color=color, label=f"{label}, kept")
         self.ax_.set(xlabel="epoch", ylabel="loss, nats per sample", yscale="log")
         locator = self.ax_.xaxis.get_major_locator()
         if isinstance(locator, MaxNLocator):
             locator.set_params(integer=True)
         self.ax_.legend(fontsize=8)
-
-    def _draw_validation(self, label, color):
-        losses = self.validation_curves[label]
-        epochs = np.arange(len(losses)) + self.first_epochs.get(label, 1)
-        self.ax_.plot(epochs, losses, color=color, linestyle="--", label=f"{label}, validation")
-        self.ax_.plot(self.kept_epochs_[label], min(losses), "o", color=color, label=f"{label}, kept")
 
 
 class HiddenWeightsDisplay(Display):
@@ -300,17 +274,10 @@ class HiddenWeightsDisplay(Display):
     ----------
     weights : ndarray of shape (n_features, n_units)
         Weights of the units to draw, the strongest first.
-    units : sequence of str
-        Labels of the units.
-    feature_names : sequence of str
-        Names of the features.
+    units, feature_names : sequence of str
+        Labels of the units, and names of the features.
     image_shape : tuple of (int, int) or None, default=None
         Rows and columns of the image that the features make. None draws a heat map.
-
-    Attributes
-    ----------
-    axes_, ax_, figure_ : ndarray of matplotlib Axes, its first element, and their Figure
-        After `plot`. There is one panel per image, or one for the heat map.
     """
 
     def __init__(self, *, weights, units, feature_names, image_shape=None):
@@ -321,7 +288,7 @@ class HiddenWeightsDisplay(Display):
 
     @classmethod
     def from_estimator(cls, estimator, *, image_shape=None, max_units=16, max_features=20, feature_names=None, ax=None):
-        """Draw the weights of a fitted net.
+        """Draw the weights of a fitted net and return the display.
 
         Parameters
         ----------
@@ -338,10 +305,6 @@ class HiddenWeightsDisplay(Display):
             Feature names. None takes those of the net or of the step before it, or x0, x1, ... if they are unknown.
         ax : matplotlib Axes, array of them, or None, default=None
             Where to draw, one per image. None makes a new figure.
-
-        Returns
-        -------
-        display : HiddenWeightsDisplay
 
         Raises
         ------

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sk_shallow.inspection._nets import net_and_rows
-from sk_shallow.inspection._table import ShownAsTable, Table
+from sk_shallow.inspection._table import ShownAsTable, as_frame
 from sk_shallow.inspection._units import units_of
 
 DUPLICATE_CORRELATION = 0.999  # absolute correlation above which two units are duplicates
@@ -108,12 +108,9 @@ class HiddenUnitReport(ShownAsTable):
     def to_frame(self):
         """Return the attributes of all units as a pandas frame, one row per unit.
 
-        Returns
-        -------
-        frame : pandas.DataFrame
-            Columns "share", "mean", "spread", "dead", "saturated" and "duplicate_of". The index is the unit.
+        The columns are "share", "mean", "spread", "dead", "saturated" and "duplicate_of". The index is the unit.
         """
-        return Table(self._columns(slice(None))).to_frame("HiddenUnitReport.to_frame")
+        return as_frame(self._columns(slice(None)), "HiddenUnitReport.to_frame")
 
     def _columns(self, order):
         columns = {
@@ -139,7 +136,7 @@ class HiddenUnitReport(ShownAsTable):
             f"effective rank {self.effective_rank_:.1f}."
         )
         shown = [f"The {len(order)} units with the largest shares of the output are shown."] * (n > len(order))
-        return Table(columns, formats, [*shown, total, *self.advice_])
+        return columns, formats, [*shown, total, *self.advice_]
 
     def _counts(self):
         """Return the numbers of dead, saturated and duplicate units."""

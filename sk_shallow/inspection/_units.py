@@ -1,12 +1,10 @@
 """The hidden units of a fitted net on some rows: values, slopes, and which units no longer learn."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from sk_shallow._model.network import pre_activations
-from sk_shallow.activations import Activation
 
 SATURATION_SLOPE = 0.01  # fraction of the activation's largest slope below which a unit is saturated
 
@@ -21,18 +19,18 @@ class Units:
     largest_slope: float  # of the activation
 
     @property
-    def dead(self) -> np.ndarray:
+    def dead(self):
         """Whether a unit has no gradient on any row, (n1,)."""
-        return np.logical_not(self.slopes.any(axis=0))
+        return ~self.slopes.any(axis=0)
 
     @property
-    def saturated(self) -> np.ndarray:
+    def saturated(self):
         """Whether a unit is saturated on more than half of the rows, (n1,)."""
-        flat: np.ndarray = self.slopes < SATURATION_SLOPE * self.largest_slope
-        return np.greater(flat.mean(axis=0), 0.5)
+        flat = self.slopes < SATURATION_SLOPE * self.largest_slope
+        return flat.mean(axis=0) > 0.5
 
 
-def units_of(net: Any, X: Any) -> Units:
+def units_of(net, X):
     """Return the hidden units of a fitted net on transformed rows. Raises ValueError if they overflow."""
     X, activation = net._checked(X), net._activation
     with np.errstate(over="ignore", invalid="ignore"):
@@ -44,7 +42,7 @@ def units_of(net: Any, X: Any) -> Units:
     return Units(Z1, A1, np.abs(dZ).sum(axis=1), float(np.abs(slopes).sum(axis=1).max()))
 
 
-def curve_and_slopes(activation: Activation, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def curve_and_slopes(activation, z):
     """Return g, (m,), and its slopes, (m, p), at the points z of the first piece, with the other pieces at 0."""
     Z = np.zeros((len(z), int(activation.n_pieces)))
     Z[:, 0] = z
@@ -52,7 +50,7 @@ def curve_and_slopes(activation: Activation, z: np.ndarray) -> tuple[np.ndarray,
     return A[:, 0], dZ[:, :, 0]
 
 
-def values_and_slopes(activation: Activation, Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def values_and_slopes(activation, Z):
     """Return g(Z), (m, n1), and its slopes, (m, p, n1), for Z of shape (m, p * n1)."""
     A, cache = activation.forward(Z.copy())
     values = A.copy()  # because `backward` may overwrite A

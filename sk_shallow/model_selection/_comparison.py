@@ -22,7 +22,7 @@ from sk_shallow._compat import (
     with_callbacks,
 )
 from sk_shallow.activations import ACTIVATIONS, as_activation
-from sk_shallow.inspection._nets import net_and_rows, path_to_net, searches_around_net, tuned_parameters
+from sk_shallow.inspection._nets import is_search, net_and_rows, tuned_parameters, walk_to_net
 from sk_shallow.inspection._units import units_of
 from sk_shallow.model_selection._results import MEASUREMENTS, ActivationComparison
 
@@ -121,8 +121,7 @@ def compare_activations(
     (2,)
     """
     X, y = indexable(X, y)
-    path = path_to_net(estimator)
-    _check_searches(estimator)
+    path = _path_to_net(estimator)
     if not (rope is None or (isinstance(rope, Real) and 0 <= rope < np.inf)):
         raise ValueError(f"rope must be None or a number in [0, inf), in units of the score. Got {rope!r}.")
     own = estimator.get_params()[f"{path}activation"]
@@ -196,10 +195,11 @@ def _measure(rows, estimator):
     }
 
 
-def _check_searches(estimator):
-    """Raise ValueError if a search around the net tunes the activation or does not refit."""
-    for search in searches_around_net(estimator):
-        name = f"{path_to_net(search.estimator)}activation"
+def _path_to_net(estimator):
+    """Return the prefix of the net's parameters. Raises ValueError if a search tunes activations or does not refit."""
+    *outer, (path, _) = walk_to_net(estimator)
+    for prefix, search in [(prefix, part) for prefix, part in outer if is_search(part)]:
+        name = path.removeprefix(f"{prefix}estimator__") + "activation"
         for key in tuned_parameters(search):
             if f"{name}__".startswith(f"{key}__") or key.startswith(f"{name}__"):
                 raise ValueError(
@@ -208,6 +208,7 @@ def _check_searches(estimator):
                 )
         if not search.refit:
             raise ValueError(f"The search must have refit=True, or there is no net to score. Got {search.refit!r}.")
+    return path
 
 
 def _by_label(activations):
@@ -272,27 +273,23 @@ def _splits(cv, X, y, groups, rng):
 
 
 def _scorer(estimator, y, scoring, splits):
-    """Return the scorer and its name."""
-    if scoring is None:
-        return _log_loss_scorer(y, splits), "neg_log_loss"
-    if not (isinstance(scoring, str) or callable(scoring)):
-        raise ValueError(f"scoring must be one scorer: a name or a callable. Got {scoring!r}.")
-    return check_scoring(estimator, scoring), _label(scoring)
-
-
-def _log_loss_scorer(y, splits):
-    """Return scikit-learn's "neg_log_loss", which here allows test sets without some of the classes."""
+    """Return the scorer and its name. The default is "neg_log_loss" that allows test sets without some classes."""
+    if scoring is not None:
+        if not (isinstance(scoring, str) or callable(scoring)):
+            raise ValueError(f"scoring must be one scorer: a name or a callable. Got {scoring!r}.")
+        return check_scoring(estimator, scoring), _label(scoring)
     if type_of_target(y).startswith("multilabel"):
         raise ValueError("neg_log_loss is not defined for multilabel targets. Pass scoring, for example 'f1_macro'.")
     y = np.asarray(y)
     classes = np.unique(y)
     for i, (train, _) in enumerate(splits):
-        if missing := sorted(set(classes.tolist()) - set(y[train].tolist()), key=str):
+        if missing := np.setdiff1d(classes, y[train]).tolist():
             raise ValueError(
                 f"Split {i} has no training row of class {missing[0]!r}, which has {np.sum(y == missing[0])} rows, so "
                 "its log loss would be infinite. Merge rare classes, or pass another cv or scoring."
             )
-    return make_scorer(log_loss, greater_is_better=False, response_method="predict_proba", labels=classes)
+    scorer = make_scorer(log_loss, greater_is_better=False, response_method="predict_proba", labels=classes)
+    return scorer, "neg_log_loss"
 
 
 def _grid(estimator, path, table, seeds):

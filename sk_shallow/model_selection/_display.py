@@ -17,17 +17,10 @@ class ActivationComparisonDisplay(Display):
         Mean differences, and the lower and upper bounds of their intervals, in units of the score.
     verdicts : sequence of str
         Verdict of `compare_activations` on each activation.
-    reference : str
-        Label of the reference.
-    scoring : str
-        Name of the score.
+    reference, scoring : str
+        Label of the reference, and name of the score.
     rope : float or None, default=None
         Half the width of the region of practical equivalence, in units of the score.
-
-    Attributes
-    ----------
-    axes_, ax_, figure_ : ndarray of matplotlib Axes, its first element, and their Figure
-        After `plot`. There is one panel.
     """
 
     def __init__(self, *, labels, differences, low, high, verdicts, reference, scoring, rope=None):
@@ -42,7 +35,7 @@ class ActivationComparisonDisplay(Display):
 
     @classmethod
     def from_comparison(cls, comparison, *, ax=None):
-        """Draw the result of `compare_activations`.
+        """Draw the result of `compare_activations` and return the display.
 
         Parameters
         ----------
@@ -50,10 +43,6 @@ class ActivationComparisonDisplay(Display):
             The result.
         ax : matplotlib Axes or None, default=None
             Where to draw. None makes a new figure.
-
-        Returns
-        -------
-        display : ActivationComparisonDisplay
         """
         differences = [comparison.difference(label) for label in comparison.verdicts_]
         intervals = [difference.interval() for difference in differences]

@@ -2,16 +2,9 @@
 
 import numpy as np
 
-from sk_shallow.inspection._table import ShownAsTable, Table
+from sk_shallow.inspection._table import ShownAsTable, as_frame
 from sk_shallow.model_selection._display import ActivationComparisonDisplay
-from sk_shallow.model_selection._statistics import (
-    MeanDifference,
-    holm,
-    letters,
-    relative_standard_error,
-    smallest_difference,
-    splits_to_find,
-)
+from sk_shallow.model_selection._statistics import MeanDifference, holm, letters, sensitivity
 
 SIGNIFICANCE_LEVEL = 0.05  # p-value below which a difference counts
 ROPE_PROBABILITY = 0.95  # probability of a difference within the rope from which two are practically the same
@@ -78,70 +71,51 @@ class ActivationComparison(ShownAsTable):
                     f"scoring={scoring} gives {scores[split]} for {label} on split {split}. Choose a score that is "
                     "defined there, or splits whose test sets have all classes."
                 )
-        means = {label: float(scores.mean()) for label, scores in self.scores_.items()}
-        self.best_ = max(means, key=means.__getitem__)
-        self.labels_ = sorted(means, key=means.__getitem__, reverse=True)
-        self.n_splits_ = len(self.scores_[reference])
-        self._differences = {
-            label: MeanDifference.of(self.scores_[label] - self.scores_[reference], test_ratio)
-            for label in self.labels_
-            if label != reference
-        }
-        p_values = holm(np.array([difference.p_value() for difference in self._differences.values()]))
-        self._p_values = dict(zip(self._differences, p_values.tolist(), strict=True))
-        self.verdicts_ = {label: self._verdict(label) for label in self._differences}
-        self.smallest_difference_, self.splits_for_half_ = self._sensitivity()
+        self.labels_ = sorted(self.scores_, key=lambda label: self.scores_[label].mean(), reverse=True)
+        self.best_, self.n_splits_ = self.labels_[0], len(self.scores_[reference])
+        others = [label for label in self.labels_ if label != reference]
+        differences = [MeanDifference.of(self.scores_[label] - self.scores_[reference], test_ratio) for label in others]
+        p_values = holm(np.array([difference.p_value() for difference in differences]))
+        self._differences = dict(zip(others, differences, strict=True))
+        self._p_values = dict(zip(others, p_values.tolist(), strict=True))
+        self.verdicts_ = {label: self._verdict(label) for label in others}
+        self.smallest_difference_, self.splits_for_half_ = sensitivity(differences, test_ratio, SIGNIFICANCE_LEVEL)
 
     def difference(self, label):
-        """Return the distribution of a label's mean difference to the reference.
+        """Return the distribution of a label's mean difference to the reference, a `MeanDifference`.
+
+        It has `mean`, `standard_error`, `degrees_of_freedom`, ``interval(confidence)``, ``p_value()`` and
+        ``probabilities(rope)``, not corrected for the number of comparisons.
 
         Parameters
         ----------
         label : str
             Any label but the reference.
-
-        Returns
-        -------
-        difference : MeanDifference
-            It has `mean`, `standard_error`, `degrees_of_freedom`, ``interval(confidence)``, ``p_value()`` and
-            ``probabilities(rope)``, not corrected for the number of comparisons.
         """
         return self._differences[label]
 
     def to_frame(self):
         """Return the results as a pandas frame, one row per label, sorted by mean score.
 
-        Returns
-        -------
-        frame : pandas.DataFrame
-            Columns: mean "score" and its "difference" to the reference with the bounds "low" and "high" of its 95 %
-            interval; corrected "p"; probabilities "p_better", "p_same" and "p_worse"; number of splits "won" against
-            the reference; means over the splits of "seconds" per fit, "epochs", "weights", and the fractions of "dead"
-            and "saturated" hidden units; and the "verdict".
+        The columns are: mean "score" and its "difference" to the reference with the bounds "low" and "high" of its 95 %
+        interval; corrected "p"; probabilities "p_better", "p_same" and "p_worse"; number of splits "won" against the
+        reference; means over the splits of "seconds" per fit, "epochs", "weights", and the fractions of "dead" and
+        "saturated" hidden units; and the "verdict".
         """
-        return Table(self._columns()).to_frame("ActivationComparison.to_frame")
+        return as_frame(self._columns(), "ActivationComparison.to_frame")
 
     def plot(self, ax=None):
-        """Draw the differences and their intervals.
+        """Draw the differences and their intervals, and return an `ActivationComparisonDisplay`.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
             Where to draw. None makes a new figure.
-
-        Returns
-        -------
-        display : ActivationComparisonDisplay
         """
         return ActivationComparisonDisplay.from_comparison(self, ax=ax)
 
     def compare_all_pairs(self):
-        """Compare all pairs of labels by the same test, with p-values corrected for the number of pairs.
-
-        Returns
-        -------
-        pairs : PairwiseComparison
-        """
+        """Return a `PairwiseComparison`: the same test for all pairs, with p-values corrected for their number."""
         return PairwiseComparison({label: self.scores_[label] for label in self.labels_}, test_ratio=self.test_ratio)
 
     def _verdict(self, label):
@@ -152,16 +126,6 @@ class ActivationComparison(ShownAsTable):
         if self._p_values[label] >= SIGNIFICANCE_LEVEL:
             return "cannot tell"
         return "better" if difference.mean > 0 else "worse"
-
-    def _sensitivity(self):
-        """Return `smallest_difference_` and `splits_for_half_`."""
-        factor = relative_standard_error(self.n_splits_, self.test_ratio)
-        deviations = [d.standard_error / factor for d in self._differences.values() if d.standard_error]
-        if not deviations:
-            return None, None
-        level = SIGNIFICANCE_LEVEL / len(self._differences)
-        smallest = smallest_difference(self.n_splits_, self.test_ratio, level)
-        return float(np.median(deviations)) * smallest, splits_to_find(smallest / 2, self.test_ratio, level)
 
     def _columns(self):
         """Return the columns of the table; None in the row of the reference."""
@@ -193,7 +157,7 @@ class ActivationComparison(ShownAsTable):
         if self.rope is None:
             columns.pop("p_same")
         first = {name: columns.pop(name) for name in ("activation", "score", "difference")}
-        return Table({**first, "95 % interval": intervals, **columns}, FORMATS, self._notes())
+        return {**first, "95 % interval": intervals, **columns}, FORMATS, self._notes()
 
     def _notes(self):
         region = "" if self.rope is None else f" Differences up to {self.rope:g} are practically the same."
@@ -249,16 +213,11 @@ class PairwiseComparison(ShownAsTable):
         self.letters_ = dict(zip(self.labels_, letters(self.p_values_ < SIGNIFICANCE_LEVEL), strict=True))
 
     def to_frame(self):
-        """Return the p-values as a pandas frame, with one row and one column per label.
-
-        Returns
-        -------
-        frame : pandas.DataFrame
-        """
+        """Return the p-values as a pandas frame, with one row and one column per label."""
         columns = dict(zip(self.labels_, self.p_values_.T.tolist(), strict=True))
-        return Table({"activation": self.labels_, **columns}).to_frame("PairwiseComparison.to_frame")
+        return as_frame({"activation": self.labels_, **columns}, "PairwiseComparison.to_frame")
 
     def _table(self):
         means = [float(scores.mean()) for scores in self.scores.values()]
         columns = {"activation": self.labels_, "score": means, "letters": list(self.letters_.values())}
-        return Table(columns, FORMATS, ["Activations that share a letter cannot be told apart."])
+        return columns, FORMATS, ["Activations that share a letter cannot be told apart."]

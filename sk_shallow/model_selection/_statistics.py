@@ -87,17 +87,31 @@ def splits_to_find(difference: float, test_ratio: float, level: float) -> int | 
     return next(numbers, None)
 
 
+def sensitivity(differences, test_ratio, level):
+    """Return the smallest true difference that tests at `level`, shared by all, find, and the splits for half of it.
+
+    `differences` are MeanDifference objects. If none of them varies between splits, both results are None.
+    """
+    varying = [difference for difference in differences if difference.standard_error]
+    if not varying:
+        return None, None
+    n_splits, level = varying[0].degrees_of_freedom + 1, level / len(differences)
+    factor = relative_standard_error(n_splits, test_ratio)
+    deviation = float(np.median([difference.standard_error / factor for difference in varying]))
+    smallest = smallest_difference(n_splits, test_ratio, level)
+    return deviation * smallest, splits_to_find(smallest / 2, test_ratio, level)
+
+
 def letters(different: np.ndarray) -> list[str]:
     """Return letters for k labels: two labels share a letter if and only if they are not `different`, (k, k), bool.
 
     Piepho's algorithm: for each pair that differs, split every group that has both, then drop groups inside others.
     """
-    groups = [frozenset(range(len(different)))]
+    k = len(different)
+    groups = [frozenset(range(k))]
     for i, j in zip(*np.nonzero(np.triu(different)), strict=True):
         halves = [group - {one} if {i, j} <= group else group for group in groups for one in (i, j)]
         groups = [group for group in dict.fromkeys(halves) if not any(group < other for other in halves)]
     groups.sort(key=sorted)
     names = [ascii_letters[n % 52] * (1 + n // 52) for n in range(len(groups))]
-    return [
-        "".join(name for name, group in zip(names, groups, strict=True) if i in group) for i in range(len(different))
-    ]
+    return ["".join(name for name, group in zip(names, groups, strict=True) if i in group) for i in range(k)]
