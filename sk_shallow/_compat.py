@@ -3,9 +3,7 @@
 Only `_parameter_constraints`, a table that scikit-learn reads from each class, stands in the classes themselves.
 """
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from inspect import signature
 from typing import Any
 
 from sklearn.utils import _safe_indexing as rows_of
@@ -57,26 +55,6 @@ def set_callbacks(estimator: Any, callbacks: Any) -> None:
 def callback_context(estimator: Any, **options: Any) -> Any:
     """Set up the estimator's callbacks and return their context, also if there are none."""
     return estimator._init_callback_context(**options)
-
-
-class ScorerAndMore:
-    """A scorer for searches that also returns other measurements, in a dict.
-
-    Attribute access is forwarded to `scorer`, so scikit-learn treats it as the original.
-    """
-
-    def __init__(self, scorer: Any, measure: Callable[[Any], dict[str, float]]) -> None:
-        self.scorer = scorer
-        self.measure = measure  # of a fitted estimator
-        self.__signature__ = signature(scorer)
-
-    def __call__(self, estimator: Any, X: Any, y: Any, **kwargs: Any) -> dict[str, float]:
-        return {"score": self.scorer(estimator, X, y, **kwargs), **self.measure(estimator)}
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name == "scorer":  # while it is unpickled
-            raise AttributeError(name)
-        return getattr(self.scorer, name)
 
 
 def validate_parameters(estimator: Any) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from copy import copy
 from functools import partial
+from inspect import signature
 from numbers import Real
 
 import numpy as np
@@ -13,14 +14,7 @@ from sklearn.utils import check_random_state, indexable
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
 
-from sk_shallow._compat import (
-    CallbackSupportMixin,
-    ScorerAndMore,
-    callback_context,
-    rows_of,
-    set_callbacks,
-    with_callbacks,
-)
+from sk_shallow._compat import CallbackSupportMixin, callback_context, rows_of, set_callbacks, with_callbacks
 from sk_shallow.activations import ACTIVATIONS, as_activation
 from sk_shallow.inspection._nets import is_search, net_and_rows, tuned_parameters, walk_to_net
 from sk_shallow.inspection._units import units_of
@@ -167,6 +161,26 @@ class CompareActivations(CallbackSupportMixin, BaseEstimator):
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         self.measured_ = {what: np.array([figures[what] for figures in measured]) for what in ("score", *MEASUREMENTS)}
         return self
+
+
+class ScorerAndMore:
+    """A scorer for searches that also returns other measurements, in a dict.
+
+    Attribute access is forwarded to `scorer`, so scikit-learn treats it as the original.
+    """
+
+    def __init__(self, scorer, measure):
+        self.scorer = scorer
+        self.measure = measure  # of a fitted estimator
+        self.__signature__ = signature(scorer)
+
+    def __call__(self, estimator, X, y, **kwargs):
+        return {"score": self.scorer(estimator, X, y, **kwargs), **self.measure(estimator)}
+
+    def __getattr__(self, name):
+        if name.startswith("__") or name == "scorer":  # while it is unpickled
+            raise AttributeError(name)
+        return getattr(self.scorer, name)
 
 
 def _measure_split(search, task, X, y, params):
