@@ -26,11 +26,6 @@ from sk_shallow._model.parameters import Parameters, initialize
 from sk_shallow.activations import ACTIVATIONS, Activation, as_activation
 from sk_shallow.initializers import INITIALIZERS
 
-NOT_STRATIFIED = (
-    "The rows held out by early_stopping are not stratified: a class has a single row, or a part would have fewer rows "
-    "than classes (validation_fraction={})."
-)
-
 
 @dataclass
 class Fit:
@@ -65,9 +60,7 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     monitor = Monitor(network.parameters, plan, score, tasks)
     if incremental:  # patience lasts from call to call
         monitor.best, monitor.no_improvement_count = state.best, state.no_improvement_count
-    warnings = list(_advice(estimator, data, plan, state))
-    if not stratified:
-        warnings.append(UserWarning(NOT_STRATIFIED.format(estimator.validation_fraction)))
+    warnings = list(_advice(estimator, data, plan, state, stratified))
     return Fit(estimator, data.targets, plan, state, network, held_out, monitor, warnings)
 
 
@@ -136,7 +129,7 @@ def _callback_tasks(estimator: Any, data: Data, plan: Plan, network: Network) ->
     return CallbackTasks(context, attributes, estimator=estimator, X=data.X, y=data.y, metadata=metadata)
 
 
-def _advice(estimator: Any, data: Data, plan: Plan, state: TrainingState) -> Iterator[Warning]:
+def _advice(estimator: Any, data: Data, plan: Plan, state: TrainingState, stratified: bool) -> Iterator[Warning]:
     """Yield the warnings that do not depend on the outcome."""
     m = len(data.y)
     if estimator.init_scale == 0 and not state.fitted:
@@ -149,6 +142,11 @@ def _advice(estimator: Any, data: Data, plan: Plan, state: TrainingState) -> Ite
         yield UserWarning(f"batch_size={estimator.batch_size} is larger than the {m} rows: {m} is used.")
     if data.targets.nothing_to_learn and not (plan.incremental and state.fitted):
         yield UserWarning(data.targets.nothing_to_learn)
+    if not stratified:
+        yield UserWarning(
+            "The rows held out by early_stopping are not stratified: a class has a single row, or a part would have "
+            f"fewer rows than classes (validation_fraction={estimator.validation_fraction})."
+        )
 
 
 def fitted_attributes(network: Network, targets: Targets) -> dict[str, Any]:
