@@ -33,7 +33,7 @@ def _unchanged_on_error(estimator):
     except BaseException:
         callbacks = {name: value for name, value in vars(estimator).items() if name in CALLBACK_STATE}
         vars(estimator).clear()
-        vars(estimator).update(before | callbacks)  # which scikit-learn must still take down
+        vars(estimator).update(before | callbacks)  # scikit-learn must still tear the callbacks down
         raise
 
 
@@ -64,8 +64,8 @@ class ShallowNetClassifier(
     with "lbfgs" only: `MLPClassifier` divides the penalty by the rows of the mini-batch, which makes it stronger.
 
     `fit` trains with Adam for `max_iter` epochs on a one-cycle learning rate that ends at zero. If you give
-    `learning_rate_init` or name a schedule, it works as in `MLPClassifier`: it trains at a constant rate (or on the
-    named schedule) until the loss stops improving, for at most `max_iter` epochs.
+    `learning_rate_init`, or name "constant", "invscaling" or "adaptive", it works as in `MLPClassifier`: it trains
+    until the loss stops improving, for at most `max_iter` epochs.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class ShallowNetClassifier(
         epoch with the best score.
     validation_fraction : float in (0, 1), default=0.1
         Fraction of the rows to hold out, at least two. They are stratified, unless targets are multilabel or (with a
-        warning) a class is too rare. Unused without `early_stopping` and with `X_val`.
+        warning) a class is too rare. Unused without `early_stopping`, and if you pass `X_val`.
     scoring : str or callable, default="loss"
         Validation score: "loss" (minus the log loss), the name of a scikit-learn scorer or ``scorer(estimator, X, y)``.
         Scorers also get `sample_weight` if there are weights. Unused without `early_stopping`.
@@ -145,8 +145,8 @@ class ShallowNetClassifier(
         Number of epochs (iterations) of the last call of `fit` or `partial_fit`.
     stop_reason_ : str
         Why the last call stopped: "max_iter" (also if it was the planned number of epochs), "plateau" (the loss or the
-        score stopped improving), "converged" or "limit" (of evaluations; both with "lbfgs"), "callback", "interrupt"
-        (Ctrl-C) or "diverged".
+        score stopped improving), "converged" or "limit" (with "lbfgs": it reached `max_fun`, or its line search found
+        no lower loss), "callback", "interrupt" (Ctrl-C) or "diverged".
     t_ : int
         Number of rows seen in all epochs (iterations), including those of earlier calls that training continued from.
     loss_curve_ : list of float
@@ -308,7 +308,7 @@ class ShallowNetClassifier(
             column per label.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, not negative, not all zero. A weight of 2 counts as two equal rows, in the penalty too. For the
-            loss, only ratios matter. The rules for `max_iter` and `batch_size` count rows with a weight.
+            loss, only ratios matter. The rules for `max_iter` and `batch_size` count rows of positive weight.
         X_val : {array-like, sparse matrix} of shape (n_samples_val, n_features), default=None
             Validation set for early stopping, used instead of held-out rows of `X`.
         y_val : array-like of shape (n_samples_val,) or (n_samples_val, n_labels), default=None
@@ -356,8 +356,7 @@ class ShallowNetClassifier(
         classes : array-like of shape (n_classes,), default=None
             All classes of all calls. Required at the first call, unless `y` has one column per label.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights, not negative, used as they are: a weight of 2 doubles the gradient of a row. In `fit`, only ratios
-            matter.
+            Weights, not negative. They are not normalized: a weight of 2 doubles the gradient of a row.
 
         Returns
         -------
@@ -376,8 +375,8 @@ class ShallowNetClassifier(
         Warns
         -----
         ConvergenceWarning
-            If the loss is not finite (the weights are then those before the call), or is more than twice the loss of
-            giving every class the same probability.
+            If the loss is not finite (the earlier weights are then restored), or if it has risen during the call to
+            more than twice the loss of giving every class the same probability.
         """
         with _unchanged_on_error(self):
             resume = hasattr(self, "coefs_")
@@ -392,7 +391,7 @@ class ShallowNetClassifier(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features, in the columns of `fit`.
+            Rows with the same features as in `fit`.
 
         Returns
         -------

@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 
 class NoCallbacks:
-    """Stands for scikit-learn's callback context if there are no callbacks: does nothing and never stops."""
+    """Replaces scikit-learn's callback context where callbacks are not supported: does nothing and never stops."""
 
     def subcontext(self, **options: Any) -> "NoCallbacks":
         return self

@@ -84,14 +84,15 @@ class Activation(Component):
         `Z` is the name of an array of shape (m, p * n1), and `A` has shape (m, n1). `graph` is a
         `sk_shallow.onnx.Graph`: ``graph("Mul", Z, 0.5)`` adds an operator and returns the name of its result.
 
-        A subclass may compute something else than its base, so conversion never uses an inherited method. Where both
-        compute the same, write ``to_onnx = Tanh.to_onnx`` in the subclass of `Tanh`.
+        A subclass may compute something different from its base, so conversion never uses an inherited method. If a
+        subclass of `Tanh` computes the same, write ``to_onnx = Tanh.to_onnx`` in it.
         """
         kind = type(self)
+        place = kind.__name__ if kind is not FunctionActivation else "a subclass of FunctionActivation"
         raise ValueError(
             "Conversion to ONNX needs an activation whose class has a method to_onnx of its own, not an inherited one. "
             f"Got {self!r}, of class {kind.__module__}.{kind.__qualname__}. Write to_onnx(self, Z, graph) in "
-            f"{kind.__name__} (for a pair of functions, in a subclass of FunctionActivation). It must add ONNX "
+            f"{place}. It must add ONNX "
             "operators, such as graph('Sin', Z), and return the name of the last result, which is A."
         )
 
@@ -455,11 +456,11 @@ def as_activation(value: Any) -> Activation:
     """Return the activation given by a name, an object or a pair of functions."""
     if isinstance(value, tuple):
         if len(value) != 2:
-            raise ValueError(f"An activation given as a tuple is (value, derivative), two functions. Got {value!r}.")
+            raise ValueError(f"A tuple as activation must hold two functions, (value, derivative). Got {value!r}.")
         value = FunctionActivation(*value)
     table = ACTIVATIONS | ALIASES
     if not isinstance(value, Activation) and value not in list(table):
-        raise ValueError(f"Unknown activation {value!r}. Known are {sorted(table)}; or pass an object.")
+        raise ValueError(f"Unknown activation {value!r}. Use one of {sorted(table)}, or pass an Activation object.")
     activation = from_name(table, value)
     if not COUNT.is_satisfied_by(activation.n_pieces):
         raise ValueError(f"n_pieces of {activation!r} must be {COUNT}. Got {activation.n_pieces!r} instead.")

@@ -187,9 +187,11 @@ def _class_logits(net: Any, X: str, graph: Graph) -> str:
     (W1, W2), (b1, b2) = net.coefs_, net.intercepts_
     Z1 = graph("Gemm", _clipped(X, W1, graph), W1, b1)
     kind = type(net._activation)
-    # A subclass may compute something else than its base: an inherited method does not count.
+    # A subclass may compute something different from its base: an inherited method does not count.
     to_onnx = kind.to_onnx if "to_onnx" in vars(kind) else Activation.to_onnx
     A1 = to_onnx(net._activation, Z1, graph)
+    if not isinstance(A1, str):
+        raise ValueError(f"to_onnx of {kind.__qualname__} must return the name of its last result. Got {A1!r}.")
     Z2 = graph("Gemm", _clipped(A1, W2, graph), W2, b2)
     return graph("Concat", graph("Neg", Z2), Z2, axis=1) if len(net.classes_) == 2 and len(b2) == 1 else Z2
 

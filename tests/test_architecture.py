@@ -196,7 +196,7 @@ def test_every_parameter_is_validated():
             assert set(component()._parameter_constraints) >= set(component().get_params())
 
 
-def test_every_final_of_a_table_is_public():
+def test_every_class_of_a_table_is_public():
     for module, table in TABLES.values():
         assert {type(component()).__name__ for component in table.values()} <= set(module.__all__)
         assert all(isinstance(component(), BaseEstimator) for component in table.values())

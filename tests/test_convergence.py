@@ -20,7 +20,7 @@ from sk_shallow._fit.monitor import Monitor, Signal
 from sk_shallow._model.network import Network
 from sk_shallow._model.parameters import Parameters
 from sk_shallow.inspection._gradient_check import network_at_start
-from sk_shallow.solvers import SGD, SOLVERS
+from sk_shallow.solvers import LBFGS, SGD, SOLVERS
 
 parametrize = pytest.mark.parametrize
 
@@ -122,6 +122,29 @@ def test_parameters_left_alone_are_blamed_only_without_another_cause(case, iris)
     text = warning_of(net_of(**parameters), scale * iris[0], iris[1]).partition("Likely cause")[2]
     assert all(cause in text for cause in expected)
     assert text.count(";") == len(expected) - 1
+
+
+def test_weights_of_an_earlier_call_are_not_called_initial(iris):
+    net = net_of(solver="lbfgs", alpha=0.0, warm_start=True).fit(*iris)
+    text = warning_of(net.set_params(max_iter=1), iris[0], (iris[1] + 1) % 3)
+    assert "the weights of the earlier call" in text
+    assert "init" not in text
+
+
+def test_max_fun_is_named():
+    X, y = make_classification(300, 5, random_state=0)
+    text = warning_of(net_of(solver=LBFGS(max_fun=2), init_scale=30), X, y)
+    assert "max_fun=2 is too low" in text
+
+
+class WithSeries(ShallowNetClassifier):
+    def __init__(self, hidden_size=5, max_iter=2, columns=None):
+        super().__init__(hidden_size, max_iter=max_iter, learning_rate_init=1e-5, init_scale=3, random_state=0)
+        self.columns = columns
+
+
+def test_parameters_of_a_subclass_are_not_compared(iris):
+    assert "learning_rate_init=1e-05 is too low" in warning_of(WithSeries(columns=pd.Series([1, 2])), *iris)
 
 
 @parametrize("n_classes", [2, 3])

@@ -258,7 +258,7 @@ def interrupt_after(monkeypatch, n_calls):
 @parametrize("solver", SOLVERS)
 @parametrize("early_stopping", [False, True])
 @parametrize("n_calls", [1, 2, 20])
-def test_interrupted_fit_is_fitted_and_goes_on_up(solver, early_stopping, n_calls, iris, monkeypatch):
+def test_an_interrupted_fit_is_fitted_and_reraises_the_interrupt(solver, early_stopping, n_calls, iris, monkeypatch):
     X, y = iris
     net = net_of(solver=solver, early_stopping=early_stopping, batch_size=150)
     validation = {"X_val": X[::2], "y_val": y[::2]} if early_stopping else {}

@@ -232,8 +232,11 @@ class BayesSearch(BaseEstimator):
 
 ERRORS = {
     "no net": ({"estimator": make_pipeline(StandardScaler(), LogisticRegression())}, "Got LogisticRegression"),
-    "unknown name": ({"activations": ["relu", "rellu"]}, "Unknown activation 'rellu'. Known are"),
-    "a single name": ({"activations": "relu"}, "activations must be a list or a dict, with at least two. Got 'relu'"),
+    "unknown name": ({"activations": ["relu", "rellu"]}, "Unknown activation 'rellu'. Use one of"),
+    "a single name": (
+        {"activations": "relu"},
+        "a dict of at least two activations. Got 'relu'",
+    ),
     "one activation": ({"activations": ["relu"]}, "At least two activations"),
     "twice": ({"activations": ["relu", "relu"]}, r"Duplicate activations: \['relu'\]. Pass a dict"),
     "unknown reference": ({"reference": "tanh"}, r"reference must be one of \['identity', 'relu'\]. Got 'tanh'"),

@@ -319,7 +319,7 @@ def test_an_activation_without_its_own_form_is_refused(activation, iris):
     X, y = iris
     net = net_of(activation).fit(X, y)
     name = type(net._activation).__name__
-    with pytest.raises(ValueError, match=rf"Got .*{name}.* Write to_onnx\(self, Z, graph\) in {name} "):
+    with pytest.raises(ValueError, match=rf"Got .*{name}.* Write to_onnx\(self, Z, graph\) in (a subclass of )?{name}\."):
         model_of(make_pipeline(net), X)
 
 
@@ -368,3 +368,14 @@ def test_examples():
     result = doctest.testmod(sk_shallow.onnx)
     assert result.failed == 0
     assert result.attempted > 10
+
+
+class Forgetful(Square):
+    def to_onnx(self, Z, graph):
+        graph("Mul", Z, Z)
+
+
+def test_a_form_without_a_result_is_named(problems):
+    X, y = problems["binary"]
+    with pytest.raises(ValueError, match="to_onnx of Forgetful must return the name of its last"):
+        model_of(net_of(Forgetful()).fit(X, y), X)

@@ -185,7 +185,7 @@ def test_partial_fit_takes_the_rule_or_keeps_the_choice(noisy):
     assert (chosen.alpha_, chosen.alpha_scores_, chosen.n_samples_seen_) == (alpha, scores, len(y) + 50)
 
 
-def test_a_long_fit_is_chosen_for_by_long_ones(monkeypatch):
+def test_alpha_of_a_long_fit_is_chosen_by_longer_training(monkeypatch):
     """The nets train half as long as the fit, because a penalty that suits 15 epochs lets 500 epochs overfit."""
     lengths, original = [], minimization._descend
     monkeypatch.setattr(minimization, "_descend", lambda *args: lengths.append(args[1].max_iter) or original(*args))

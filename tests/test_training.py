@@ -298,7 +298,7 @@ class Weighing(Activation):
         return float(self.weights[1]) * dA
 
 
-def test_what_is_checked_once_is_what_it_was(iris):
+def test_a_changed_activation_is_checked_again(iris):
     """Another class of the same name, or another array with the same repr, is checked again."""
 
     def sine(derivative):

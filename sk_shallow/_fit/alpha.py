@@ -74,7 +74,7 @@ def _chosen_rows(network: Network, seed: int) -> np.ndarray:
 
 
 def _part(network: Network, rows: np.ndarray) -> Network:
-    """Return the network on some rows, with weights of mean 1 and their share of the sample size."""
+    """Return the network on some rows. Their weights get mean 1, and the sample size is the share of these rows."""
     w = np.ones((len(rows), 1)) if network.w is None else network.w[rows].astype(np.float64)
     size = network.sample_size * (w.mean() * len(rows) / network.n_samples)
     w = (w / w.mean()).astype(network.Y.dtype)

@@ -13,7 +13,7 @@ def check_derivative(activation: Activation) -> None:
 
     Raises ValueError if a value or derivative has the wrong shape or dtype. Also raises it if they disagree at more
     than one z (a single z might be a kink): ``abs(backward - difference) / max(scale, abs(difference))`` is above
-    `TOLERANCE`. Here, scale is the largest slope in [-6, 6], or 1 if that is smaller. The message names the z with the
+    `TOLERANCE`. Here, scale is the smaller of 1 and the largest slope in [-6, 6]. The message names the z with the
     largest error.
     """
     p, n_units, rng = int(activation.n_pieces), 3, np.random.default_rng(0)

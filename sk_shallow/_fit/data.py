@@ -71,7 +71,7 @@ class Data:
 def hold_out(data: Data, fraction: float, seed: int) -> tuple[Data, Data, bool]:
     """Hold out a fraction of the rows, at least two, stratified by class where targets allow it.
 
-    Returns training rows, validation rows and whether they are stratified as they should be: a class may be too rare.
+    Returns training rows, validation rows, and False if the rows should be stratified but cannot be.
     Raises ValueError if no row is left to train on.
     """
     m, strata = len(data.y), data.targets.strata(data.y)

@@ -19,9 +19,9 @@ UNSCALED_RMS = 10.0  # root mean square above which a feature counts as unscaled
 TINY_RMS = 0.01  # root mean square of the largest feature below which all count as tiny
 MAX_STANDARD_DEVIATIONS = 10.0  # a feature hardly varies if its mean exceeds so many standard deviations
 MAX_SAMPLE_WEIGHT = 100.0  # above it, `partial_fit` names sample weights as a cause if it diverges
-MIN_EXPLAINED = 0.02  # share of the best constant's loss that a net explains if it has learned something
+MIN_EXPLAINED = 0.02  # a net has learned something if its loss is lower than the best constant's by this fraction
 DEFAULT_FIT_STEPS = 1500  # number of steps of a default fit on a few thousand rows
-# A rate is too low (high) below (above) this multiple of the default peak rate; planned: on one_cycle and cosine.
+# Rates below LOW or above HIGH times the default peak rate are reported. PLANNED is for one_cycle and cosine.
 LOW_RATE_PLANNED, LOW_RATE, HIGH_RATE = 0.1, 0.01, 2.0
 SAMPLE_ROWS = 2048  # rows of the sample that is checked first; if its loss is fine, the full pass is skipped
 
@@ -41,8 +41,9 @@ def keep_best(network: Network, monitor: Monitor) -> None:
 class Ending:
     """A fit that has ended: its weights, its loss, and its problem if there is one.
 
-    Its loss is too high above `bound`: the best constant's loss plus a margin after `fit`; twice the loss at ``Z2 = 0``
-    after `partial_fit`, whose rows are only a part of the data. `limit` stopped training before it converged.
+    The loss is too high if it exceeds `bound`. After `fit`, `bound` is the best constant's loss plus a margin. After
+    `partial_fit`, which sees only a part of the data, it is twice the loss at ``Z2 = 0``. `limit` is what stopped
+    training before it converged.
     """
 
     def __init__(self, fit: Fit, limit: Limit | None) -> None:
@@ -50,10 +51,8 @@ class Ending:
         self.limit = limit
         self.network, self.monitor, self.plan = fit.network, fit.monitor, fit.plan
         norms = [np.linalg.norm(theta) for theta in (fit.network.parameters.theta, fit.monitor.first_theta)]
-        self.shrunk = bool(norms[0] < norms[1] / 2)  # the last weights, whichever are returned
-        self.loss: float | None = (
-            None  # the worse one of the last and the returned weights; None: a check found it fine
-        )
+        self.shrunk = bool(norms[0] < norms[1] / 2)  # the last weights, even if other weights are returned
+        self.loss: float | None = None  # the larger loss of the last and the returned weights; None: fine
         self.zero = fit.network.loss_at_zero()
         self.constant = np.inf if self.plan.incremental else fit.network.loss_of_constant()
         margin = max(self.plan.tol, 0.01 * self.zero)
@@ -69,8 +68,8 @@ class Ending:
         self.monitor.diverged |= not (weights_finite and (last is None or np.isfinite(last)))
         returned = self._loss_unless_fine() if self._restore_weights() else last
         if not (returned is None or np.isfinite(returned) or self.plan.incremental):
-            unscaled = self._unscaled or "none, so lower init_scale"
-            raise ValueError(f"The loss was never finite, even at the initial weights. Unscaled features: {unscaled}.")
+            advice = f"Scale these features: {self._unscaled}" if self._unscaled else "Lower init_scale"
+            raise ValueError(f"The loss was never finite, even at the initial weights. {advice}.")
         losses = [loss for loss in (last, returned) if loss is not None]
         self.loss = max(losses, key=lambda loss: np.inf if np.isnan(loss) else loss, default=None)
 
@@ -86,9 +85,9 @@ class Ending:
     def _restore_weights(self) -> bool:
         """Restore the best weights if the last ones should not be returned. Return whether it did.
 
-        The last weights are returned if a limit ended the fit (so that k epochs are k epochs) or the last epoch was the
-        best, if they are finite and there are no validation scores. If a `partial_fit` call gives non-finite weights or
-        loss, the earlier weights are restored.
+        `fit` restores the best weights if there are validation scores, if a number was not finite, or if no limit
+        stopped the fit and the last epoch was not the best. `partial_fit` restores the earlier weights if a number was
+        not finite.
         """
         monitor = self.monitor
         if self.plan.incremental:
@@ -107,7 +106,7 @@ class Ending:
 
     def _problems(self) -> Iterator[tuple[bool, Callable[[], str]]]:
         """Yield conditions with their messages, the most serious first."""
-        loss = np.nan if self.loss is None else self.loss  # nan is above no bound
+        loss = np.nan if self.loss is None else self.loss  # nan: all comparisons below are False
         finite = not self.monitor.diverged and (self.loss is None or bool(np.isfinite(loss)))
         got = f"{loss:.4g} nats per sample" if finite else "not finite"
         failure = partial(partial, self._failure, got)
@@ -142,7 +141,7 @@ class Ending:
     # Messages
 
     def _failure(self, got: str, headline: str, causes: Callable[[], list[Cause]]) -> str:
-        """Write a warning. It blames parameters that the user left alone only if there is no other cause."""
+        """Write a warning. It blames parameters at their defaults only if there is no other cause."""
         reference = f"always predicting the class frequencies gives {self.constant:.4g}"
         if self.plan.incremental:
             reference = f"giving every class the same probability gives {self.zero:.4g}"
@@ -150,7 +149,7 @@ class Ending:
         *possible, otherwise = causes()
         possible = [(None, scaling, bool(self._unscaled)), *possible]
         found = [cause for cause in possible if cause[2]] or [otherwise]
-        found = [cause for cause in found if cause[0] is None or cause[0] in self._given] or found
+        found = [cause for cause in found if cause[0] is None or self._is_given(cause[0])] or found
         texts = "; ".join(text for _, text, _ in found)
         return f"{headline}: the final loss is {got}, but {reference}. Likely cause{'s' * (len(found) > 1)}: {texts}."
 
@@ -164,23 +163,26 @@ class Ending:
             (None, weights, largest > MAX_SAMPLE_WEIGHT),
             ("alpha", f"alpha={network.alpha:.3g} is too high for this learning rate", alpha_too_high),
             ("learning_rate_init", f"{self._rate} is too high", rate is not None),
-            self._initial_weights,
-            (None, "the initial weights are too large: lower init_scale", True),
+            self._first_weights,
+            (None, self._first_weights[1], True),
         ]
 
     def _causes_of_slowness(self) -> list[Cause]:
         reached = self.limit or (None if self.monitor.signal else Limit.MAX_ITER)
-        parameter = {Limit.MAX_ITER: "max_iter", Limit.MAX_FUN: "max_fun"}.get(reached) if reached else None
+        parameter = "max_iter" if reached is Limit.MAX_ITER else None
         return [
-            (parameter, f"{self._reached(reached)} is too low", parameter is not None),
-            self._initial_weights,
+            (parameter, f"{self._reached(reached)} is too low", reached in (Limit.MAX_ITER, Limit.MAX_FUN)),
+            self._first_weights,
             *self._causes_of_nothing()[:-1],
             (None, "the learning rate or n_iter_no_change is too low", True),
         ]
 
     @property
-    def _initial_weights(self) -> Cause:
-        parameter = "init" if "init" in self._given else "init_scale"
+    def _first_weights(self) -> Cause:
+        if self.fit.state.fitted:
+            text = "the weights of the earlier call do not suit these data: set warm_start=False and call fit"
+            return "warm_start", text, self._first_loss > 5 * self.zero and not self.plan.incremental
+        parameter = "init" if self._is_given("init") else "init_scale"
         return parameter, "the initial weights are too large: lower init_scale", self._first_loss > 5 * self.zero
 
     def _causes_of_nothing(self) -> list[Cause]:
@@ -192,7 +194,7 @@ class Ending:
         patience = (
             f"training stopped too soon: raise n_iter_no_change={plan.n_iter_no_change:g} or lower tol={plan.tol:g}"
         )
-        tolerance = "tol" if "tol" in self._given else "n_iter_no_change"
+        tolerance = "tol" if self._is_given("tol") else "n_iter_no_change"
         impatient = self.monitor.signal is Signal.PLATEAU and not self.shrunk and not self.monitor.scores
         shrunk = bool(network.alpha) and self.shrunk and not self.fit.alpha_scores
         linear = " linear" if isinstance(network.activation, Identity) else ""
@@ -204,7 +206,7 @@ class Ending:
             ("alpha", f"alpha={network.alpha:.3g} is too high: it has shrunk the weights", shrunk),
             ("learning_rate_init", f"{self._rate} is too low", rate is not None and rate < lowest_rate),
             ("dropout", f"dropout={network.dropout:g} is too high", network.dropout >= 0.8),
-            (tolerance, f"training stopped too soon: raise {patience}", impatient),
+            (tolerance, patience, impatient),
             (None, f"the features may carry no{linear} information about the classes", True),
         ]
 
@@ -216,7 +218,7 @@ class Ending:
         rate = f", learning_rate_init (now {plan.learning_rate_init:g})" if unit == "epoch" else ""
         advice = f"Raise {name}{rate} or tol" if equals else "Scale the features, or raise tol"
         if len(monitor.losses) == 1:
-            loss = monitor.losses[0]
+            loss, advice = monitor.losses[0], f"Raise {name}" if equals else advice
             return f"The fit stopped after one {unit} ({reached}), at a training loss of {loss:.6g}. {advice}."
         what = "validation score" if monitor.scores else "training loss"
         before, after = monitor.recent_change()
@@ -251,12 +253,10 @@ class Ending:
         rate = self.plan.learning_rate_init
         return "" if rate is None else f"learning_rate_init={rate:g}"
 
-    @cached_property
-    def _given(self) -> set[str]:
-        """Names of the parameters that the user has changed."""
-        defaults = signature(type(self.fit.estimator)).parameters
-        values = self.fit.estimator.get_params(deep=False)
-        return {name for name, value in values.items() if name not in defaults or value != defaults[name].default}
+    def _is_given(self, name: str) -> bool:
+        """Return whether the user has changed a parameter."""
+        default = signature(type(self.fit.estimator)).parameters.get(name)
+        return default is None or getattr(self.fit.estimator, name) != default.default
 
     def _is_dead(self) -> bool:
         """Return whether no hidden unit is ever active, on a sample of the rows."""
@@ -292,7 +292,7 @@ def feature_moments(X: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean and the mean square of each feature, (n0,)."""
     sums, squares = np.zeros(X.shape[1]), np.zeros(X.shape[1])
     for rows in slices(X.shape[0], 512):
-        block = X[rows].astype(np.float64)  # its squares do not overflow
+        block = X[rows].astype(np.float64)  # float64, so that squares of float32 numbers do not overflow
         sums += np.asarray(block.sum(axis=0)).ravel()
         squares += np.asarray((block.multiply(block) if issparse(block) else block**2).sum(axis=0)).ravel()
     return sums / X.shape[0], squares / X.shape[0]

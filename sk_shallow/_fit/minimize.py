@@ -112,7 +112,7 @@ def _run_lbfgs(
 
     def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
         monitor.epoch_begin()
-        network.parameters.theta[:] = x  # SciPy owns x and what it is given: copy in, copy out
+        network.parameters.theta[:] = x  # copy x and the gradient: SciPy keeps its own arrays
         return network.value_and_gradient(), network.gradient.theta.astype(np.float64)
 
     def report(intermediate_result: optimize.OptimizeResult) -> None:
@@ -173,5 +173,5 @@ def is_of_scipy(library: Any) -> bool:
     return folder.name == "scipy.libs" or (folder.name, folder.parent.name) == (".dylibs", "scipy")
 
 
-# SciPy's threads would wait for cores on which NumPy's still spin: without it, L-BFGS takes 2 to 5 times as long.
+# Without this limit, SciPy's threads wait for cores on which NumPy's still spin: L-BFGS takes 2 to 5 times as long.
 scipy_has_one_thread = OneThread()

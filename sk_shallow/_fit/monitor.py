@@ -43,14 +43,14 @@ class CallbackTasks:
             self.epoch.call_on_fit_task_begin(**self.given, reconstruction_attributes=self.attributes)
 
     def epoch_end(self, finite: bool) -> bool:
-        """End the epoch, and return whether a callback asks to stop. Without `finite` numbers there is no net."""
+        """End the epoch, and return whether a callback asks to stop. If not `finite`, they get no net."""
         self.epoch_begin()
         epoch, self.epoch = self.epoch, None
         attributes = self.attributes if finite else None
         return bool(epoch.call_on_fit_task_end(**self.given, reconstruction_attributes=attributes))
 
     def end(self) -> None:
-        """End the fit, and first the epoch that L-BFGS left open."""
+        """End the epoch that L-BFGS left open, if any, and then the fit."""
         if self.epoch is not None:
             self.epoch.call_on_fit_task_end(**self.given)
         self.context.call_on_fit_task_end(**self.given, reconstruction_attributes=self.attributes)
@@ -62,7 +62,7 @@ class Monitor:
     An epoch improves if it beats the best one so far by more than `tol`. A plateau is more than `n_iter_no_change`
     epochs in a row without improvement. ``score()`` returns the validation score of the current parameters, greater is
     better. `best_theta` holds the weights after the epoch with the best score; without scores, the weights before the
-    epoch with the lowest loss, which was averaged while they changed.
+    epoch with the lowest loss, because that loss is a mean over the epoch.
     """
 
     def __init__(

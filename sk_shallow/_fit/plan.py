@@ -18,7 +18,7 @@ from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, GradientDescent, Solve
 
 @dataclass(frozen=True)
 class Plan:
-    """What solver and monitor do."""
+    """The settings of the solver and the monitor."""
 
     solver: Solver
     learning_rate_init: float | None = None  # None: L-BFGS, whose line search finds the length of each step
@@ -69,7 +69,7 @@ def make_plan(estimator: Any, data: Data, incremental: bool = False) -> Plan:
 
 
 def choose_schedule(estimator: Any, solver: Solver, incremental: bool) -> Schedule:
-    """Return one_cycle for mini-batches, unless a rate is given or calls of `partial_fit` may follow."""
+    """Return the schedule. "auto" is one_cycle, but constant in `partial_fit`, for full batches and a given rate."""
     name = estimator.learning_rate
     if name == "auto":
         constant = incremental or solver.full_batch or estimator.learning_rate_init is not None

@@ -38,7 +38,9 @@ class PredictionMixin(ABC):
             Z2[rows] = np.clip(logits(X[rows].astype(np.float64), W, b, self._activation), -limit, limit)
             if np.isnan(Z2).any():
                 largest = abs(X[rows]).max()
-                raise ValueError(f"The net overflows on {len(rows)} rows of X, whose largest number is {largest:g}.")
+                raise ValueError(
+                    f"The net overflows on {len(rows)} rows of X, whose largest number is {largest:g}. Scale X."
+                )
         return Z2
 
     @np.errstate(all="ignore")
@@ -48,7 +50,7 @@ class PredictionMixin(ABC):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The features of `fit`.
+            Rows with the same features as in `fit`.
 
         Returns
         -------
@@ -66,7 +68,7 @@ class PredictionMixin(ABC):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The features of `fit`.
+            Rows with the same features as in `fit`.
 
         Returns
         -------
@@ -84,7 +86,7 @@ class PredictionMixin(ABC):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The features of `fit`.
+            Rows with the same features as in `fit`.
 
         Returns
         -------
@@ -102,7 +104,7 @@ class PredictionMixin(ABC):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The features of `fit`.
+            Rows with the same features as in `fit`.
 
         Returns
         -------

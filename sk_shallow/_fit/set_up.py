@@ -105,7 +105,7 @@ def _arrays(data: Data, w: np.ndarray | None, dtype: Any) -> tuple[Any, np.ndarr
 
 
 def _checked_activation(estimator: Any, state: TrainingState) -> Activation:
-    """Return the activation. Raises ValueError if the derivative of a custom one, new in this call, is wrong."""
+    """Return the activation. Raises ValueError if it is a custom one with a wrong derivative, unless checked before."""
     activation = as_activation(estimator.activation)
     was_checked = state.fitted and _equal(state.fitted._activation, activation)
     if type(activation) not in ACTIVATIONS.values() and not was_checked:
@@ -145,7 +145,8 @@ def _advice(estimator: Any, data: Data, plan: Plan, state: TrainingState, strati
     if not stratified:
         yield UserWarning(
             "The rows held out by early_stopping are not stratified: a class has a single row, or a part would have "
-            f"fewer rows than classes (validation_fraction={estimator.validation_fraction})."
+            f"fewer rows than classes (validation_fraction={estimator.validation_fraction}). Change it, "
+            "or pass X_val and y_val."
         )
 
 

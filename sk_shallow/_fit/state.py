@@ -25,7 +25,7 @@ class Stream(IntEnum):
 
 @dataclass
 class TrainingState:
-    """What training continues from, as if it had not stopped: the fitted estimator and the optimizer's state."""
+    """The fitted estimator and the optimizer's state, from which a later call continues training."""
 
     seed: int  # of all random numbers
     rng: np.random.Generator  # of the order of rows and the dropout masks
@@ -33,7 +33,7 @@ class TrainingState:
     rule: str = ""  # name of the update rule that the moments belong to
     moments: dict[str, np.ndarray] = field(default_factory=dict)
     steps: int = 0  # steps of the rule
-    best: float = np.inf  # the monitor's, as no_improvement_count: in partial_fit, patience lasts from call to call
+    best: float = np.inf  # of the monitor, as no_improvement_count; partial_fit keeps both from call to call
     no_improvement_count: int = 0
     fitted: Any = None  # the estimator with the weights to continue from; None: training starts anew
 

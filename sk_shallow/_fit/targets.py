@@ -72,8 +72,8 @@ class LabelTargets(Targets):
         unseen = np.setdiff1d(y, self.classes)
         if unseen.size:
             raise ValueError(
-                f"y must hold the classes {self.classes.tolist()}. Got others: {unseen.tolist()}. Declare every class "
-                "at the first call, or fit a new estimator."
+                f"y must hold the classes {self.classes.tolist()}. Got others: {unseen.tolist()}. Remove these rows. "
+                "In partial_fit, declare every class at the first call, or fit a new estimator."
             )
 
     def encode(self, y: np.ndarray, dtype: Any) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Validation of parameters, rows, labels and weights.
 
-As scikit-learn's helpers do, the functions record on the estimator the features of `X`, and the classes that
-`partial_fit` is given. They change nothing else of it.
+Like scikit-learn's helpers, the functions store two things on the estimator: the number and names of the features, and
+the classes of `partial_fit`. They change nothing else.
 """
 
 import sys
@@ -81,7 +81,10 @@ def _check_fit_arguments(estimator: Any, X_val: Any, y_val: Any, sample_weight_v
 
 def _check_partial_fit_parameters(estimator: Any) -> None:
     if estimator.early_stopping:
-        raise ValueError("partial_fit does not support early_stopping=True: it sees a part of the data at a time.")
+        raise ValueError(
+            "partial_fit does not support early_stopping=True, because each call sees only a part of the data. Set "
+            "early_stopping=False, or call fit."
+        )
     if estimator.class_weight == "balanced":
         raise ValueError(
             "partial_fit does not support class_weight='balanced': it sees a part of the data at a time. Pass a "

@@ -71,7 +71,7 @@ class Parameters:
             block = getattr(self, name)
             if block.shape != array.shape:
                 raise ValueError(
-                    "hidden_size, n_pieces and features must not change between calls: "
+                    "hidden_size, the number of pieces of activation and the features must not change between calls: "
                     f"{name} has shape {array.shape}, but now needs {block.shape}. Set them back, or call fit with "
                     "warm_start=False."
                 )

@@ -297,8 +297,8 @@ class HiddenWeightsDisplay(Display):
         image_shape : tuple of (int, int) or None, default=None
             Rows and columns of the image that the features make. None draws a heat map.
         max_units : int in [1, inf), default=16
-            Maximum number of units to draw. The strongest come first: those with the largest product of the norms of
-            their weights from the features and to the outputs. Each piece of maxout counts as a unit.
+            Maximum number of units to draw. The strongest come first. The strength of a unit is the norm of its input
+            weights times the norm of its output weights. Each piece of maxout counts as a unit.
         max_features : int in [1, inf), default=20
             Maximum number of features in a heat map. Those with the largest weights in these units come first.
         feature_names : sequence of str or None, default=None
@@ -319,7 +319,8 @@ class HiddenWeightsDisplay(Display):
             raise ValueError(f"max_units and max_features must be at least 1. Got {max_units} and {max_features}.")
         if len(names) != len(W1) or (image_shape is not None and np.prod(image_shape) != len(W1)):
             raise ValueError(
-                f"The net has {len(W1)} features. Got {len(names)} feature_names and image_shape={image_shape}."
+                f"The net has {len(W1)} features and needs as many names or pixels. Got {len(names)} feature_names and "
+                f"image_shape={image_shape}."
             )
         n_pieces = W1.shape[1] // len(W2)
         strength = np.linalg.norm(W1, axis=0) * np.tile(np.linalg.norm(W2, axis=1), n_pieces)

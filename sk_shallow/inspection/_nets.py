@@ -12,7 +12,7 @@ SEARCH_SPACES = ("param_grid", "param_distributions", "search_spaces")
 
 
 def walk_to_net(estimator, prefix=""):
-    """Yield the estimator, the pipelines and searches inside it, and last the net, each after its prefix.
+    """Yield pairs of a parameter prefix and an object: the estimator, pipelines and searches inside it, and the net.
 
     A prefix is that of the parameters, for example "estimator__net__". Raises ValueError if there is no net.
     """

@@ -142,7 +142,7 @@ def compare_activations(
 
 
 class CompareActivations(CallbackSupportMixin, BaseEstimator):
-    """The searches of a comparison, one per split, as an estimator, because callbacks need one."""
+    """An estimator that runs the searches of a comparison, one per split. Callbacks need an estimator."""
 
     def __init__(self, searches, n_jobs=None):
         self.searches = searches
@@ -150,7 +150,7 @@ class CompareActivations(CallbackSupportMixin, BaseEstimator):
 
     @with_callbacks
     def fit(self, X, y, **params):
-        """Run the searches. `measured_` has an array of shape (n_splits, n_activations) for each figure."""
+        """Run the searches. `measured_` has an array of shape (n_splits, n_activations) for each measurement."""
         context = callback_context(self, max_subtasks=len(self.searches), sequential_subtasks=False)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         tasks = [context.subcontext(task_name="split", task_id=i) for i in range(len(self.searches))]
@@ -230,7 +230,7 @@ def _by_label(activations):
     if activations is None:
         activations = list(ACTIVATIONS)
     if isinstance(activations, str):
-        raise ValueError(f"activations must be a list or a dict, with at least two. Got {activations!r}.")
+        raise ValueError(f"activations must be a list or a dict of at least two activations. Got {activations!r}.")
     if not isinstance(activations, Mapping):
         activations = list(activations)
         labels = [_label(value) for value in activations]
@@ -287,7 +287,7 @@ def _splits(cv, X, y, groups, rng):
 
 
 def _scorer(estimator, y, scoring, splits):
-    """Return the scorer and its name. The default is "neg_log_loss" that allows test sets without some classes."""
+    """Return the scorer and its name. The default is "neg_log_loss". It also accepts test sets that lack a class."""
     if scoring is not None:
         if not (isinstance(scoring, str) or callable(scoring)):
             raise ValueError(f"scoring must be one scorer: a name or a callable. Got {scoring!r}.")

@@ -7,7 +7,7 @@ from sk_shallow.model_selection._display import ActivationComparisonDisplay
 from sk_shallow.model_selection._statistics import MeanDifference, holm, letters, sensitivity
 
 SIGNIFICANCE_LEVEL = 0.05  # p-value below which a difference counts
-ROPE_PROBABILITY = 0.95  # probability of a difference within the rope from which two are practically the same
+ROPE_PROBABILITY = 0.95  # smallest probability of a difference within the rope for "practically the same"
 MEASUREMENTS = ("seconds", "epochs", "weights", "dead", "saturated")  # on each split, besides the score
 FORMATS = {
     "score": ".4f", "difference": "+.4f", "p": ".3f", "p_better": ".2f", "p_same": ".2f", "p_worse": ".2f",
@@ -54,7 +54,7 @@ class ActivationComparison(ShownAsTable):
         Smallest true difference of mean scores detected with power 0.8 at level 0.05 / number of comparisons. None if
         no two scores differ.
     splits_for_half_ : int or None
-        Number of splits of the same kind that detects half of it. None if 1000 do not.
+        Number of splits of the same kind that detects half of `smallest_difference_`. None if 1000 do not.
     """
 
     def __init__(self, figures, *, reference, test_ratio, rope=None, scoring="score"):

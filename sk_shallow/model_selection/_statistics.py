@@ -88,7 +88,9 @@ def splits_to_find(difference: float, test_ratio: float, level: float) -> int | 
 
 
 def sensitivity(differences, test_ratio, level):
-    """Return the smallest true difference that tests at `level`, shared by all, find, and the splits for half of it.
+    """Return the smallest true difference that the tests find, and the number of splits that finds half of it.
+
+    Each test uses `level` divided by the number of tests.
 
     `differences` are MeanDifference objects. If none of them varies between splits, both results are None.
     """
