@@ -319,7 +319,9 @@ def test_an_activation_without_its_own_form_is_refused(activation, iris):
     X, y = iris
     net = net_of(activation).fit(X, y)
     name = type(net._activation).__name__
-    with pytest.raises(ValueError, match=rf"Got .*{name}.* Write to_onnx\(self, Z, graph\) in (a subclass of )?{name}\."):
+    with pytest.raises(
+        ValueError, match=rf"Got .*{name}.* Write to_onnx\(self, Z, graph\) in (a subclass of )?{name}\."
+    ):
         model_of(make_pipeline(net), X)
 
 

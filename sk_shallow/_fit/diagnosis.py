@@ -1,7 +1,7 @@
 """The end of a fit: choose the weights, diagnose problems, write the warning."""
 
 from collections.abc import Callable, Iterator
-from functools import cached_property, partial
+from functools import cached_property
 from inspect import signature
 from typing import Any
 
@@ -109,7 +109,10 @@ class Ending:
         loss = np.nan if self.loss is None else self.loss  # nan: all comparisons below are False
         finite = not self.monitor.diverged and (self.loss is None or bool(np.isfinite(loss)))
         got = f"{loss:.4g} nats per sample" if finite else "not finite"
-        failure = partial(partial, self._failure, got)
+
+        def failure(headline: str, causes: Callable[[], list[Cause]]) -> Callable[[], str]:
+            return lambda: self._failure(got, headline, causes())
+
         diverged = not finite or (loss > self.bound and loss >= self._first_loss)
         yield diverged, failure("Training diverged", self._causes_of_divergence)
         if self.plan.incremental or self.monitor.stopped:  # a part of the data, or an early end
@@ -140,13 +143,13 @@ class Ending:
 
     # Messages
 
-    def _failure(self, got: str, headline: str, causes: Callable[[], list[Cause]]) -> str:
+    def _failure(self, got: str, headline: str, causes: list[Cause]) -> str:
         """Write a warning. It blames parameters at their defaults only if there is no other cause."""
         reference = f"always predicting the class frequencies gives {self.constant:.4g}"
         if self.plan.incremental:
             reference = f"giving every class the same probability gives {self.zero:.4g}"
         scaling = f"unscaled features, {self._unscaled}: {self._scaler}"
-        *possible, otherwise = causes()
+        *possible, otherwise = causes
         possible = [(None, scaling, bool(self._unscaled)), *possible]
         found = [cause for cause in possible if cause[2]] or [otherwise]
         found = [cause for cause in found if cause[0] is None or self._is_given(cause[0])] or found
