@@ -148,7 +148,7 @@ class ShallowNetClassifier(
         score stopped improving), "converged" or "limit" (with "lbfgs": it reached `max_fun`, or its line search found
         no lower loss), "callback", "interrupt" (Ctrl-C) or "diverged".
     t_ : int
-        Number of rows seen in all epochs (iterations), including those of earlier calls that training continued from.
+        Number of rows processed so far, over epochs (iterations) and continued calls.
     loss_curve_ : list of float
         J of every epoch, averaged while the weights change. `warm_start` and `partial_fit` append to it.
     loss_, best_loss_ : float

@@ -56,7 +56,7 @@ def _descend(network: Network, plan: Plan, state: TrainingState, monitor: Monito
         for part in parameter_blocks(theta.size)
     ]
     for _ in range(plan.max_iter):
-        monitor.epoch_begin()
+        monitor.tasks.epoch_begin()
         total = 0.0
         for rows, size in mini_batches(m, plan, state.rng):
             total += size * network.value_and_gradient(rows, state.rng)
@@ -111,7 +111,7 @@ def _run_lbfgs(
     """Minimize in the dtype of a network, within the limits of iterations and evaluations."""
 
     def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
-        monitor.epoch_begin()
+        monitor.tasks.epoch_begin()
         network.parameters.theta[:] = x  # copy x and the gradient: SciPy keeps its own arrays
         return network.value_and_gradient(), network.gradient.theta.astype(np.float64)
 

@@ -87,10 +87,6 @@ class Monitor:
         self.first_theta = self.theta.copy()
         self._theta_before = self.theta.copy()
 
-    def epoch_begin(self) -> None:
-        """Start an epoch, unless one has started."""
-        self.tasks.epoch_begin()
-
     def epoch_end(self, loss: float, moments: Iterable[np.ndarray] = ()) -> Signal:
         """Record an epoch and say whether to continue. The fit stops if loss, weights or moments are not finite."""
         finite = bool(np.isfinite(loss)) and all(np.isfinite(vector).all() for vector in (self.theta, *moments))

@@ -115,7 +115,7 @@ class Network:
         # Y and Z2 are stored column by column: the softmax of (200, 7) then takes half the time.
         self.Y = np.asfortranarray(self.Y)
         self.gradient = self.parameters.zeros_like()
-        self._nets = () if self.parameters.n_nets is None else (self.parameters.n_nets,)
+        self._leading = () if self.parameters.n_nets is None else (self.parameters.n_nets,)
         n0, n_columns = self.parameters.W1.shape[-2:]
         self._row_blocks = list(slices(self.n_samples, rows_per_block(n_columns, n0)))
         self._scratch = self.parameters.zeros_like() if len(self._row_blocks) > 1 else self.gradient
@@ -201,16 +201,16 @@ class Network:
 
     def _back_propagate(self, rows: Rows, rng: np.random.Generator | None, B: int | None, d: Parameters) -> float:
         """Return the loss of some rows, summed and divided by B (None: their number). Leave its gradient in `d`."""
-        g, p, nets = self.activation, self.parameters, self._nets
+        g, p, leading = self.activation, self.parameters, self._leading
         X, Y, w = self._take(rows)
         size = len(Y)
         B = B or size
 
-        Z1 = pre_activations(X, p.W1, p.b1, out=self._buffer("Z1", *nets, size, p.W1.shape[-1]))
+        Z1 = pre_activations(X, p.W1, p.b1, out=self._buffer("Z1", *leading, size, p.W1.shape[-1]))
         A1, cache = g.forward(Z1.reshape(-1, Z1.shape[-1]))  # the rows of all nets, one below the other
         mask = None if rng is None else self._dropout_mask(A1, rng)
-        A1_kept = (A1 if mask is None else A1 * mask).reshape(*nets, size, -1)
-        Z2 = np.matmul(A1_kept, p.W2, out=self._buffer("Z2", *nets, p.W2.shape[-1], size).mT)
+        A1_kept = (A1 if mask is None else A1 * mask).reshape(*leading, size, -1)
+        Z2 = np.matmul(A1_kept, p.W2, out=self._buffer("Z2", *leading, p.W2.shape[-1], size).mT)
         Z2 += p.b2[..., np.newaxis, :]
         loss, dZ2 = self.loss_function.loss_and_residual(Z2, Y)
 
@@ -221,7 +221,7 @@ class Network:
         np.matmul(A1_kept.mT, dZ2, out=d.W2)
         dZ2.sum(axis=-2, out=d.b2)
         outer = np.multiply if p.W2.shape[-1] == 1 else np.matmul  # with one column, multiply takes 5 us, matmul 20
-        dA1 = outer(dZ2, p.W2.mT, out=self._buffer("dA1", *nets, size, p.W2.shape[-2])).reshape(A1.shape)
+        dA1 = outer(dZ2, p.W2.mT, out=self._buffer("dA1", *leading, size, p.W2.shape[-2])).reshape(A1.shape)
         if mask is not None:
             dA1 *= mask
         dZ1 = g.backward(dA1, A1, cache).reshape(Z1.shape)
