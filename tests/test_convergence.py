@@ -279,7 +279,7 @@ def test_float32_does_not_end_lbfgs_early(monkeypatch, quiet):
         assert seen[-1][0] == np.float64
         assert net.coefs_[0].dtype == np.float32
         gains.append(net.loss_ / min(J for J, _ in single))
-    assert max(gains) < 1  # the float64 part never makes the loss worse
+    assert max(gains) < 1 + 1e-4  # the float64 part never makes the loss worse, up to the rounding of float32
     assert min(gains) < 0.6
 
 
