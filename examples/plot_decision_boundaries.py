@@ -51,7 +51,7 @@ data_sets = {
 def fit_net(activation, seed, X, y):
     net = ShallowNetClassifier(20, activation, solver="lbfgs", alpha=0.01, max_iter=2000, random_state=seed)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The net .*learned", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "The net learned almost nothing", ConvergenceWarning)
         return make_pipeline(StandardScaler(), net).fit(X, y)
 
 

@@ -78,7 +78,7 @@ for label, (pipelines, messages) in runs.items():
 # It warns if the training loss is above 98 % of the loss of always predicting the class frequencies. The other three
 # nets are slightly below this limit, but also predict one class. So do not rely on the warning alone: look at the
 # predictions, too.
-print(runs["Shallow sigmoid, like_mlp"][1][0].replace(", and", ",\nand").replace(". Likely", ".\nLikely"))
+print(runs["Shallow sigmoid, like_mlp"][1][0].replace(", but", ",\nbut").replace(". Likely", ".\nLikely"))
 
 # %%
 # The plateau

@@ -30,13 +30,15 @@ class NoCallbacks:
         return nullcontext()
 
 
+class NoCallbackSupport:
+    def _init_callback_context(self, **options: Any) -> NoCallbacks:
+        return NoCallbacks()
+
+
 try:  # scikit-learn 1.9 or later
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:
-
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        def _init_callback_context(self, **options: Any) -> NoCallbacks:
-            return NoCallbacks()
+    CallbackSupportMixin = NoCallbackSupport
 
     def with_callbacks(method: Any) -> Any:
         return method
