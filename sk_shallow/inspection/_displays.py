@@ -85,6 +85,8 @@ class ActivationDisplay(Display):
         g(z) and g'(z). For maxout: of the first piece, with the others at 0.
     saturated_ : dict of str to ndarray of bool, shape (1001,)
         Whether the slope is below 1 % of the largest one.
+    axes_, ax_, figure_ : ndarray of matplotlib Axes, its first element, and their Figure
+        After `plot`. There is one panel per activation.
     """
 
     def __init__(self, *, activations, limits, pre_activations=None):
@@ -192,6 +194,8 @@ class LossCurveDisplay(Display):
     ----------
     kept_epochs_ : dict of str to int
         Epoch, counted from 1, with the lowest validation loss. Its weights were kept.
+    axes_, ax_, figure_ : ndarray of matplotlib Axes, its first element, and their Figure
+        After `plot`. There is one panel.
     """
 
     def __init__(self, *, curves, validation_curves=None, first_epochs=None):
@@ -278,6 +282,11 @@ class HiddenWeightsDisplay(Display):
         Labels of the units, and names of the features.
     image_shape : tuple of (int, int) or None, default=None
         Rows and columns of the image that the features make. None draws a heat map.
+
+    Attributes
+    ----------
+    axes_, ax_, figure_ : ndarray of matplotlib Axes, its first element, and their Figure
+        After `plot`. There is one panel per image, or one for the heat map.
     """
 
     def __init__(self, *, weights, units, feature_names, image_shape=None):

@@ -21,6 +21,11 @@ class ActivationComparisonDisplay(Display):
         Label of the reference, and name of the score.
     rope : float or None, default=None
         Half the width of the region of practical equivalence, in units of the score.
+
+    Attributes
+    ----------
+    axes_, ax_, figure_ : ndarray of matplotlib Axes, its first element, and their Figure
+        After `plot`. There is one panel.
     """
 
     def __init__(self, *, labels, differences, low, high, verdicts, reference, scoring, rope=None):
