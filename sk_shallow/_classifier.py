@@ -38,9 +38,11 @@ def _unchanged_on_error(estimator):
 
 
 def _has_partial_fit(estimator):
-    solver = estimator.solver
-    if getattr(SOLVERS.get(solver) if isinstance(solver, str) else solver, "full_batch", False):
-        raise AttributeError(f"partial_fit needs a solver that works in mini-batches. Got solver={solver!r}.")
+    if estimator.solver == "lbfgs" or isinstance(estimator.solver, LBFGS):
+        raise AttributeError(
+            "partial_fit needs a solver that steps along the gradient. L-BFGS needs many evaluations on all rows. Got "
+            f"solver={estimator.solver!r}. Set solver='adam', or call fit."
+        )
     return True
 
 
@@ -341,7 +343,7 @@ class ShallowNetClassifier(
 
     @available_if(_has_partial_fit)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Train for one epoch on the given rows, continuing from the last call.
+        """Train for one epoch on the given rows, continuing from the last call. With "gd", this is one step.
 
         With ``alpha=0`` and a constant learning rate, k calls with the same rows equal one `fit` of k epochs. The
         penalty is divided by the sample size of all calls so far. The optimizer's state is kept, also through pickling.
@@ -365,7 +367,7 @@ class ShallowNetClassifier(
         Raises
         ------
         AttributeError
-            If the solver needs the full batch (gd, lbfgs).
+            If the solver is "lbfgs".
         ValueError
             As in `fit`. Also if a label is not in `classes`, or with settings that need all the data:
             ``early_stopping=True``, ``class_weight="balanced"``, or a schedule that needs the number of epochs.

@@ -19,7 +19,7 @@ class Solver(Component):
     Attributes
     ----------
     full_batch : bool
-        Whether every step needs all rows. `partial_fit` is then not available.
+        Whether each step uses all rows. `fit` then merges equal rows, and `partial_fit` does one step.
     learning_rate_init : float or None
         Default initial learning rate of a solver of your own. None: the default of the class it derives from, or 1.
     """

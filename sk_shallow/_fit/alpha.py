@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from sk_shallow._fit.data import Data
+from sk_shallow._fit.distinct import distinct_rows
 from sk_shallow._fit.minimize import minimize
 from sk_shallow._fit.monitor import Monitor
 from sk_shallow._fit.plan import Plan, annealed, default_rates
@@ -26,28 +28,30 @@ BATCH_ROWS = 64
 MAX_PARAMETERS = 2**18  # of the nets that are trained together
 
 
-def alpha_scores(network: Network, plan: Plan, held_out: Network | None, seed: int) -> dict[float, float]:
+def alpha_scores(network: Network, data: Data, plan: Plan, held_out: Network | None, seed: int) -> dict[float, float]:
     """Return minus the held-out loss, in nats per sample, of each strength.
 
-    `network` is at its initial weights, with the alpha of the rule; it does not change. If `held_out` is given, it
-    replaces the folds. The dict is empty if there are too few rows or no loss is finite; a single loss that is not
+    `network` is at its initial weights, with the alpha of the rule; it does not change. `data` has its rows, each
+    distinct one once, so that no held-out row is a copy of a training row. If `held_out` is given, it replaces the
+    folds. The dict is empty if there are too few rows or no loss is finite; a single loss that is not
     finite has the score minus infinity.
     """
-    rows = _chosen_rows(network, seed)
+    rows = _chosen_rows(data, seed)
     if len(rows) < MIN_ROWS or not network.alpha:
         return {}
     few, folds = len(rows) < ALL_FOLDS_ROWS, np.arange(len(rows)) % N_FOLDS
     turns = list(range(N_FOLDS)) if few and held_out is None else [0]
-    judges = {fold: held_out or _part(network, rows[folds == fold]) for fold in turns}
+    judges = {fold: held_out or _part(network, data, rows[folds == fold]) for fold in turns}
     if held_out is not None:
         folds = folds + 1  # no row is in fold 0
     elif not few:
         rows, folds = rows[folds > 0], folds[folds > 0]
-    strengths = [*STRENGTHS[few:], *_strengths_for_weights(network)]
+    strengths = [*STRENGTHS[few:], *_strengths_for_weights(network.sample_size / data.n_weighted())]
     nets = [(float(network.alpha) * strength, fold) for strength in strengths for fold in turns]
     losses = dict.fromkeys((alpha for alpha, _ in nets), 0.0)
+    part = _part(network, data, rows)
     for together in slices(len(nets), max(1, MAX_PARAMETERS // network.parameters.theta.size)):
-        stack = _stack(network, rows, folds, nets[together])
+        stack = _stack(part, folds, nets[together])
         _train(stack, plan, seed)
         for net, (alpha, fold) in enumerate(nets[together]):
             losses[alpha] -= replace(judges[fold], parameters=stack.parameters[net]).loss() / len(turns)
@@ -55,39 +59,39 @@ def alpha_scores(network: Network, plan: Plan, held_out: Network | None, seed: i
     return scores if max(scores.values()) > -np.inf else {}
 
 
-def _strengths_for_weights(network: Network) -> list[float]:
-    """Return extra strengths (powers of 10) for large sample weights, as in surveys."""
-    n_weighted = network.n_samples if network.w is None else np.count_nonzero(network.w.any(axis=1))
-    return [10.0**k for k in range(2, 2 + min(6, int(np.log10(network.sample_size / n_weighted))))]
+def _strengths_for_weights(weight: float) -> list[float]:
+    """Return extra strengths (powers of 10) for a large mean weight, as in surveys."""
+    return [10.0**k for k in range(2, 2 + min(6, int(np.log10(weight))))]
 
 
-def _chosen_rows(network: Network, seed: int) -> np.ndarray:
+def _chosen_rows(data: Data, seed: int) -> np.ndarray:
     """Return a stratified random sample of the rows with positive weight, sorted by class."""
-    rows = np.arange(network.n_samples) if network.w is None else np.flatnonzero(network.w.any(axis=1))
+    w = data.weights()
+    rows = np.arange(len(data.y)) if w is None else np.flatnonzero(w.any(axis=1))
     rows = Stream.ALPHA_ROWS.rng(seed).permutation(rows)
-    classes = network.Y @ np.arange(1, network.Y.shape[1] + 1, dtype=network.Y.dtype)
-    _, first, codes = np.unique(classes[rows], return_index=True, return_inverse=True)
-    rows = rows[np.argsort(first[codes], kind="stable")]  # renaming the classes must not change the sample
-    numbers_per_row = network.X.size // network.n_samples + network.Y.shape[1]
+    _, first, classes = np.unique(distinct_rows(data.y)[rows], return_index=True, return_inverse=True)
+    rows = rows[np.argsort(first[classes], kind="stable")]  # renaming the classes must not change the sample
+    numbers_per_row = data.matrix.size // data.matrix.shape[0] + data.targets.n_outputs
     n_rows = min(MAX_ROWS, max(100, MAX_NUMBERS // numbers_per_row))
     return rows if len(rows) <= n_rows else rows[np.linspace(0, len(rows) - 1, n_rows).astype(int)]
 
 
-def _part(network: Network, rows: np.ndarray) -> Network:
+def _part(network: Network, data: Data, rows: np.ndarray) -> Network:
     """Return the network on some rows. Their weights get mean 1, and the sample size is the share of these rows."""
-    w = np.ones((len(rows), 1)) if network.w is None else network.w[rows].astype(np.float64)
-    size = network.sample_size * (w.mean() * len(rows) / network.n_samples)
-    w = (w / w.mean()).astype(network.Y.dtype)
-    return replace(network, X=network.X[rows], Y=network.Y[rows], w=w, sample_size=size)
+    w, dtype, part = data.normalized_weights(), network.Y.dtype, data.take(rows)
+    w = np.ones((len(data.y), 1)) if w is None else w
+    size = network.sample_size * (w[rows].mean() * len(rows) / len(w))
+    X, Y = part.X.astype(dtype, copy=False), part.targets.encode(part.y, dtype)
+    return replace(network, X=X, Y=Y, w=(w[rows] / w[rows].mean()).astype(dtype), sample_size=size)
 
 
-def _stack(network: Network, rows: np.ndarray, folds: np.ndarray, nets: list[tuple[float, int]]) -> Network:
+def _stack(network: Network, folds: np.ndarray, nets: list[tuple[float, int]]) -> Network:
     """Return one network of several nets, one per (alpha, fold). Rows of the held-out fold have weight zero."""
-    part, alphas = _part(network, rows), np.array([alpha for alpha, _ in nets]).reshape(-1, 1, 1)
-    w = np.stack([part.w * (folds != fold).reshape(-1, 1) for _, fold in nets])
+    alphas = np.array([alpha for alpha, _ in nets]).reshape(-1, 1, 1)
+    w = np.stack([network.w * (folds != fold).reshape(-1, 1) for _, fold in nets])
     shares = w.mean(axis=(1, 2), keepdims=True)
     parameters = network.parameters.repeated(len(nets))
-    return replace(part, parameters=parameters, w=w / shares, sample_size=part.sample_size * shares, alpha=alphas)
+    return replace(network, parameters=parameters, w=w / shares, sample_size=network.sample_size * shares, alpha=alphas)
 
 
 def _train(network: Network, plan: Plan, seed: int) -> None:

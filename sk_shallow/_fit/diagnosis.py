@@ -199,7 +199,7 @@ class Ending:
         )
         tolerance = "tol" if self._is_given("tol") else "n_iter_no_change"
         impatient = self.monitor.signal is Signal.PLATEAU and not self.shrunk and not self.monitor.scores
-        shrunk = bool(network.alpha) and self.shrunk and not self.fit.alpha_scores
+        shrunk = self._is_given("alpha") and bool(network.alpha) and self.shrunk
         linear = " linear" if isinstance(network.activation, Identity) else ""
         return [
             ("init_scale", "init_scale=0 leaves every weight at zero", not self.monitor.first_theta.any()),

@@ -144,7 +144,7 @@ def validation_score(network: Network, data: Data, scorer: Any = None) -> Callab
     if scorer is None:
         return lambda: -network.loss()
     snapshot = Snapshot(network, data.targets)
-    w = network.w if network.w is not None and network.w.shape[1] == 1 else data.w
+    w = data.w if data.c is None or data.c.ndim == 2 else data.normalized_weights()
     weights = {} if w is None else {"sample_weight": w.ravel()}
 
     def score() -> float:

@@ -32,7 +32,7 @@ class Fit:
     """One fit, set up: what training reads and changes."""
 
     estimator: Any
-    targets: Targets
+    data: Data  # the training rows
     plan: Plan
     state: TrainingState
     network: Network  # on the training rows
@@ -56,12 +56,12 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     score = None
     if validation is not None and held_out is not None:
         scorer = None if estimator.scoring == "loss" else check_scoring(estimator, scoring=estimator.scoring)
-        score = validation_score(held_out, validation, scorer)
+        score = validation_score(held_out, validation.as_given, scorer)
     monitor = Monitor(network.parameters, plan, score, tasks)
     if incremental:  # patience lasts from call to call
         monitor.best, monitor.no_improvement_count = state.best, state.no_improvement_count
     warnings = list(_advice(estimator, data, plan, state, stratified))
-    return Fit(estimator, data.targets, plan, state, network, held_out, monitor, warnings)
+    return Fit(estimator, data, plan, state, network, held_out, monitor, warnings)
 
 
 def initial_network(estimator: Any, data: Data, plan: Plan, activation: Activation, state: TrainingState) -> Network:
@@ -83,7 +83,7 @@ def initial_network(estimator: Any, data: Data, plan: Plan, activation: Activati
         parameters,
         activation,
         targets.loss_function,
-        *_arrays(data, data.weights() if plan.incremental else data.normalized_weights(), data.X.dtype),
+        *_arrays(data, data.weights_of_part() if plan.incremental else data.normalized_weights(), data.X.dtype),
         sample_size=sample_size,
         alpha=rule if estimator.alpha == "auto" else float(estimator.alpha),
         dropout=float(estimator.dropout),
@@ -123,10 +123,11 @@ def _equal(one: Activation, other: Activation) -> bool:
 
 
 def _callback_tasks(estimator: Any, data: Data, plan: Plan, network: Network) -> CallbackTasks:
-    metadata = None if data.w is None else {"sample_weight": data.w}
+    given = data.as_given
+    metadata = None if given.w is None else {"sample_weight": given.w}
     context = callback_context(estimator, max_subtasks=plan.max_iter)
     attributes = partial(fitted_attributes, network, data.targets)
-    return CallbackTasks(context, attributes, estimator=estimator, X=data.X, y=data.y, metadata=metadata)
+    return CallbackTasks(context, attributes, estimator=estimator, X=given.X, y=given.y, metadata=metadata)
 
 
 def _advice(estimator: Any, data: Data, plan: Plan, state: TrainingState, stratified: bool) -> Iterator[Warning]:

@@ -46,7 +46,7 @@ def train(
         keep_best(fit.network, fit.monitor)
         interrupted = interrupt
     reason = "interrupt" if interrupted else _stop_reason(fit.monitor, limit)
-    attributes = fitted_attributes(fit.network, fit.targets) | _history(fit) | _state_to_keep(fit)
+    attributes = fitted_attributes(fit.network, fit.data.targets) | _history(fit) | _state_to_keep(fit)
     return Outcome(attributes | {"stop_reason_": reason}, fit.warnings, interrupted)
 
 
@@ -58,7 +58,7 @@ def _choose_alpha(fit: Fit) -> None:
     if fit.state.fitted:
         fit.alpha_scores = estimator.alpha_scores_ or {}
     elif not plan.incremental:
-        fit.alpha_scores = alpha_scores(fit.network, plan, fit.held_out, fit.state.seed)
+        fit.alpha_scores = alpha_scores(fit.network, fit.data.distinct(), plan, fit.held_out, fit.state.seed)
         for alpha, score in fit.alpha_scores.items():
             fit.monitor.print(f"alpha = {alpha:.6g}, score of held-out rows = {score:.6f}")
     if fit.alpha_scores:
@@ -72,7 +72,7 @@ def _history(fit: Fit) -> dict[str, Any]:
     curve = curve + (fit.monitor.losses or [fit.network.objective()])
     return {
         "n_iter_": n_iter,
-        "t_": t + n_iter * fit.network.n_samples,
+        "t_": t + n_iter * len(fit.data.as_given.y),
         "loss_curve_": curve,
         "loss_": curve[-1],
         "best_loss_": min(curve),

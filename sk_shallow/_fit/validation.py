@@ -6,7 +6,6 @@ the classes of `partial_fit`. They change nothing else.
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,16 +32,16 @@ def check_fit(estimator: Any, rows: Arguments, validation: Arguments, resume: bo
     _check_parameters(estimator)
     _check_fit_arguments(estimator, *validation)
     X, y = _validated(estimator, *rows[:2], reset=not resume)
-    data = _weighted(X, y, rows[2], _targets_of_warm_start(estimator, y) if resume else targets_of(y))
+    data = _data(estimator, X, y, rows[2], _targets_of_warm_start(estimator, y) if resume else targets_of(y))
     class_weights = _class_weights(estimator, data)
     if validation[0] is None:
-        return replace(data, c=class_weights(y)), None
+        return data.with_class_weights(class_weights), None
     try:
         X_val, y_val = _validated(estimator, *validation[:2], reset=False, dtype=X.dtype)
-        held_out = _weighted(X_val, y_val, validation[2], data.targets)
+        held_out = _data(estimator, X_val, y_val, validation[2], data.targets)
     except ValueError as error:
         raise ValueError(f"Invalid validation set (X_val, y_val, sample_weight_val): {error}") from error
-    return replace(data, c=class_weights(y)), replace(held_out, c=class_weights(y_val))
+    return data.with_class_weights(class_weights), held_out.with_class_weights(class_weights)
 
 
 @np.errstate(all="ignore")
@@ -53,8 +52,8 @@ def check_partial_fit(estimator: Any, rows: Arguments, classes: Any) -> Data:
     resume = hasattr(estimator, "coefs_")
     dtype = estimator.coefs_[0].dtype if resume else DTYPES
     X, y = _validated(estimator, *rows[:2], reset=not resume, dtype=dtype)
-    data = _weighted(X, y, rows[2], _targets_of_part(estimator, y, classes))
-    return replace(data, c=_class_weights(estimator, data)(y))
+    data = _data(estimator, X, y, rows[2], _targets_of_part(estimator, y, classes))
+    return data.with_class_weights(_class_weights(estimator, data))
 
 
 def _check_parameters(estimator: Any) -> None:
@@ -113,14 +112,16 @@ def _validated(estimator: Any, X: Any, y: Any, *, reset: bool, dtype: Any = DTYP
     return X, as_labels(y)
 
 
-def _weighted(X: Any, y: np.ndarray, sample_weight: Any, targets: Targets) -> Data:
+def _data(estimator: Any, X: Any, y: np.ndarray, sample_weight: Any, targets: Targets) -> Data:
+    """Return the rows: each distinct one once, if the solver works with the full batch."""
     targets.check(y)
-    if sample_weight is None:
-        return Data(X, y, targets)
-    w = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not w.any():
-        raise ValueError(f"sample_weight must be positive for at least one row. All {len(w)} weights are zero.")
-    return Data(X, y, targets, w)
+    w = None
+    if sample_weight is not None:
+        w = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not w.any():
+            raise ValueError(f"sample_weight must be positive for at least one row. All {len(w)} weights are zero.")
+    data = Data(X, y, targets, w)
+    return data.distinct() if from_name(SOLVERS, estimator.solver).full_batch else data
 
 
 def _class_weights(estimator: Any, data: Data) -> Callable[[np.ndarray], np.ndarray | None]:
