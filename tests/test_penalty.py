@@ -17,6 +17,8 @@ from sklearn.preprocessing import scale
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._fit import alpha as choice
 from sk_shallow._fit import minimize as minimization
+from sk_shallow._fit.data import Data
+from sk_shallow._fit.targets import targets_of
 from sk_shallow._model.network import Network
 from sk_shallow.activations import as_activation
 
@@ -168,9 +170,29 @@ def test_no_net_is_judged_by_rows_that_it_was_trained_on(data, wine, noisy, monk
 
 
 def test_the_rows_of_the_choice_do_not_depend_on_the_order_of_classes():
-    network = random_network(as_activation("tanh"), m=60)
-    renamed = replace(network, Y=network.Y[:, [2, 0, 1]])
-    assert_array_equal(choice._chosen_rows(network, 0), choice._chosen_rows(renamed, 0))
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 4)), rng.integers(3, size=60)
+    data, renamed = (Data(X, labels, targets_of(labels)).distinct() for labels in (y, np.array([2, 0, 1])[y]))
+    assert_array_equal(choice._chosen_rows(data, 0), choice._chosen_rows(renamed, 0))
+
+
+def test_each_set_of_labels_is_a_stratum():
+    y = np.array([[1, 1, 0], [0, 0, 1]] * 30)  # their codes were equal: 1 + 2 and 3
+    data = Data(np.arange(60.0).reshape(-1, 1), y, targets_of(y))
+    strata = y[choice._chosen_rows(data, 0)]
+    assert np.count_nonzero(np.diff(strata[:, 0])) == 1  # sorted
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_copies_of_a_row_stay_in_one_fold(wine, dtype):
+    """Held-out copies of training rows would favour the weakest penalty."""
+    X, y = wine[0].astype(dtype), wine[1]
+    w = np.random.default_rng(0).integers(1, 4, len(y))
+    order = np.random.default_rng(1).permutation(w.sum())
+    weighted = ShallowNetClassifier(max_iter=1, random_state=0).fit(X, y, sample_weight=w)
+    copied = ShallowNetClassifier(max_iter=1, random_state=0).fit(X.repeat(w, axis=0)[order], y.repeat(w)[order])
+    for one, other in ((list, list), (dict.values, dict.values)):
+        assert_allclose([*one(copied.alpha_scores_)], [*other(weighted.alpha_scores_)], rtol=1e-4)
 
 
 def test_partial_fit_takes_the_rule_or_keeps_the_choice(noisy):

@@ -20,7 +20,7 @@ from sk_shallow.solvers import Adam
 
 STRENGTHS = (0.1, 1.0, 10.0)  # times the alpha of the rule; large sample weights add stronger ones
 ALL_FOLDS_ROWS = 500  # with fewer rows, use all folds and skip the weakest strength, which often wins by chance
-MIN_ROWS = 40  # with fewer rows, held-out rows say too little
+MIN_HELD_OUT = 10  # fewer held-out rows say too little
 MAX_ROWS, MAX_NUMBERS = 2000, 2**20  # of X and Y that are used; 100 rows are used in any case
 N_FOLDS = 4
 MIN_EPOCHS, MIN_STEPS = 15, 60
@@ -37,7 +37,8 @@ def alpha_scores(network: Network, data: Data, plan: Plan, held_out: Network | N
     finite has the score minus infinity.
     """
     rows = _chosen_rows(data, seed)
-    if len(rows) < MIN_ROWS or not network.alpha:
+    n_held_out = len(rows) // N_FOLDS if held_out is None else held_out.n_samples
+    if n_held_out < MIN_HELD_OUT or not network.alpha:
         return {}
     few, folds = len(rows) < ALL_FOLDS_ROWS, np.arange(len(rows)) % N_FOLDS
     turns = list(range(N_FOLDS)) if few and held_out is None else [0]

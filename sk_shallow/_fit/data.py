@@ -46,6 +46,14 @@ class Data:
         """The same rows as the user gave them, before equal ones were merged."""
         return self.given or self
 
+    def for_scorer(self) -> "Data":
+        """Return the rows as the user gave them, but in the order of the distinct rows if those are used."""
+        if self.given is None or self.numbers is None:
+            return self
+        w = np.ones(len(self.numbers)) if self.given.w is None else self.given.w
+        order = np.lexsort((w, self.numbers))
+        return self.given.take(order[np.count_nonzero(self.numbers < 0) :])
+
     def take(self, rows: np.ndarray) -> "Data":
         w, c = (None if part is None else part[rows] for part in (self.w, self.c))
         part = replace(self, y=self.y[rows], w=w, c=c, rows=rows if self.rows is None else self.rows[rows])

@@ -13,7 +13,7 @@ from scipy.sparse import issparse
 
 from sk_shallow._model.network import slices
 
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, 2^64 divided by the golden ratio (Knuth)
+HALF = np.uint64(32)  # bits
 BLOCK_NUMBERS = 2**15  # of X that are hashed or compared at a time
 
 
@@ -58,9 +58,10 @@ def row_hashes(X: Any, seed: int) -> np.ndarray:
 
 def _hashes(values: np.ndarray, constants: np.ndarray) -> np.ndarray:
     values = values + np.zeros(1, dtype=np.result_type(values, np.float32))  # -0.0 becomes 0.0
-    hashes = values.view(f"u{values.itemsize}") * constants
-    hashes ^= hashes >> np.uint64(32)
-    hashes *= MULTIPLIER
+    hashes = values.view(f"u{values.itemsize}").astype(np.uint64)
+    hashes ^= hashes >> HALF  # small integers have their bits on the left
+    hashes *= constants
+    hashes ^= hashes >> HALF
     return hashes
 
 

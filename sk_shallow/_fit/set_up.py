@@ -56,7 +56,7 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     score = None
     if validation is not None and held_out is not None:
         scorer = None if estimator.scoring == "loss" else check_scoring(estimator, scoring=estimator.scoring)
-        score = validation_score(held_out, validation.as_given, scorer)
+        score = validation_score(held_out, validation.for_scorer(), scorer)
     monitor = Monitor(network.parameters, plan, score, tasks)
     if incremental:  # patience lasts from call to call
         monitor.best, monitor.no_improvement_count = state.best, state.no_improvement_count

@@ -224,7 +224,7 @@ def table_of_images(smoke: bool) -> list[tuple[str, ...]]:
 RULES, PENALTY = "sk_shallow._fit.plan", "sk_shallow._fit.alpha"
 ALTERNATIVES = {
     "the defaults": ({}, {}),
-    "alpha: the rule, nothing tried": ({}, {f"{PENALTY}.MIN_ROWS": np.inf}),
+    "alpha: the rule, nothing tried": ({}, {f"{PENALTY}.MIN_HELD_OUT": np.inf}),
     "alpha: 0.3, 1, 3 times the rule": ({}, {f"{PENALTY}.STRENGTHS": (0.3, 1.0, 3.0)}),
     "alpha: five strengths": ({}, {f"{PENALTY}.STRENGTHS": (0.1, 0.3, 1.0, 3.0, 10.0)}),
     "alpha: the weakest for small sets too": ({}, {f"{PENALTY}.STRENGTHS": (0.0, 0.1, 1.0, 10.0)}),
