@@ -14,6 +14,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 
 from sk_shallow import ShallowNetClassifier
+from sk_shallow._fit.monitor import Monitor
 from sk_shallow._model.network import Network
 from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.solvers import SGD, SOLVERS, Adam, GradientDescent
@@ -274,6 +275,67 @@ def test_an_interrupted_fit_is_fitted_and_reraises_the_interrupt(solver, early_s
         assert network_at_start(net, X, y).objective() > net.loss_
 
 
+def n_evaluations(monkeypatch, net, X, y):
+    with monkeypatch.context() as patch:
+        calls, original = [], Network.value_and_gradient
+        patch.setattr(Network, "value_and_gradient", lambda *args: calls.append(None) or original(*args))
+        net.fit(X, y)
+    return len(calls)
+
+
+def check_best_weights(net, X, y):
+    """Check that the objective of the net is at most the smallest reported loss, to the rounding of the dtype."""
+    network = network_at_start(net, X, y)
+    network.parameters.filled(net.coefs_, net.intercepts_)
+    assert network.objective() <= net.best_loss_ * (1 + 16 * np.finfo(X.dtype).eps)
+
+
+@parametrize("dtype", [np.float32, np.float64])
+@parametrize("activation", NAMES)
+def test_an_interrupted_lbfgs_returns_its_best_weights(activation, dtype, iris, monkeypatch):
+    """Also in a line search, whose points may be far worse."""
+    X, y = iris[0].astype(dtype), iris[1]
+    net = net_of(activation=activation, solver="lbfgs", alpha=0.01, max_iter=15)
+    for n_calls in range(1, n_evaluations(monkeypatch, net, X, y) + 1):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            interrupt_after(patch, n_calls)
+            net.fit(X, y)
+        check_best_weights(net, X, y)
+
+
+def test_lbfgs_returns_its_best_weights_if_float64_is_interrupted(iris, monkeypatch):
+    X, y = iris[0].astype(np.float32), iris[1]
+    net = net_of(activation="tanh", solver="lbfgs", alpha=0.01, max_iter=500, tol=1e-9)
+    with monkeypatch.context() as patch:
+        patch.setattr(Network, "as_float64", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            net.fit(X, y)
+    in_float32, n = net.n_iter_, n_evaluations(monkeypatch, net, X, y)
+    assert in_float32 + 20 < n
+    for n_calls in range(in_float32, n + 1, 7):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            interrupt_after(patch, n_calls)
+            net.fit(X, y)
+        check_best_weights(net, X, y)
+
+
+@parametrize("solver", SOLVERS)
+@parametrize("n_calls", range(1, 9))
+def test_the_best_score_belongs_to_the_weights_if_a_report_is_interrupted(solver, n_calls, iris, monkeypatch):
+    calls = []
+
+    def interrupting(self, line):
+        calls.append(line)
+        if len(calls) == n_calls:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Monitor, "print", interrupting)
+    net = net_of(solver=solver, early_stopping=True, max_iter=10)
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(*iris, X_val=iris[0], y_val=iris[1])
+    assert -log_loss(iris[1], net.predict_proba(iris[0])) == pytest.approx(net.best_validation_score_)
+
+
 def test_interruption_ends_a_grid_search(iris, monkeypatch):
     interrupt_after(monkeypatch, 50)
     with pytest.raises(KeyboardInterrupt):
@@ -309,7 +371,7 @@ class Interrupting:
         raise KeyboardInterrupt
 
 
-def interrupt(z):
+def interrupt(_):
     raise KeyboardInterrupt
 
 
