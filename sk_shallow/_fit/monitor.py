@@ -62,8 +62,8 @@ class Monitor:
 
     An epoch improves if it beats the best one so far by more than `tol`. A plateau is more than `n_iter_no_change`
     epochs in a row without improvement. ``score()`` returns the validation score of the current parameters, greater is
-    better. `best_theta` holds the weights after the epoch with the best score; without scores, those of the lowest loss:
-    the weights before that epoch, because its loss is a mean over the epoch, but after it with L-BFGS.
+    better. `best_theta` holds the weights after the epoch with the best score; without scores, those that the lowest
+    loss belongs to. These are the weights before the epoch, because its loss is a mean over it; with L-BFGS, after it.
     """
 
     def __init__(
