@@ -27,10 +27,11 @@ TABLES = {"activation": ACTIVATIONS | ALIASES, "init": INITIALIZERS, "solver": S
 
 @contextmanager
 def _unchanged_on_error(estimator):
-    before = vars(estimator).copy()
+    before, n_losses = vars(estimator).copy(), len(getattr(estimator, "loss_curve_", ()))
     try:
         yield
     except BaseException:
+        del before.get("loss_curve_", [])[n_losses:]
         callbacks = {name: value for name, value in vars(estimator).items() if name in CALLBACK_STATE}
         vars(estimator).clear()
         vars(estimator).update(before | callbacks)  # scikit-learn must still tear the callbacks down
@@ -408,6 +409,11 @@ class ShallowNetClassifier(
         if not np.isfinite(A1).all():
             raise ValueError(f"The hidden layer overflows: the largest number of X is {abs(X).max():g}. Scale X.")
         return A1
+
+    def __getstate__(self):
+        # Copies have their own curve: later calls append to it in place.
+        state = super().__getstate__()
+        return state | {"loss_curve_": state["loss_curve_"].copy()} if "loss_curve_" in state else state
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

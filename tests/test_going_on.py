@@ -1,5 +1,7 @@
 """Continued training: partial_fit, warm_start and interrupts, also after pickling."""
 
+import contextlib
+import copy
 import io
 import pickle
 import re
@@ -10,10 +12,12 @@ import pytest
 from helpers import NAMES, values_equal
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.datasets import load_iris
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 
 from sk_shallow import ShallowNetClassifier
+from sk_shallow._fit import train as training
 from sk_shallow._fit.monitor import Monitor
 from sk_shallow._model.network import Network
 from sk_shallow.inspection._gradient_check import network_at_start
@@ -163,6 +167,74 @@ def test_the_pickle_does_not_grow(iris):
         net.partial_fit(*iris, classes=[0, 1, 2])
         sizes.append(len(pickle.dumps(net)))
     assert sizes[-1] - sizes[1] <= 30 * 10  # only the loss curve grows
+
+
+class Curve(list):
+    """A list that refuses every pass over its elements."""
+
+    def _pass(self, *args):
+        raise AssertionError("a pass over the loss curve")
+
+    __iter__ = __reversed__ = __add__ = __radd__ = __mul__ = __contains__ = __eq__ = _pass
+    copy = count = index = sort = reverse = _pass
+
+    def __getitem__(self, i):
+        return self._pass() if isinstance(i, slice) else super().__getitem__(i)
+
+
+@parametrize("method", ["fit", "partial_fit"])
+@parametrize("end", ["ends", "is interrupted", "fails", "diverges"])
+def test_a_call_passes_over_no_earlier_loss(method, end, iris, monkeypatch):
+    net = net_of(max_iter=2, warm_start=True).fit(*iris)
+    net.loss_curve_ = Curve(net.loss_curve_)
+    before, n_before = list.copy(net.loss_curve_), len(net.loss_curve_)
+    if end == "is interrupted":
+        interrupt_after(monkeypatch, 2)
+    if end == "diverges":
+        net.set_params(learning_rate_init=1e300)
+    if end == "fails":
+        monkeypatch.setattr(training, "_state_to_keep", lambda fit: 1 / 0)
+    with contextlib.suppress(KeyboardInterrupt, ZeroDivisionError):
+        getattr(net, method)(*iris)
+    assert type(net.loss_curve_) is Curve
+    assert (len(net.loss_curve_) == n_before) == (end == "fails")
+    assert list.__getitem__(net.loss_curve_, slice(n_before)) == before
+    whole = list.copy(net.loss_curve_)
+    assert (net.loss_, net.best_loss_) == (whole[-1], min(whole))
+
+
+def copies_of_callbacks(net):
+    """Return the copies that callbacks of a warm start get."""
+    copies = []
+
+    class Keeps:
+        def setup(self, estimator, context):
+            pass
+
+        on_fit_task_begin = teardown = setup
+
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            copies.append(fitted_estimator)
+
+    copy.copy(net).set_callbacks(Keeps()).fit(*load_iris(return_X_y=True))
+    return copies[0]
+
+
+COPIES = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": through_pickle, "joblib": through_joblib}
+COPIES |= {"callbacks": copies_of_callbacks} if hasattr(ShallowNetClassifier, "set_callbacks") else {}
+
+
+@parametrize("of", COPIES)
+@parametrize("method", ["fit", "partial_fit"])
+def test_the_curve_of_a_copy_does_not_change(of, method, iris):
+    net = net_of(max_iter=2, warm_start=True).fit(*iris)
+    other = COPIES[of](net)
+    before, curve = list(net.loss_curve_), list(other.loss_curve_)
+    getattr(net, method)(*iris)
+    assert other.loss_curve_ == curve
+    getattr(other, method)(*iris)
+    assert net.loss_curve_[: len(before)] == before
+    assert len(net.loss_curve_) == len(before) + net.n_iter_
 
 
 # Refused calls
