@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_shallow._compat import CALLBACK_STATE, CallbackSupportMixin, Interval, Options, StrOptions, with_callbacks
-from sk_shallow._component import COUNT, NOT_NEGATIVE, POSITIVE, SHARE
+from sk_shallow._component import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, all_or_none
 from sk_shallow._fit.prediction import PredictionMixin
 from sk_shallow._fit.targets import LabelTargets, MultilabelTargets
 from sk_shallow._fit.train import train
@@ -272,6 +272,8 @@ class ShallowNetClassifier(
     def set_params(self, **params):
         """Set parameters. Nested ones such as ``activation__n_pieces=3`` also work if `activation` is a name.
 
+        If it fails, no parameter has changed, of the estimator or of an object in its parameters.
+
         Parameters
         ----------
         **params : dict
@@ -295,7 +297,8 @@ class ShallowNetClassifier(
                 if value not in table:
                     raise ValueError(f"{name}={value!r} has no parameters: set {name} to one of {sorted(table)}.")
                 params[name] = table[value]()
-        return super().set_params(**params)
+        with all_or_none(self, params):
+            return super().set_params(**params)
 
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train the net.
