@@ -117,10 +117,12 @@ class ShallowNetClassifier(
         warning) a class is too rare. Unused without `early_stopping`, and if you pass `X_val`.
     scoring : str or callable, default="loss"
         Validation score: "loss" (minus the log loss), the name of a scikit-learn scorer or ``scorer(estimator, X, y)``.
-        Scorers also get `sample_weight` if there are weights. Unused without `early_stopping`.
+        Scorers also get `sample_weight` if you pass sample weights: those of the validation set times its class
+        weights. `class_weight` alone does not change the score. Unused without `early_stopping`.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes. They multiply the sample weights, also in the validation score. "balanced" gives all
-        classes the same total weight. Multilabel targets allow "balanced" only, computed for each label separately.
+        Weights of the classes. They multiply the sample weights, also in the validation loss; `scoring` tells when a
+        scorer gets them. "balanced" gives all classes the same total weight. Multilabel targets allow "balanced" only,
+        computed for each label separately.
     warm_start : bool, default=False
         Whether `fit` continues from the last weights and optimizer state, for up to `max_iter` more epochs. An `alpha`
         chosen by "auto" is kept.
