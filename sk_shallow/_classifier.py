@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_shallow._compat import CALLBACK_STATE, CallbackSupportMixin, Interval, Options, StrOptions, with_callbacks
 from sk_shallow._component import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, all_or_none
-from sk_shallow._fit.prediction import PredictionMixin
+from sk_shallow._fit.prediction import PredictionMixin, largest_number
 from sk_shallow._fit.targets import LabelTargets, MultilabelTargets
 from sk_shallow._fit.train import train
 from sk_shallow._fit.validation import check_fit, check_partial_fit
@@ -412,7 +412,7 @@ class ShallowNetClassifier(
         X = self._checked(X)
         A1 = hidden_activations(X, self.coefs_, self.intercepts_, self._activation)
         if not np.isfinite(A1).all():
-            raise ValueError(f"The hidden layer overflows: the largest number of X is {abs(X).max():g}. Scale X.")
+            raise ValueError(f"The hidden layer overflows: the largest number of X is {largest_number(X):g}. Scale X.")
         return A1
 
     def __getstate__(self):

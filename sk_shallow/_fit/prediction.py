@@ -13,6 +13,11 @@ from sk_shallow._model.network import Array, Matrix, Network, logits, rows_per_b
 from sk_shallow.activations import Activation
 
 
+def largest_number(X: Matrix) -> float:
+    """Return the largest absolute number, without a copy of X."""
+    return float(max(X.max(), -X.min()))
+
+
 class PredictionMixin(ABC):
     """Prediction methods of a classifier."""
 
@@ -42,7 +47,7 @@ class PredictionMixin(ABC):
         Z2 = logits(X.astype(np.float64), W, b, self._activation)
         if np.isnan(Z2).any():
             raise ValueError(
-                f"The net overflows on {len(Z2)} rows of X, whose largest number is {abs(X).max():g}. Scale X."
+                f"The net overflows on {len(Z2)} rows of X, whose largest number is {largest_number(X):g}. Scale X."
             )
         return Z2
 
