@@ -32,7 +32,7 @@ Rows = slice | np.ndarray
 # Sizes of a block of rows (in pre-activations or logits) and of a block of parameters. Blocks stay in the cache, so
 # that several passes over 800,000 parameters take three quarters of the time.
 BLOCK_NUMBERS, BLOCK_PARAMETERS = 2**17, 2**15
-SAMPLE_NUMBERS = 2**20  # largest size of X in a sample of more than 100 rows
+SAMPLE_NUMBERS = 2**20  # of X and Y in a sample of more than 100 rows
 
 
 def slices(size: int, length: int) -> Iterator[slice]:
@@ -158,7 +158,7 @@ class Network:
 
         There are at most `size` rows; fewer if they are wide, but at least 100.
         """
-        size = min(size, max(100, SAMPLE_NUMBERS * self.n_samples // max(1, self.X.size)))
+        size = min(size, max(100, SAMPLE_NUMBERS * self.n_samples // (self.X.size + self.Y.size)))
         if self.n_samples <= size:
             return self
         # Neither the first rows nor every k-th: sorted and periodic rows are common.
