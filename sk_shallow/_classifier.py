@@ -74,8 +74,9 @@ class ShallowNetClassifier(
         Number of hidden units. Increase it if the training loss stays high.
     activation : str, Activation or tuple of two callables, default="relu"
         "identity", "sigmoid" (or "logistic"), "tanh", "relu", "leaky_relu", "elu", "maxout", "softplus", "selu",
-        "gelu", "silu" (or "swish") or "mish"; an object such as ``LeakyReLU(negative_slope=0.1)``; or a function of z
-        and its derivative, which `fit` checks. `compare_activations` shows which ones suit your data.
+        "gelu", "silu" (or "swish") or "mish"; an object such as ``LeakyReLU(negative_slope=0.1)``; or a pair of
+        functions, g and its derivative, both of z. `fit` checks the derivative. `compare_activations` shows which ones
+        suit your data.
     init : str or Initializer, default="auto"
         Scheme of the initial weights: "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform",
         "lecun_normal", "normal", "orthogonal" or an object. "auto" chooses the scheme for the activation, and halves

@@ -239,7 +239,7 @@ class Scorer:
         return estimator.score(X, y)
 
 
-@parametrize("scoring", ["accuracy", "roc_auc_ovr", "neg_log_loss", Scorer()], ids=str)
+@parametrize("scoring", ["accuracy", "roc_auc_ovr", "neg_log_loss", Scorer()])
 def test_the_validation_loss_is_not_computed_beside_a_score(scoring, iris, monkeypatch, quiet):
     """It is computed once, at the initial weights."""
     rows, original = [], Network.loss
@@ -275,7 +275,7 @@ def test_a_scorer_is_blamed_only_if_the_loss_is_finite(fails, diverges, iris):
 
 @parametrize("dtype", [np.float32, np.float64])
 @parametrize("activation", NAMES)
-@parametrize("scoring", ["accuracy", Scorer()], ids=str)
+@parametrize("scoring", ["accuracy", Scorer()])
 def test_a_finite_score_of_infinite_logits_is_a_divergence(scoring, activation, dtype, iris):
     """Predictions are clipped, so the accuracy is defined."""
     X, y = iris[0].astype(dtype), iris[1]
