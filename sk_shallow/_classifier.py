@@ -11,8 +11,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_shallow._compat import CALLBACK_STATE, CallbackSupportMixin, Interval, Options, StrOptions, with_callbacks
-from sk_shallow._component import COUNT, NOT_NEGATIVE, POSITIVE, SHARE
-from sk_shallow._fit.prediction import PredictionMixin
+from sk_shallow._component import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, all_or_none
+from sk_shallow._fit.prediction import PredictionMixin, largest_number
 from sk_shallow._fit.targets import LabelTargets, MultilabelTargets
 from sk_shallow._fit.train import train
 from sk_shallow._fit.validation import check_fit, check_partial_fit
@@ -27,10 +27,11 @@ TABLES = {"activation": ACTIVATIONS | ALIASES, "init": INITIALIZERS, "solver": S
 
 @contextmanager
 def _unchanged_on_error(estimator):
-    before = vars(estimator).copy()
+    before, n_losses = vars(estimator).copy(), len(getattr(estimator, "loss_curve_", ()))
     try:
         yield
     except BaseException:
+        del before.get("loss_curve_", [])[n_losses:]
         callbacks = {name: value for name, value in vars(estimator).items() if name in CALLBACK_STATE}
         vars(estimator).clear()
         vars(estimator).update(before | callbacks)  # scikit-learn must still tear the callbacks down
@@ -75,8 +76,9 @@ class ShallowNetClassifier(
         Number of hidden units. Increase it if the training loss stays high.
     activation : str, Activation or tuple of two callables, default="relu"
         "identity", "sigmoid" (or "logistic"), "tanh", "relu", "leaky_relu", "elu", "maxout", "softplus", "selu",
-        "gelu", "silu" (or "swish") or "mish"; an object such as ``LeakyReLU(negative_slope=0.1)``; or a function of z
-        and its derivative, which `fit` checks. `compare_activations` shows which ones suit your data.
+        "gelu", "silu" (or "swish") or "mish"; an object such as ``LeakyReLU(negative_slope=0.1)``; or a pair of
+        functions, g and its derivative, both of z. `fit` checks the derivative. `compare_activations` shows which ones
+        suit your data.
     init : str or Initializer, default="auto"
         Scheme of the initial weights: "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform",
         "lecun_normal", "normal", "orthogonal" or an object. "auto" chooses the scheme for the activation, and halves
@@ -118,10 +120,12 @@ class ShallowNetClassifier(
         warning) a class is too rare. Unused without `early_stopping`, and if you pass `X_val`.
     scoring : str or callable, default="loss"
         Validation score: "loss" (minus the log loss), the name of a scikit-learn scorer or ``scorer(estimator, X, y)``.
-        Scorers also get `sample_weight` if there are weights. Unused without `early_stopping`.
+        Scorers also get `sample_weight` if you pass sample weights: those of the validation set times its class
+        weights. `class_weight` alone does not change the score. Unused without `early_stopping`.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes. They multiply the sample weights, also in the validation score. "balanced" gives all
-        classes the same total weight. Multilabel targets allow "balanced" only, computed for each label separately.
+        Weights of the classes. They multiply the sample weights, also in the validation loss; `scoring` tells when a
+        scorer gets them. "balanced" gives all classes the same total weight. Multilabel targets allow "balanced" only,
+        computed for each label separately.
     warm_start : bool, default=False
         Whether `fit` continues from the last weights and optimizer state, for up to `max_iter` more epochs. An `alpha`
         chosen by "auto" is kept.
@@ -273,6 +277,8 @@ class ShallowNetClassifier(
     def set_params(self, **params):
         """Set parameters. Nested ones such as ``activation__n_pieces=3`` also work if `activation` is a name.
 
+        If it fails, no parameter has changed, of the estimator or of an object in its parameters.
+
         Parameters
         ----------
         **params : dict
@@ -296,7 +302,8 @@ class ShallowNetClassifier(
                 if value not in table:
                     raise ValueError(f"{name}={value!r} has no parameters: set {name} to one of {sorted(table)}.")
                 params[name] = table[value]()
-        return super().set_params(**params)
+        with all_or_none(self, params):
+            return super().set_params(**params)
 
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train the net.
@@ -408,8 +415,13 @@ class ShallowNetClassifier(
         X = self._checked(X)
         A1 = hidden_activations(X, self.coefs_, self.intercepts_, self._activation)
         if not np.isfinite(A1).all():
-            raise ValueError(f"The hidden layer overflows: the largest number of X is {abs(X).max():g}. Scale X.")
+            raise ValueError(f"The hidden layer overflows: the largest number of X is {largest_number(X):g}. Scale X.")
         return A1
+
+    def __getstate__(self):
+        # Copies have their own curve: later calls append to it in place.
+        state = super().__getstate__()
+        return state | {"loss_curve_": state["loss_curve_"].copy()} if "loss_curve_" in state else state
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,9 +1,10 @@
 """Base class of the objects that the estimator accepts instead of a name."""
 
 from abc import ABCMeta
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from numbers import Integral, Real
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from sklearn.base import BaseEstimator, clone
 
@@ -25,8 +26,32 @@ class Component(BaseEstimator, metaclass=ABCMeta):
 
     _parameter_constraints: dict[str, list[Any]] = {}
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters. If it fails, none has changed."""
+        with all_or_none(self, params):
+            return super().set_params(**params)
+
 
 C = TypeVar("C", bound=Component)
+
+
+@contextmanager
+def all_or_none(estimator: Any, params: Mapping[str, Any]) -> Iterator[None]:
+    """If an error is raised, restore an estimator, the objects in its parameters, and those in the new parameters."""
+    objects = [value for value in (estimator, *params.values()) if _has_parameters(value)]
+    objects += [value for part in objects for value in part.get_params().values() if _has_parameters(value)]
+    before = [(vars(part), vars(part).copy()) for part in objects]
+    try:
+        yield
+    except BaseException:
+        for now, then in before:
+            now.clear()
+            now.update(then)
+        raise
+
+
+def _has_parameters(value: Any) -> bool:
+    return hasattr(value, "get_params") and not isinstance(value, type)
 
 
 def from_name(table: Mapping[str, Callable[[], C]], value: str | C) -> C:

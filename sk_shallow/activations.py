@@ -452,11 +452,22 @@ __all__ = ["ACTIVATIONS", "ALIASES", "Activation", "ElementwiseActivation", "Fun
 __all__ += [kind.__name__ for kind in ACTIVATIONS.values()]
 
 
+def check_pair(value: Any) -> None:
+    """Raise ValueError if a function or a tuple is given that is no pair of functions."""
+    a_function = callable(value) and not isinstance(value, type | Activation)
+    pair = isinstance(value, tuple) and len(value) == 2 and all(map(callable, value))
+    if a_function or (isinstance(value, tuple) and not pair):
+        got = f"one function, {value!r}" if a_function else repr(value)
+        raise ValueError(
+            "An activation of your own must be a pair of functions, (g, derivative), and both take z, as in "
+            f"activation=(np.sin, np.cos). Got {got}. Give a pair."
+        )
+
+
 def as_activation(value: Any) -> Activation:
     """Return the activation given by a name, an object or a pair of functions."""
+    check_pair(value)
     if isinstance(value, tuple):
-        if len(value) != 2:
-            raise ValueError(f"A tuple as activation must hold two functions, (value, derivative). Got {value!r}.")
         value = FunctionActivation(*value)
     table = ACTIVATIONS | ALIASES
     if not isinstance(value, Activation) and value not in list(table):

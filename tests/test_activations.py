@@ -1,4 +1,5 @@
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.special import erf, expit
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from sk_shallow import ShallowNetClassifier
+from sk_shallow import ShallowNetClassifier, check_gradient
 from sk_shallow._fit.checks import check_derivative
 from sk_shallow.activations import (
     ACTIVATIONS,
@@ -23,8 +24,10 @@ from sk_shallow.activations import (
     Maxout,
     ReLU,
     Sigmoid,
+    Tanh,
     as_activation,
 )
+from sk_shallow.inspection import ActivationDisplay
 from sk_shallow.model_selection import compare_activations
 
 REFERENCES = {
@@ -344,10 +347,72 @@ def test_a_wrong_shape_or_dtype_is_refused(activation, message, iris):
         ShallowNetClassifier(activation=activation).fit(*iris)
 
 
-@parametrize("activation", [(np.sin,), (np.sin, 3), (1, 2, 3)])
-def test_tuples_other_than_pairs_of_functions_are_refused(activation, iris):
-    with pytest.raises(ValueError, match=r"two functions|'derivative' parameter"):
-        ShallowNetClassifier(activation=activation).fit(*iris)
+def sine_from_its_value(a):
+    return np.sqrt(1 - a**2)
+
+
+OF_THE_VALUE = {
+    name: (lambda z, kind=kind: kind().value(z.copy()), lambda a, kind=kind: 1.0 * kind().slope(a))
+    for name, kind in ACTIVATIONS.items()
+    if issubclass(kind, ElementwiseActivation) and name not in ("identity", "relu", "leaky_relu")
+}
+OF_THE_VALUE["course"] = (np.tanh, lambda a: 1 - a**2)
+OF_THE_VALUE["not defined at z"] = (np.tanh, lambda a: np.sqrt(1 - a**2) ** 2)
+
+
+@parametrize("name", OF_THE_VALUE)
+def test_a_derivative_that_takes_the_value_is_named(name, iris):
+    """Textbooks write it so. The form that the message gives is accepted."""
+    g, derivative = OF_THE_VALUE[name]
+    with pytest.raises(ValueError, match=r"takes z, but yours matches if it gets g\(z\). Write") as info:
+        ShallowNetClassifier(activation=(g, derivative)).fit(*iris)
+    (form,) = re.findall(r"Write (\(.*\)), where", str(info.value))
+    check_derivative(as_activation(eval(form, {"g": g, "derivative": derivative})))
+
+
+def refuses_large_numbers(z):
+    if np.abs(z).max() < 1.5:
+        raise OverflowError
+    return z
+
+
+@parametrize(
+    "pair",
+    [(np.tanh, lambda a: 1.001 * (1 - a**2)), (np.sin, sine_from_its_value), (np.sin, refuses_large_numbers)],
+    ids=["almost", "sign lost", "fails at g(z)"],
+)
+def test_a_wrong_derivative_is_not_said_to_take_the_value(pair, iris):
+    with pytest.raises(ValueError, match=r"Correct the second function of the pair. It takes z\.$"):
+        ShallowNetClassifier(activation=pair).fit(*iris)
+
+
+NO_PAIRS = {
+    "a ufunc": (np.arctan, r"Got one function, <ufunc 'arctan'>"),
+    "a function": (np.sinc, r"Got one function, <function sinc"),
+    "a method": (Tanh().value, "Got one function, <bound method"),
+    "one": ((np.sin,), r"Got \(<ufunc 'sin'>,\)"),
+    "three": ((np.sin, np.cos, np.tan), r"Got \(<ufunc 'sin'>, <ufunc 'cos'>, <ufunc 'tan'>\)"),
+    "none": ((), r"Got \(\)"),
+    "a number": ((np.sin, 3), r"Got \(<ufunc 'sin'>, 3\)"),
+    "names": (("sin", "cos"), r"Got \('sin', 'cos'\)"),
+}
+
+
+@parametrize("kind", NO_PAIRS)
+@parametrize("use", ["fit", "partial_fit", "check_gradient", "compare_activations", "from_activations", "set_params"])
+def test_all_but_a_pair_of_functions_is_refused(use, kind, iris):
+    value, got = NO_PAIRS[kind]
+    uses = {
+        "fit": lambda: ShallowNetClassifier(activation=value).fit(*iris),
+        "partial_fit": lambda: ShallowNetClassifier(activation=value).partial_fit(*iris, classes=[0, 1, 2]),
+        "check_gradient": lambda: check_gradient(ShallowNetClassifier(activation=value), *iris),
+        "compare_activations": lambda: compare_activations(ShallowNetClassifier(), *iris, activations={"own": value}),
+        "from_activations": lambda: ActivationDisplay.from_activations([value]),
+        "set_params": lambda: ShallowNetClassifier(activation=value).set_params(**nested).fit(*iris),
+    }
+    nested = {"activation__value": np.sin} if isinstance(value, tuple) else {}
+    with pytest.raises(ValueError, match=rf"must be a pair of functions, .* {got}.*\. Give a pair\."):
+        uses[use]()
 
 
 def test_maxout_gradient_in_a_network():

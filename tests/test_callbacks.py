@@ -205,6 +205,28 @@ def test_interrupt_leaves_nothing_behind(iris):
     assert net.stop_reason_ == "interrupt"
 
 
+@parametrize("n", range(1, 16))
+@parametrize("ends", ["interrupt", "stop"])
+def test_lbfgs_returns_the_weights_of_its_lowest_loss(ends, n, iris, quiet):
+    """Whether a callback interrupts or stops the fit."""
+
+    class Interrupts(Recorder):
+        def on_fit_task_end(self, estimator, context, **given):
+            if super().on_fit_task_end(estimator, context, **given):
+                raise KeyboardInterrupt
+
+    X, y = iris
+    net = net_of(solver="lbfgs", max_iter=20, alpha=0.01)
+    if ends == "interrupt":
+        with pytest.raises(KeyboardInterrupt):
+            net.set_callbacks(Interrupts(stop_after=n)).fit(X, y)
+    else:
+        net.set_callbacks(Recorder(stop_after=n)).fit(X, y)
+    penalty = 0.01 / 2 * sum((W**2).sum() for W in net.coefs_) / len(y)
+    assert net.n_iter_ == n
+    assert log_loss(y, net.predict_proba(X)) + penalty == pytest.approx(net.best_loss_)
+
+
 def test_grid_search_fails_with_its_callback(iris):
     search = GridSearchCV(net_of(), {"activation": ["tanh"]}, cv=2, error_score="raise")
     with pytest.raises(RuntimeError, match="a callback that fails"):

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from helpers import NAMES
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss, make_scorer, roc_auc_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -11,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._fit.data import Data, hold_out
 from sk_shallow._fit.targets import MultilabelTargets, targets_of
+from sk_shallow._model.network import Network
 from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.solvers import SOLVERS
 
@@ -221,6 +224,99 @@ def test_two_rows_are_held_out_at_least(m):
 def test_a_score_that_is_not_finite(iris):
     with pytest.raises(ValueError, match="gives nan on the validation set"):
         stopping(scoring=lambda estimator, X, y: np.nan).fit(*iris)
+
+
+class Scorer:
+    """A scorer that takes no weights: returns the accuracy, or fails after some calls."""
+
+    def __init__(self, fails=None, after=np.inf):
+        self.fails, self.after, self.n_calls = fails, after, 0
+
+    def __call__(self, estimator, X, y):
+        self.n_calls += 1
+        if self.n_calls > self.after:
+            return self.fails()
+        return estimator.score(X, y)
+
+
+@parametrize("scoring", ["accuracy", "roc_auc_ovr", "neg_log_loss", Scorer()])
+def test_the_validation_loss_is_not_computed_beside_a_score(scoring, iris, monkeypatch, quiet):
+    """It is computed once, at the initial weights."""
+    rows, original = [], Network.loss
+    monkeypatch.setattr(Network, "loss", lambda self: rows.append(self.n_samples) or original(self))
+    for max_iter in (3, 9):
+        rows.clear()
+        stopping(scoring=scoring, alpha=0.1, max_iter=max_iter).fit(*iris, X_val=iris[0][::2], y_val=iris[1][::2])
+        assert rows.count(75) == 1
+
+
+class OddError(Exception):
+    """An error that no scorer of scikit-learn raises."""
+
+
+def odd():
+    raise OddError
+
+
+@parametrize("fails", [odd, lambda: int("a"), lambda: np.nan, lambda: np.inf], ids=["odd", "ValueError", "nan", "inf"])
+@parametrize("diverges", [False, True])
+def test_a_scorer_is_blamed_only_if_the_loss_is_finite(fails, diverges, iris):
+    X, y = iris
+    rate = 1e300 if diverges else 0.1
+    net = stopping(activation="identity", solver="gd", learning_rate_init=rate, scoring=Scorer(fails, 0))
+    if diverges:
+        with pytest.warns(ConvergenceWarning, match="Training diverged: the final loss is not finite"):
+            net.fit(X, y)
+        assert net.stop_reason_ == "diverged"
+        return
+    with pytest.raises(OddError if fails is odd else ValueError):
+        net.fit(X, y)
+
+
+@parametrize("dtype", [np.float32, np.float64])
+@parametrize("activation", NAMES)
+@parametrize("scoring", ["accuracy", Scorer()])
+def test_a_finite_score_of_infinite_logits_is_a_divergence(scoring, activation, dtype, iris):
+    """Predictions are clipped, so the accuracy is defined."""
+    X, y = iris[0].astype(dtype), iris[1]
+    rate = float(np.finfo(dtype).max) / 1e8
+    net = stopping(activation=activation, solver="gd", learning_rate_init=rate, scoring=scoring)
+    with pytest.warns(ConvergenceWarning, match="Training diverged"):
+        net.fit(X, y)
+    network = network_at_start(net, X, y)
+    network.parameters.filled(net.coefs_, net.intercepts_)
+    assert np.isfinite(network.loss())
+
+
+@parametrize("class_weight", [{0: 3.0, 1: 1.0, 2: 0.5}, "balanced"], ids=str)
+@parametrize("solver", SOLVERS)
+def test_class_weights_alone_do_not_weight_a_score(class_weight, solver, iris, quiet):
+    X, y = iris[0][20:], iris[1][20:]
+    kwargs = {"solver": solver, "class_weight": class_weight, "max_iter": 5}
+    own = stopping(scoring=Scorer(), **kwargs).fit(X, y)
+    named = stopping(scoring="accuracy", **kwargs).fit(X, y)
+    assert own.validation_scores_ == named.validation_scores_
+    net = stopping(scoring="accuracy", **kwargs).fit(X, y, X_val=X, y_val=y)
+    assert net.best_validation_score_ == accuracy_score(y, net.predict(X))
+
+
+def test_a_score_has_the_weights_that_the_user_gives(iris, quiet):
+    """Times the class weights, as in the validation loss."""
+    X, y = iris
+    seen, w = [], np.random.default_rng(0).uniform(1, 2, size=150)
+
+    def scorer(estimator, X, y, sample_weight=None):
+        seen.append(sample_weight)
+        return 0.0
+
+    net = stopping(scoring=scorer, max_iter=1, class_weight={0: 3})
+    net.fit(X, y, sample_weight=w, X_val=X, y_val=y)
+    net.fit(X, y, X_val=X, y_val=y, sample_weight_val=w)
+    net.fit(X, y, sample_weight=w)
+    expected = w * np.where(y == 0, 3, 1)
+    assert seen[0] is None
+    assert_allclose(seen[1], expected / expected.mean())
+    assert len(seen[2]) == 15
 
 
 def test_weights_all_zero_in_a_part(iris):

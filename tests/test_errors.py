@@ -288,6 +288,49 @@ def test_a_pair_of_functions_has_parameters_to_set(iris, quiet):
     assert net.fit(*iris).activation.value is np.cos
 
 
+class Inner(Identity):
+    """An activation whose parameter is an activation."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+
+INVALID = ["bad", "hidden_size__bad", "activation__bad", "solver__bad", "init__bad", "learning_rate__bad", "alpha__bad"]
+
+
+@parametrize("bad", INVALID)
+@parametrize("components", ["names", "objects"])
+def test_set_params_is_all_or_nothing(bad, components, iris, quiet):
+    """For every valid parameter, and all of them, before and after the invalid one."""
+    names = {"activation": "leaky_relu", "solver": "adam", "init": "he_normal", "learning_rate": "one_cycle"}
+    objects = {"activation": LeakyReLU(), "solver": Adam(), "init": He(), "learning_rate": OneCycle()}
+    net = quick(**(names if components == "names" else objects)).fit(*iris)
+    before, new = pickle.dumps(net), LeakyReLU(0.5)
+    valid = {"hidden_size": 7, "activation": new, "activation__negative_slope": 0.2, "solver__beta_1": 0.5}
+    valid |= {"init__distribution": "uniform", "learning_rate__warmup": 0.2}
+    for some in [valid, *({name: value} for name, value in valid.items())]:
+        for params in (some | {bad: 1}, {bad: 1} | some):
+            with pytest.raises((ValueError, AttributeError)):
+                net.set_params(**params)
+            assert pickle.dumps(net) == before
+            assert new.negative_slope == 0.5
+    net.set_params(**valid)
+    assert (net.hidden_size, net.activation, net.init.distribution) == (7, new, "uniform")
+    assert new.negative_slope == 0.2
+
+
+def test_set_params_of_components_is_all_or_nothing():
+    nested = Inner(LeakyReLU(0.1))
+    for params in ({"inner__negative_slope": 0.9, "bad": 1}, {"inner__negative_slope": 0.9, "inner__bad": 1}):
+        for target, prefix in ((nested, ""), (quick(activation=nested), "activation__")):
+            with pytest.raises(ValueError, match="Invalid parameter 'bad'"):
+                target.set_params(**{prefix + name: value for name, value in params.items()})
+            assert nested.inner.negative_slope == 0.1
+    new = quick().set_params(activation=nested, activation__inner__negative_slope=0.3)
+    assert new.activation is nested
+    assert nested.inner.negative_slope == 0.3
+
+
 def test_a_line_search_that_fails_is_not_told_of_a_limit(iris, monkeypatch):
     def failing(*args, **kwargs):
         kwargs["callback"](OptimizeResult(x=args[1], fun=3.0))

@@ -1,5 +1,7 @@
 """Continued training: partial_fit, warm_start and interrupts, also after pickling."""
 
+import contextlib
+import copy
 import io
 import pickle
 import re
@@ -10,10 +12,13 @@ import pytest
 from helpers import NAMES, values_equal
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.datasets import load_iris
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 
 from sk_shallow import ShallowNetClassifier
+from sk_shallow._fit import train as training
+from sk_shallow._fit.monitor import Monitor
 from sk_shallow._model.network import Network
 from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, GradientDescent
@@ -164,6 +169,74 @@ def test_the_pickle_does_not_grow(iris):
     assert sizes[-1] - sizes[1] <= 30 * 10  # only the loss curve grows
 
 
+class Curve(list):
+    """A list that refuses every pass over its elements."""
+
+    def _pass(self, *args):
+        raise AssertionError("a pass over the loss curve")
+
+    __iter__ = __reversed__ = __add__ = __radd__ = __mul__ = __contains__ = __eq__ = _pass
+    copy = count = index = sort = reverse = _pass
+
+    def __getitem__(self, i):
+        return self._pass() if isinstance(i, slice) else super().__getitem__(i)
+
+
+@parametrize("method", ["fit", "partial_fit"])
+@parametrize("end", ["ends", "is interrupted", "fails", "diverges"])
+def test_a_call_passes_over_no_earlier_loss(method, end, iris, monkeypatch):
+    net = net_of(max_iter=2, warm_start=True).fit(*iris)
+    net.loss_curve_ = Curve(net.loss_curve_)
+    before, n_before = list.copy(net.loss_curve_), len(net.loss_curve_)
+    if end == "is interrupted":
+        interrupt_after(monkeypatch, 2)
+    if end == "diverges":
+        net.set_params(learning_rate_init=1e300)
+    if end == "fails":
+        monkeypatch.setattr(training, "_state_to_keep", lambda fit: 1 / 0)
+    with contextlib.suppress(KeyboardInterrupt, ZeroDivisionError):
+        getattr(net, method)(*iris)
+    assert type(net.loss_curve_) is Curve
+    assert (len(net.loss_curve_) == n_before) == (end == "fails")
+    assert list.__getitem__(net.loss_curve_, slice(n_before)) == before
+    whole = list.copy(net.loss_curve_)
+    assert (net.loss_, net.best_loss_) == (whole[-1], min(whole))
+
+
+def copies_of_callbacks(net):
+    """Return the copies that callbacks of a warm start get."""
+    copies = []
+
+    class Keeps:
+        def setup(self, estimator, context):
+            pass
+
+        on_fit_task_begin = teardown = setup
+
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            copies.append(fitted_estimator)
+
+    copy.copy(net).set_callbacks(Keeps()).fit(*load_iris(return_X_y=True))
+    return copies[0]
+
+
+COPIES = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": through_pickle, "joblib": through_joblib}
+COPIES |= {"callbacks": copies_of_callbacks} if hasattr(ShallowNetClassifier, "set_callbacks") else {}
+
+
+@parametrize("of", COPIES)
+@parametrize("method", ["fit", "partial_fit"])
+def test_the_curve_of_a_copy_does_not_change(of, method, iris):
+    net = net_of(max_iter=2, warm_start=True).fit(*iris)
+    other = COPIES[of](net)
+    before, curve = list(net.loss_curve_), list(other.loss_curve_)
+    getattr(net, method)(*iris)
+    assert other.loss_curve_ == curve
+    getattr(other, method)(*iris)
+    assert net.loss_curve_[: len(before)] == before
+    assert len(net.loss_curve_) == len(before) + net.n_iter_
+
+
 # Refused calls
 
 
@@ -273,6 +346,69 @@ def test_an_interrupted_fit_is_fitted_and_reraises_the_interrupt(solver, early_s
         assert network_at_start(net, X, y).objective() > net.loss_
 
 
+def n_evaluations(monkeypatch, net, X, y):
+    with monkeypatch.context() as patch:
+        calls, original = [], Network.value_and_gradient
+        patch.setattr(Network, "value_and_gradient", lambda *args: calls.append(None) or original(*args))
+        net.fit(X, y)
+    return len(calls)
+
+
+def check_best_weights(net, X, y):
+    """Check that the objective of the net is at most the smallest reported loss, to the rounding of the dtype."""
+    network = network_at_start(net, X, y)
+    network.parameters.filled(net.coefs_, net.intercepts_)
+    assert network.objective() <= net.best_loss_ * (1 + 16 * np.finfo(X.dtype).eps)
+
+
+@parametrize("dtype", [np.float32, np.float64])
+@parametrize("activation", NAMES)
+def test_an_interrupted_lbfgs_returns_its_best_weights(activation, dtype, iris, monkeypatch):
+    """Also in a line search, whose points may be far worse."""
+    X, y = iris[0].astype(dtype), iris[1]
+    net = net_of(activation=activation, solver="lbfgs", alpha=0.01, max_iter=15)
+    for n_calls in range(1, n_evaluations(monkeypatch, net, X, y) + 1):
+        with monkeypatch.context() as patch:
+            interrupt_after(patch, n_calls)
+            with pytest.raises(KeyboardInterrupt):
+                net.fit(X, y)
+        check_best_weights(net, X, y)
+
+
+def test_lbfgs_returns_its_best_weights_if_float64_is_interrupted(iris, monkeypatch):
+    X, y = iris[0].astype(np.float32), iris[1]
+    net = net_of(activation="tanh", solver="lbfgs", alpha=0.01, max_iter=500, tol=1e-9)
+    with monkeypatch.context() as patch:
+        patch.setattr(Network, "as_float64", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            net.fit(X, y)
+    in_float32, n = net.n_iter_, n_evaluations(monkeypatch, net, X, y)
+    assert in_float32 + 20 < n
+    for n_calls in range(in_float32, n + 1, 7):
+        with monkeypatch.context() as patch:
+            interrupt_after(patch, n_calls)
+            with pytest.raises(KeyboardInterrupt):
+                net.fit(X, y)
+        check_best_weights(net, X, y)
+
+
+@parametrize("solver", SOLVERS)
+@parametrize("n_calls", range(1, 9))
+def test_the_best_score_belongs_to_the_weights_if_a_report_is_interrupted(solver, n_calls, iris, monkeypatch):
+    calls = []
+
+    def interrupting(self, line):
+        calls.append(line)
+        if len(calls) == n_calls:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Monitor, "print", interrupting)
+    net = net_of(solver=solver, early_stopping=True, max_iter=10)
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(*iris, X_val=iris[0], y_val=iris[1])
+    assert -log_loss(iris[1], net.predict_proba(iris[0])) == pytest.approx(net.best_validation_score_)
+
+
 def test_interruption_ends_a_grid_search(iris, monkeypatch):
     interrupt_after(monkeypatch, 50)
     with pytest.raises(KeyboardInterrupt):
@@ -308,7 +444,7 @@ class Interrupting:
         raise KeyboardInterrupt
 
 
-def interrupt(z):
+def interrupt(_):
     raise KeyboardInterrupt
 
 

@@ -1,8 +1,12 @@
 """`value_and_gradient` of every activation: gradients, batches, weights, dropout and penalty."""
 
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import NAMES, random_network
+from numpy.testing import assert_array_equal
 from scipy import sparse
 
 from sk_shallow._model import network as model
@@ -175,6 +179,48 @@ def test_sample():
     assert sample.w.mean() == pytest.approx(1)
     assert sample.loss() == pytest.approx(network.loss(), rel=0.1)
     assert sample.loss_of_constant() == pytest.approx(network.loss_of_constant(), rel=0.05)
+
+
+@parametrize("order", ["periodic", "sorted"])
+@parametrize("period", [2, 3, 4, 5, 8, 10])
+@parametrize("form", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+def test_a_sample_has_all_kinds_of_rows(order, period, form):
+    """Also where rows are periodic or sorted. It is the same sample every time."""
+    network = random_network(ACTIVATIONS["relu"](), m=8 * 1000 + 7)
+    kinds = np.arange(network.n_samples) % period
+    network.X = form((np.sort(kinds) if order == "sorted" else kinds).reshape(-1, 1).astype(float))
+    samples = [network.sample(1000) for _ in range(2)]
+    first, again = (sample.X.toarray() if sparse.issparse(sample.X) else sample.X for sample in samples)
+    assert_array_equal(first, again)
+    assert len(first) == 1000
+    shares = np.bincount(first[:, 0].astype(int), minlength=period) / 1000
+    assert np.abs(shares - 1 / period).max() < 0.05  # three standard deviations of the share of two kinds
+
+
+def test_a_sample_has_rows_with_a_weight():
+    network = random_network(ACTIVATIONS["relu"](), m=5000)
+    w = np.where(np.arange(5000) % 100 == 7, 1.0, 0.0).reshape(-1, 1)
+    sample = replace(network, w=w / w.mean()).sample(1000)
+    assert_array_equal(sample.X, network.X[7::100])
+    assert_array_equal(sample.w, 1)
+
+
+@parametrize("dtype", [np.float32, np.float64])
+@parametrize("form", ["dense", "sparse"])
+def test_a_sample_of_wide_rows_is_small(dtype, form):
+    network = random_network(ACTIVATIONS["relu"](), m=300)
+    network.X = np.zeros((300, 20_000), dtype=dtype)
+    if form == "sparse":
+        ends = np.arange(301) * 20_000
+        columns = np.tile(np.arange(20_000, dtype=np.int32), 300)
+        network.X = sparse.csr_array((network.X.ravel(), columns, ends), shape=(300, 200_000))
+    size = network.X.nbytes if form == "dense" else network.X.data.nbytes + network.X.indices.nbytes
+    tracemalloc.start()
+    sample = network.sample(2048)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sample.n_samples == 100
+    assert peak < 0.4 * size
 
 
 def test_dropout_keeps_the_expected_activation():

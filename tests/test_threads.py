@@ -2,7 +2,8 @@
 
 import contextlib
 import os
-import warnings
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
 from types import SimpleNamespace
@@ -75,15 +76,79 @@ def test_threads_come_back_in_whatever_order_fits_end():
         second.result()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
-def test_a_child_begins_without_users():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Python warns of a fork in a process with threads
+FORKS = """
+import os, signal, sys, threading, warnings
+from sk_shallow._compat import blas_libraries, set_blas_threads
+from sk_shallow._fit import minimize
+from sk_shallow._fit.minimize import scipy_has_one_thread
+
+warnings.simplefilter("ignore", DeprecationWarning)  # Python warns of a fork in a process with threads
+if sys.argv[1] == "fake":
+    class Library:
+        filepath, num_threads = "/x/scipy.libs/libscipy_openblas.so", 4
+
+        def set_num_threads(self, n_threads):
+            self.num_threads = n_threads
+
+    libraries = [Library()]
+    minimize.blas_libraries = lambda: libraries
+else:
+    libraries = blas_libraries()
+    for library in libraries:
+        set_blas_threads(library, 4)  # no effect on a library of a single thread
+
+
+def threads():
+    return [library.num_threads for library in libraries]
+
+
+def fork():
+    child = os.fork()
+    if not child:
+        signal.alarm(30)  # ends a child that waits for ever
+        right = threads() == before and not scipy_has_one_thread.users
         with scipy_has_one_thread():
-            child = os.fork()
-            if not child:
-                os._exit(len(scipy_has_one_thread.users))
+            right &= threads() == limited
+        os._exit(0 if right and threads() == before else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+before = threads()
+with scipy_has_one_thread():
+    limited = threads()
+    fork()
+    with scipy_has_one_thread():
+        fork()
+    assert threads() == limited
+assert threads() == before
+
+# Forks while other threads set and remove the limit.
+ended = threading.Event()
+
+
+def fit():
+    while not ended.is_set():
+        with scipy_has_one_thread():
+            pass
+
+
+others = [threading.Thread(target=fit) for _ in range(2)]
+for other in others:
+    other.start()
+for _ in range(30):
+    fork()
+ended.set()
+for other in others:
+    other.join()
+assert threads() == before
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+@parametrize("libraries", ["fake", "real"])
+def test_a_forked_child_has_its_threads_back(libraries):
+    """During one fit, two fits, or while other threads begin and end fits. The parent keeps its limit."""
+    subprocess.run([sys.executable, "-c", FORKS, libraries], timeout=120, check=True)
 
 
 @parametrize(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sk_shallow.activations import Activation
+from sk_shallow.activations import Activation, FunctionActivation
 
 STEP = 1e-5  # of the central differences, in z
 TOLERANCE = 1e-5  # largest relative error of a slope
@@ -16,6 +16,18 @@ def check_derivative(activation: Activation) -> None:
     `TOLERANCE`. Here, scale is the smaller of 1 and the largest slope in [-6, 6]. The message names the z with the
     largest error.
     """
+    mismatch = _mismatch(activation)
+    if mismatch is None:
+        return
+    z, slope, difference = mismatch
+    raise ValueError(
+        f"The derivative of {activation!r} does not match its value: at z = {z:.6g} it is {slope:.6g}, but "
+        f"(g(z + h) - g(z - h)) / 2h is {difference:.6g}. {_advice(activation)}"
+    )
+
+
+def _mismatch(activation: Activation) -> tuple[float, float, float] | None:
+    """Return the z with the largest error, the slope there and its central difference; None if the slopes match."""
     p, n_units, rng = int(activation.n_pieces), 3, np.random.default_rng(0)
     Z, dA = rng.uniform(-6, 6, (100, p * n_units)), rng.uniform(0.5, 1.5, (100, n_units))
     Z[75:] *= 8
@@ -38,8 +50,22 @@ def check_derivative(activation: Activation) -> None:
         wrong = ~(error <= TOLERANCE * np.maximum(scale, np.abs(difference)))
         if np.count_nonzero(wrong) > 1:
             worst = int(np.argmax(np.where(wrong, np.nan_to_num(error, nan=np.inf), -1)))
-            raise ValueError(
-                f"The derivative of {activation!r} does not match its value: at z = {Z[worst, j]:.6g} it is "
-                f"{slope[worst]:.6g}, but (g(z + h) - g(z - h)) / 2h is {difference[worst]:.6g}. Correct `backward` "
-                "(or the second function of the pair)."
-            )
+            return Z[worst, j], slope[worst], difference[worst]
+    return None
+
+
+def _advice(activation: Activation) -> str:
+    """Return what to do. Textbooks often write the derivative as a function of a = g(z)."""
+    if not isinstance(activation, FunctionActivation):
+        return "Correct `backward`."
+    g, derivative = activation.value, activation.derivative
+    try:
+        takes_a = _mismatch(FunctionActivation(g, lambda z: derivative(g(z)))) is None
+    except Exception:  # whatever the function does with g(z)
+        takes_a = False
+    if not takes_a:
+        return "Correct the second function of the pair. It takes z."
+    return (
+        "The second function of the pair takes z, but yours matches if it gets g(z). Write "
+        "(g, lambda z: derivative(g(z))), where (g, derivative) is your pair."
+    )

@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 from sk_shallow._fit.minimize import Limit
 from sk_shallow._fit.monitor import Monitor, Signal
 from sk_shallow._fit.set_up import Fit
-from sk_shallow._model.network import Network, hidden_activations, slices
+from sk_shallow._model.network import BLOCK_NUMBERS, Network, hidden_activations, rows_per_block, slices
 from sk_shallow.activations import Identity
 from sk_shallow.solvers import Adam
 
@@ -292,10 +292,17 @@ def unscaled_features(X: Any, names: np.ndarray | None) -> str:
 
 
 def feature_moments(X: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean and the mean square of each feature, (n0,)."""
+    """Return the mean and the mean square of each feature, (n0,), without a copy of X."""
     sums, squares = np.zeros(X.shape[1]), np.zeros(X.shape[1])
-    for rows in slices(X.shape[0], 512):
-        block = X[rows].astype(np.float64)  # float64, so that squares of float32 numbers do not overflow
-        sums += np.asarray(block.sum(axis=0)).ravel()
-        squares += np.asarray((block.multiply(block) if issparse(block) else block**2).sum(axis=0)).ravel()
+    # In float64, so that squares of float32 numbers do not overflow.
+    if issparse(X):
+        for part in slices(X.nnz, BLOCK_NUMBERS):
+            numbers, columns = X.data[part].astype(np.float64), X.indices[part]
+            np.add.at(sums, columns, numbers)
+            np.add.at(squares, columns, numbers**2)
+    else:
+        for rows in slices(X.shape[0], rows_per_block(X.shape[1])):
+            block = X[rows].astype(np.float64)
+            sums += block.sum(axis=0)
+            squares += np.einsum("ij,ij->j", block, block)
     return sums / X.shape[0], squares / X.shape[0]

@@ -130,18 +130,19 @@ def _run_lbfgs(
 class OneThread:
     """A reference-counted limit of one thread for SciPy's BLAS: fits at the same time share it, and the last lifts it.
 
-    If another thread holds a limit of threadpoolctl, that limit is left alone.
+    If another thread holds a limit of threadpoolctl, that limit is left alone. A forked child has none of the fits, and
+    so no limit.
     """
 
     def __init__(self) -> None:
-        self.reset()
-        if hasattr(os, "register_at_fork"):  # not on Windows
-            os.register_at_fork(after_in_child=self.reset)
-
-    def reset(self) -> None:
         self.users: set[object] = set()
         self.before: dict[str, int] = {}
         self.lock = threading.Lock()
+        if hasattr(os, "register_at_fork"):  # not on Windows
+            # If a fork came while another thread changes the limit, the child would wait for its locks for ever.
+            os.register_at_fork(
+                before=self.lock.acquire, after_in_parent=self.lock.release, after_in_child=self._lift_in_child
+            )
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
@@ -160,11 +161,22 @@ class OneThread:
     def _change(self, change: Callable[[object], None], user: object) -> None:
         with self.lock:
             change(user)
-            for library in filter(is_of_scipy, blas_libraries()):
-                before = self.before.setdefault(library.filepath, library.num_threads)
-                set_blas_threads(library, 1 if self.users else before)
-            if not self.users:
-                self.before.clear()
+            self._apply()
+
+    def _apply(self) -> None:
+        for library in filter(is_of_scipy, blas_libraries()):
+            before = self.before.setdefault(library.filepath, library.num_threads)
+            set_blas_threads(library, 1 if self.users else before)
+        if not self.users:
+            self.before.clear()
+
+    def _lift_in_child(self) -> None:
+        try:
+            self.users.clear()
+            if self.before:
+                self._apply()
+        finally:
+            self.lock.release()
 
 
 def is_of_scipy(library: Any) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from sk_shallow._compat import NoCallbacks
 from sk_shallow._fit.plan import Plan
 from sk_shallow._model.parameters import Parameters
+from sk_shallow.solvers import LBFGS
 
 
 class Signal(Enum):
@@ -61,8 +62,8 @@ class Monitor:
 
     An epoch improves if it beats the best one so far by more than `tol`. A plateau is more than `n_iter_no_change`
     epochs in a row without improvement. ``score()`` returns the validation score of the current parameters, greater is
-    better. `best_theta` holds the weights after the epoch with the best score; without scores, the weights before the
-    epoch with the lowest loss, because that loss is a mean over the epoch.
+    better. `best_theta` holds the weights after the epoch with the best score; without scores, those that the lowest
+    loss belongs to. These are the weights before the epoch, because its loss is a mean over it; with L-BFGS, after it.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Monitor:
         self.signal = Signal.CONTINUE  # result of the last `epoch_end`
         self.best_theta = self.theta.copy()
         self.first_theta = self.theta.copy()
-        self._theta_before = self.theta.copy()
+        self._theta_of_loss = self.theta if isinstance(plan.solver, LBFGS) else self.theta.copy()
 
     def epoch_end(self, loss: float, moments: Iterable[np.ndarray] = ()) -> Signal:
         """Record an epoch and say whether to continue. The fit stops if loss, weights or moments are not finite."""
@@ -93,14 +94,15 @@ class Monitor:
         score = self.score() if self.score and finite else None
         self.diverged = not finite or (score is not None and not np.isfinite(score))
         self.losses.append(loss if np.isfinite(loss) else np.inf)
-        self.print(f"Iteration {len(self.losses)}, loss = {self.losses[-1]:.8f}")
         if score is not None and not self.diverged:
             self.scores.append(score)
-            self.print(f"Validation score: {score:.6f}")
             self._compare(-score, self.theta)
         elif not self.diverged:
-            self._compare(loss, self._theta_before)
-            self._theta_before[:] = self.theta
+            self._compare(loss, self._theta_of_loss)
+            self._theta_of_loss[:] = self.theta
+        self.print(f"Iteration {len(self.losses)}, loss = {self.losses[-1]:.8f}")
+        if score is not None and not self.diverged:
+            self.print(f"Validation score: {score:.6f}")
         plateau = self.plan.stop_at_plateau and self.no_improvement_count > self.plan.n_iter_no_change
         self.stopped = self.tasks.epoch_end(finite=not self.diverged)
         stop = self.diverged or self.stopped

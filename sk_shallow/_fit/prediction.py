@@ -13,6 +13,11 @@ from sk_shallow._model.network import Array, Matrix, Network, logits, rows_per_b
 from sk_shallow.activations import Activation
 
 
+def largest_number(X: Matrix) -> float:
+    """Return the largest absolute number, without a copy of X."""
+    return float(max(X.max(), -X.min()))
+
+
 class PredictionMixin(ABC):
     """Prediction methods of a classifier."""
 
@@ -34,13 +39,16 @@ class PredictionMixin(ABC):
         limit = np.finfo(Z2.dtype).max / 4
         rows = np.flatnonzero(~(np.abs(Z2) <= limit).all(axis=1))
         if rows.size:
-            W, b = ([array.astype(np.float64) for array in arrays] for arrays in (self.coefs_, self.intercepts_))
-            Z2[rows] = np.clip(logits(X[rows].astype(np.float64), W, b, self._activation), -limit, limit)
-            if np.isnan(Z2).any():
-                largest = abs(X[rows]).max()
-                raise ValueError(
-                    f"The net overflows on {len(rows)} rows of X, whose largest number is {largest:g}. Scale X."
-                )
+            Z2[rows] = np.clip(self._logits_in_float64(X[rows]), -limit, limit)
+        return Z2
+
+    def _logits_in_float64(self, X: Matrix) -> Array:
+        W, b = ([array.astype(np.float64) for array in arrays] for arrays in (self.coefs_, self.intercepts_))
+        Z2 = logits(X.astype(np.float64), W, b, self._activation)
+        if np.isnan(Z2).any():
+            raise ValueError(
+                f"The net overflows on {len(Z2)} rows of X, whose largest number is {largest_number(X):g}. Scale X."
+            )
         return Z2
 
     @np.errstate(all="ignore")
@@ -128,33 +136,50 @@ class Snapshot(PredictionMixin, ClassifierMixin, BaseEstimator):
         self.classes_ = targets.classes
         self.n_features_in_ = network.parameters.sizes[0]
         self.coefs_, self.intercepts_ = network.parameters.coefs, network.parameters.intercepts
+        self.overflows = False  # whether logits were too large for their dtype
 
     def _checked(self, X: Matrix) -> Matrix:
         return X.astype(self.network.X.dtype, copy=False)
+
+    def _logits_in_float64(self, X: Matrix) -> Array:
+        self.overflows = True
+        return super()._logits_in_float64(X)
 
 
 def validation_score(network: Network, data: Data, scorer: Any = None) -> Callable[[], float]:
     """Return a function that returns the score of the current parameters on `data`, greater is better.
 
     `network` has the rows of `data` and the parameters that the solver updates. If `scorer` is None, the score is minus
-    the log loss, in nats per sample. A scorer also gets `sample_weight` if there are weights (without the class weights
-    of multilabel targets, which differ between labels). The score is nan if the loss is not finite. ValueError is
-    raised if only the score is not finite.
+    the log loss, in nats per sample. If the user gave sample weights, a scorer also gets `sample_weight`: these times
+    the class weights (except those of multilabel targets, which differ between labels).
+
+    The score is nan if the loss is not finite. The loss is computed only if the scorer gives a reason: it fails, its
+    score is not finite, or logits overflow. ValueError is raised if it fails, or its score is not finite, though the
+    loss is.
     """
     if scorer is None:
         return lambda: -network.loss()
     snapshot = Snapshot(network, data.targets)
-    w = data.w if data.c is None or data.c.ndim == 2 else data.normalized_weights()
+    per_label = data.c is not None and data.c.ndim == 2
+    w = None if data.w is None else data.w if per_label else data.normalized_weights()
     weights = {} if w is None else {"sample_weight": w.ravel()}
 
+    def diverged() -> bool:
+        return not np.isfinite(network.loss())
+
     def score() -> float:
-        if not np.isfinite(network.loss()):
-            return np.nan  # the fit has diverged; a scorer would blame its input
+        snapshot.overflows = False
         try:
             value = float(scorer(snapshot, data.X, data.y, **weights))
-        except (TypeError, ValueError) as error:
+        except Exception as error:
+            if diverged():
+                return np.nan
+            if not isinstance(error, TypeError | ValueError):
+                raise
             with_weights = ", with sample_weight," if weights else ""
             raise ValueError(f"scoring={scorer!r} fails{with_weights} on the validation set: {error}") from error
+        if (snapshot.overflows or not np.isfinite(value)) and diverged():
+            return np.nan
         if not np.isfinite(value):
             raise ValueError(
                 f"Early stopping needs a finite score. scoring={scorer!r} gives {value} on the validation set. Use a "

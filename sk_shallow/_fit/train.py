@@ -67,15 +67,16 @@ def _choose_alpha(fit: Fit) -> None:
 
 def _history(fit: Fit) -> dict[str, Any]:
     """Return the attributes that tell how training went. The curve is the initial loss if no epoch was completed."""
-    plan, n_iter, scores = fit.plan, len(fit.monitor.losses), fit.monitor.scores
-    curve, t = (fit.estimator.loss_curve_, fit.estimator.t_) if fit.state.fitted else ([], 0)
-    curve = curve + (fit.monitor.losses or [fit.network.objective()])
+    plan, n_iter, scores, fitted = fit.plan, len(fit.monitor.losses), fit.monitor.scores, fit.state.fitted
+    losses = fit.monitor.losses or [fit.network.objective()]
+    curve, t, best = (fitted.loss_curve_, fitted.t_, [fitted.best_loss_]) if fitted else ([], 0, [])
+    curve.extend(losses)  # in place: the cost of a call must not depend on the number of calls before it
     return {
         "n_iter_": n_iter,
         "t_": t + n_iter * len(fit.data.as_given.y),
         "loss_curve_": curve,
         "loss_": curve[-1],
-        "best_loss_": min(curve),
+        "best_loss_": min(best + losses),
         "validation_scores_": scores or None,
         "best_validation_score_": max(scores, default=None),
         "solver_": plan.solver_name,

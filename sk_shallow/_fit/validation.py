@@ -16,6 +16,7 @@ from sk_shallow._compat import check_classes_on_first_call, check_sample_weight,
 from sk_shallow._component import from_name
 from sk_shallow._fit.data import Data
 from sk_shallow._fit.targets import LabelTargets, MultilabelTargets, Targets, as_labels, check_kind, targets_of
+from sk_shallow.activations import check_pair
 from sk_shallow.schedules import SCHEDULES
 from sk_shallow.solvers import LBFGS, SOLVERS
 
@@ -61,6 +62,7 @@ def _check_parameters(estimator: Any) -> None:
     if isinstance(size, (tuple, list)) or (isinstance(size, np.ndarray) and size.ndim == 1):
         advice = f"Write hidden_size={size[0]}" if len(size) == 1 else "For more layers, use MLPClassifier"
         raise ValueError(f"hidden_size must be an int: the net has one hidden layer. Got {size!r}. {advice}.")
+    check_pair(estimator.activation)
     validate_parameters(estimator)
 
 
