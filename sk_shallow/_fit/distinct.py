@@ -1,7 +1,11 @@
 """Numbers for distinct rows: equal rows get the same one. They do not depend on the order of the rows.
 
 The hash of a row is the sum of the hashes of its elements, modulo 2^64. Each column has its own constant. The hash of 0
-is 0, so dense and sparse rows agree. Rows with equal hashes are compared. If two of them differ, all are hashed again.
+is 0, so stored zeros of sparse rows count nowhere. Rows with equal hashes are compared. If two of them differ, all are
+hashed again.
+
+Distinct rows are ordered by a projection, not by their hashes. If numbers change in their last bits, for example because
+another machine scaled them, almost all rows keep their places.
 """
 
 from collections.abc import Iterator
@@ -39,7 +43,19 @@ def _numbers(X: Any) -> np.ndarray:
         copies = np.flatnonzero(first[numbers] != np.arange(n))
         if _rows_equal(X, copies, first[numbers[copies]]):
             break
-    return numbers
+    ranks = np.empty_like(first)
+    ranks[np.lexsort((np.arange(len(first)), _projections(X, first)))] = np.arange(len(first))
+    return ranks[numbers]
+
+
+def _projections(X: Any, rows: np.ndarray) -> np.ndarray:
+    """Return a weighted sum of the numbers of each row, (n,). It is the same wherever the row stands."""
+    weights = np.random.default_rng(0).uniform(0.5, 1.0, X.shape[1]) / X.shape[1]  # no sum can overflow
+    sums = np.empty(len(rows))
+    for part in _blocks(X, len(rows)):
+        block = X[rows[part]]
+        sums[part] = block @ weights if issparse(block) else (np.ascontiguousarray(block) * weights).sum(axis=1)
+    return sums
 
 
 def row_hashes(X: Any, seed: int) -> np.ndarray:
