@@ -44,8 +44,8 @@ for name in ("sigmoid", "tanh"):
 # A fitted net
 # ------------
 # This net has 100 tanh units and learns the digits. The grey bars are the histogram of z over all rows and all units.
-# The figure leaves out the half percent of z that is furthest from zero. Most z are in the range where tanh bends. Few
-# are in the grey areas beyond 3.
+# The figure leaves out the z that are furthest from zero, at most half a percent. Most z are in the range where tanh
+# bends. Few are in the grey areas beyond 3.
 X, y = load_digits(return_X_y=True)
 net = make_pipeline(StandardScaler(), ShallowNetClassifier(activation="tanh", random_state=0)).fit(X, y)
 display = ActivationDisplay.from_estimator(net, X)
@@ -54,7 +54,8 @@ display.ax_.set(xlabel="pre-activation z", ylabel="g(z) and g'(z)")
 # %%
 # The numbers confirm this. About 1.5 % of all z are beyond 3, and almost none are beyond 5. No unit is dead, and no
 # unit is saturated on most rows.
-sizes = np.abs(display.pre_activations)
+scaler, fitted = net
+sizes = np.abs(scaler.transform(X) @ fitted.coefs_[0] + fitted.intercepts_[0])
 report = hidden_unit_report(net, X)
 for bound in (1, 3, 5):
     print(f"share of z beyond {bound}           {np.mean(sizes > bound):7.2%}")

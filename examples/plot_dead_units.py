@@ -94,8 +94,10 @@ for activation, alpha in (("relu", 0.0), ("relu", 1.0), ("leaky_relu", 1.0)):
 
 # %%
 # Dead units do no harm by themselves. The test loss of leaky_relu also rises with the rate, although none of its units
-# die. Dead units show that fewer units are enough.
-#
+# die. If only the penalty switches units off, ``hidden_unit_report`` says that this is harmless:
+print(*hidden_unit_report(fitted(), X_train).advice_)
+
+# %%
 # The cost of maxout
 # ------------------
 # Each unit of maxout has two pieces, and so about twice as many weights. With the same number of weights, relu has 98

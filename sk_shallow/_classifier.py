@@ -87,7 +87,8 @@ class ShallowNetClassifier(
         Factor of the initial weights. With 0, all hidden units stay equal (without dropout).
     solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
         "adam" suits all data. "sgd" has momentum. "gd", full-batch gradient descent, is for teaching and debugging.
-        "lbfgs" suits up to some thousand rows. To set other options, give an object such as ``SGD(momentum=0.8)``.
+        "lbfgs" suits up to some thousand rows. These two merge equal rows first, in a copy of X. To set other options,
+        give an object such as ``SGD(momentum=0.8)``.
     learning_rate : {"auto", "constant", "invscaling", "adaptive", "cosine", "one_cycle"} or Schedule, default="auto"
         Schedule of the learning rate. "auto" is "constant" in `partial_fit`, with "gd" and if `learning_rate_init` is
         given; otherwise it is "one_cycle". Unused by "lbfgs".
@@ -133,7 +134,8 @@ class ShallowNetClassifier(
         Whether to print the scores of ``alpha="auto"``, and the loss and validation score of every epoch.
     random_state : int, RandomState instance or None, default=None
         Source of the initial weights, order of rows, held-out rows and dropout. The same int gives the same net, bit by
-        bit, on one machine. Another BLAS or number of BLAS threads can change the last bits.
+        bit, on one machine; with "gd" and "lbfgs", for any order of the rows. Another BLAS or number of BLAS threads
+        can change the last bits.
 
     Attributes
     ----------
@@ -170,8 +172,8 @@ class ShallowNetClassifier(
         Values that the last call used. The learning rate is None with "lbfgs".
     alpha_scores_ : dict of float to float, or None
         Score of every `alpha` that "auto" tried: minus the log loss on held-out rows, in nats per sample, greater is
-        better. None if nothing was tried: `alpha` was given, there were fewer than 40 rows, or `partial_fit` was called
-        without a `fit` before it.
+        better. None if nothing was tried: `alpha` was given, there were fewer than 40 distinct rows (fewer than 10 in
+        the validation set, with `early_stopping`), or `partial_fit` was called without a `fit` before it.
     n_samples_seen_ : float
         Sample size, by which the penalty is divided: the sum of the weights, or the number of rows with a weight if
         that is more. Each call of `partial_fit` adds its own sample size.

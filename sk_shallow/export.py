@@ -1,9 +1,12 @@
 """Convert a net to scikit-learn's `MLPClassifier`."""
 
+from copy import deepcopy
+
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.validation import check_is_fitted
 
+from sk_shallow._classifier import ShallowNetClassifier
 from sk_shallow._component import to_name
 from sk_shallow.activations import ACTIVATIONS, Activation, Identity, ReLU, Sigmoid, Tanh
 
@@ -21,10 +24,13 @@ def to_mlpclassifier(net):
     Parameters
     ----------
     net : ShallowNetClassifier
-        A fitted net whose activation is identity, sigmoid, tanh or relu. For a pipeline, pass its last step.
+        A fitted net whose activation is identity, sigmoid, tanh or relu. For a pipeline, pass its last
+        step. The result then needs rows that the other steps have transformed.
 
     Raises
     ------
+    TypeError
+        If `net` is not a `ShallowNetClassifier`.
     ValueError
         If `MLPClassifier` does not have the activation, or the net has only one class.
     NotFittedError
@@ -41,6 +47,12 @@ def to_mlpclassifier(net):
     >>> bool(np.allclose(to_mlpclassifier(net).predict_proba(X), net.predict_proba(X), atol=1e-12))
     True
     """
+    if not isinstance(net, ShallowNetClassifier):
+        raise TypeError(
+            f"to_mlpclassifier needs a ShallowNetClassifier. Got {type(net).__name__}. For a pipeline, pass its last "
+            "step, pipeline[-1], and give the result rows that the other steps have transformed. For a search, pass "
+            "best_estimator_, or its last step."
+        )
     check_is_fitted(net, "coefs_")
     activation = net._activation
     if type(activation) not in MLP_ACTIVATIONS:
@@ -56,5 +68,5 @@ def to_mlpclassifier(net):
     mlp.coefs_, mlp.intercepts_ = [[array.copy() for array in arrays] for arrays in (net.coefs_, net.intercepts_)]
     for name in ("n_iter_", "t_", "loss_", "best_loss_", "loss_curve_", "feature_names_in_"):
         if hasattr(net, name):
-            setattr(mlp, name, getattr(net, name))
+            setattr(mlp, name, deepcopy(getattr(net, name)))
     return mlp

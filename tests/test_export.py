@@ -1,10 +1,15 @@
 """Conversion to MLPClassifier: the same predictions, and clear errors."""
 
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow.export import MLP_ACTIVATIONS, to_mlpclassifier
@@ -42,6 +47,40 @@ def test_it_is_a_copy_with_the_attributes_that_users_read(iris):
     assert mlp.loss_curve_ == net.loss_curve_
     assert mlp.hidden_layer_sizes == (5,)
     mlp.partial_fit(X, iris[1])  # can continue training
+
+
+@parametrize("problem", ["binary", "multiclass", "multilabel"])
+def test_changes_of_the_copy_do_not_reach_the_net(problem, problems):
+    pandas = pytest.importorskip("pandas")
+    X, y = problems[problem]
+    X = pandas.DataFrame(X).add_prefix("x")
+    net = net_of().partial_fit(X, y, classes=None if y.ndim == 2 else np.unique(y))
+    before = pickle.dumps(net)
+    mlp = to_mlpclassifier(net).partial_fit(X, y)
+    for value in vars(mlp).values():
+        for array in value if isinstance(value, list) else [value]:
+            if isinstance(array, np.ndarray):
+                array.fill(0)
+        if isinstance(value, list):
+            value.clear()
+    assert pickle.dumps(net) == before
+
+
+@parametrize(
+    "wrap",
+    [
+        lambda net: make_pipeline(StandardScaler(), net),
+        lambda net: GridSearchCV(net, {"alpha": [1.0]}, cv=2),
+        lambda net: MLPClassifier((5,), max_iter=1000, tol=1e-2, random_state=0),
+    ],
+)
+def test_other_estimators_are_told_what_to_pass(wrap, iris):
+    estimator = wrap(net_of()).fit(*iris)
+    text = (
+        rf"needs a ShallowNetClassifier\. Got {type(estimator).__name__}\. For a pipeline, pass its last step, pipeline"
+    )
+    with pytest.raises(TypeError, match=text):
+        to_mlpclassifier(estimator)
 
 
 @parametrize("activation", ["gelu", "maxout", (np.sin, np.cos)])

@@ -1,25 +1,32 @@
 """`transform`, the report on hidden units, and the displays."""
 
+import pickle
 import sys
+import tracemalloc
+from itertools import pairwise
 
 import numpy as np
 import pytest
+import sklearn
 from helpers import NAMES
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
-from sklearn.datasets import load_breast_cancer, make_multilabel_classification
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_multilabel_classification
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler, scale
 
-from sk_shallow import ShallowNetClassifier
+from sk_shallow import ShallowNetClassifier, check_gradient
 from sk_shallow._model.network import BLOCK_NUMBERS
-from sk_shallow.activations import Maxout, as_activation
+from sk_shallow.activations import FunctionActivation, LeakyReLU, Maxout, as_activation
 from sk_shallow.inspection import ActivationDisplay, HiddenWeightsDisplay, LossCurveDisplay, hidden_unit_report
+from sk_shallow.inspection._nets import net_and_rows
 from sk_shallow.inspection._units import units_of
 
 parametrize = pytest.mark.parametrize
@@ -79,16 +86,86 @@ def test_transform_refuses_overflow(iris):
         net_of().transform(iris[0])
 
 
+# The net in a pipeline, and the rows that reach it
+
+
+class Sampler(BaseEstimator):
+    """Changes rows in `fit` only, as the samplers of imbalanced-learn."""
+
+    def fit_resample(self, X, y):
+        return X[::2], y[::2]
+
+
+class SamplingPipeline(Pipeline):
+    """Has rules of its own for all that it does, and predicts names of classes."""
+
+    def fit(self, X, y):
+        *others, net = (step for _, step in self.steps)
+        for step in others:
+            X, y = step.fit_resample(X, y) if hasattr(step, "fit_resample") else (step.fit_transform(X), y)
+        net.fit(X, y)
+        return self
+
+    def predict(self, X):
+        *others, net = (step for _, step in self.steps)
+        for step in others:
+            X = X if hasattr(step, "fit_resample") else step.transform(X)
+        return np.array(["a", "b", "c"])[net.predict(X)]
+
+
+def imblearn_pipeline(net):
+    sampler = pytest.importorskip("imblearn.over_sampling").RandomOverSampler(random_state=0)
+    return pytest.importorskip("imblearn.pipeline").make_pipeline(StandardScaler(), sampler, net)
+
+
+PIPELINES = {
+    "alone": lambda net: net,
+    "pipeline": lambda net: make_pipeline(StandardScaler(), net),
+    "nested": lambda net: make_pipeline(make_pipeline(StandardScaler(), MinMaxScaler()), make_pipeline(PCA(3), net)),
+    "nothing": lambda net: Pipeline([("a", "passthrough"), ("b", None), ("net", net)]),
+    "search outside": lambda net: GridSearchCV(make_pipeline(PCA(), net), {"pca__n_components": [3]}, cv=2),
+    "search inside": lambda net: make_pipeline(MinMaxScaler(), GridSearchCV(net, {"alpha": [0.2]}, cv=2)),
+    "own rules": lambda net: SamplingPipeline([("a", StandardScaler()), ("b", Sampler()), ("net", net)]),
+    "imblearn": imblearn_pipeline,
+    "imblearn in a search": lambda net: GridSearchCV(imblearn_pipeline(net), {"standardscaler": [PCA(3)]}, cv=2),
+}
+
+
+@parametrize("routing", [False, True])
+@parametrize("kind", PIPELINES)
+def test_the_rows_that_reach_the_net_are_those_of_predict(kind, routing, iris, monkeypatch):
+    """This holds for every kind of pipeline. The pipeline does not change."""
+    X = 1 + 2 * iris[0]
+    with sklearn.config_context(enable_metadata_routing=routing):
+        fitted = PIPELINES[kind](net_of()).fit(X, iris[1])
+        before = pickle.dumps(fitted)
+        net, rows = net_and_rows(fitted, X)
+        report = hidden_unit_report(fitted, X)
+        assert pickle.dumps(fitted) == before
+        reached, predict = [], ShallowNetClassifier.predict
+        monkeypatch.setattr(ShallowNetClassifier, "predict", lambda self, X: reached.append(X) or predict(self, X))
+        fitted.predict(X)
+    assert_array_equal(rows, reached[-1])
+    assert_array_equal(report.means_, hidden_unit_report(net, rows).means_)
+
+
+def test_displays_take_pipelines_that_resample(plt, iris):
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame(iris[0], columns=list("abcd"))
+    pipeline = imblearn_pipeline(net_of()).fit(X, iris[1])
+    assert ActivationDisplay.from_estimator(pipeline, X).histogram[0].sum() > 0.99 * 150 * 5
+    assert sorted(HiddenWeightsDisplay.from_estimator(pipeline).feature_names) == list("abcd")
+    assert list(LossCurveDisplay.from_estimator(pipeline).curves) == ["relu"]
+
+
 # The report
 
 
-def test_dead_units_are_found_and_leaky_relu_is_advised(iris):
+def test_dead_units_are_found(iris):
     net = with_weights(net_of().fit(*iris), 0.0, [-1, -1, 1, 1, 1])
     report = hidden_unit_report(net, iris[0])
     assert report.dead_.tolist() == [True, True, False, False, False]
-    assert report.advice_ == [
-        "2 of 5 units are dead. Try leaky_relu, init='he_normal', a smaller learning rate or fewer units."
-    ]
+    assert report.advice_ == ["2 of 5 units are dead. Try: alpha='auto' instead of 0.1."]
     leaky = with_weights(net_of(activation="leaky_relu").fit(*iris), 0.0, [-1, -1, 1, 1, 1])
     assert not hidden_unit_report(leaky, iris[0]).dead_.any()
 
@@ -98,7 +175,7 @@ def test_saturated_units_are_found(activation, iris):
     net = with_weights(net_of(activation=activation).fit(*iris), 0.0, [-9, 9, 0, 1, 2])
     report = hidden_unit_report(net, iris[0])
     assert report.saturated_.tolist() == [True, True, False, False, False]
-    assert report.advice_[0].startswith("2 of 5 units are saturated. Scale the features")
+    assert report.advice_ == ["2 of 5 units are saturated. Try: alpha='auto' instead of 0.1."]
 
 
 def test_a_relu_that_is_mostly_off_gets_no_advice(iris):
@@ -106,6 +183,60 @@ def test_a_relu_that_is_mostly_off_gets_no_advice(iris):
     report = hidden_unit_report(net, iris[0])
     assert report.saturated_.any()
     assert not any("saturated" in advice for advice in report.advice_)
+
+
+def scaled_split(load, scaler=StandardScaler):
+    X_train, X_test, y_train, y_test = train_test_split(*load(return_X_y=True), random_state=0)
+    scaler = scaler().fit(X_train)
+    return scaler.transform(X_train), scaler.transform(X_test), y_train, y_test
+
+
+LOADERS = [load_breast_cancer, load_wine, load_digits]
+HARMLESS = "units are switched off by the penalty. This is harmless: without them, the net predicts the same."
+
+
+@parametrize("hidden_size", [20, 100])
+def test_units_that_the_penalty_has_switched_off_are_harmless(hidden_size):
+    """With default settings, the report says so, and the net without them predicts the same, also on new rows."""
+    X_train, X_test, y_train, _ = scaled_split(load_breast_cancer)
+    net = ShallowNetClassifier(hidden_size, random_state=0).fit(X_train, y_train)
+    report = hidden_unit_report(net, X_train)
+    assert report.advice_ == [f"{report.dead_.sum()} of {hidden_size} {HARMLESS}"]
+    expected = net.predict_proba(X_test)
+    net.coefs_[1][report.dead_] = 0
+    assert_allclose(net.predict_proba(X_test), expected, atol=1e-6)
+
+
+CAUSES = {  # settings that kill or saturate units, the scaler, and the advice
+    "rate": ({"learning_rate_init": 1.0}, StandardScaler, "learning_rate_init=None instead of 1.0"),
+    "rate, sigmoid": ({"learning_rate_init": 1.0, "activation": "sigmoid"}, StandardScaler, "learning_rate_init=None"),
+    "sgd": ({"solver": "sgd"}, FunctionTransformer, "scale column "),
+    "tanh": ({"activation": "tanh"}, FunctionTransformer, "scale column "),
+    "scale": ({"init_scale": 30.0, "activation": "sigmoid"}, StandardScaler, "init_scale=1 instead of 30.0"),
+    "strong": ({"alpha": 100.0}, StandardScaler, "alpha='auto' instead of 100.0"),
+    "none": ({"alpha": 0.0, "init_scale": 10.0, "activation": "tanh"}, StandardScaler, "alpha='auto' instead of 0.0"),
+}
+
+
+@parametrize("cause", CAUSES)
+def test_the_advice_names_the_cause_and_lowers_the_loss(cause, quiet):
+    """On average of the data sets where there is advice, and there is on one at least."""
+    params, scaler, text = CAUSES[cause]
+    ratios = []
+    for load in LOADERS:
+        X_train, X_test, y_train, y_test = scaled_split(load, scaler)
+        net = ShallowNetClassifier(random_state=0, **params).fit(X_train, y_train)
+        advice = [line for line in hidden_unit_report(net, X_train).advice_ if "Try: " in line]
+        if not advice:
+            continue
+        assert text in advice[0]
+        before = log_loss(y_test, net.predict_proba(X_test))
+        defaults = {name: value for name, value in ShallowNetClassifier().get_params().items() if name in text}
+        X_train, X_test, y_train, y_test = scaled_split(load)
+        better = net.set_params(**defaults).fit(X_train, y_train)
+        ratios.append(log_loss(y_test, better.predict_proba(X_test)) / before)
+    assert ratios
+    assert np.mean(np.log(ratios)) < -0.05
 
 
 def test_duplicates_shares_and_rank(iris):
@@ -138,8 +269,8 @@ def test_few_rows_give_no_advice_on_rank(iris):
 def test_the_report_takes_sparse_rows_and_refuses_overflow(iris):
     net = with_weights(net_of().fit(*iris), 1.0, 0.0)
     assert_allclose(hidden_unit_report(net, sparse.coo_array(iris[0])).means_, hidden_unit_report(net, iris[0]).means_)
-    with pytest.raises(ValueError, match="The hidden layer overflows"):
-        hidden_unit_report(net, iris[0] * 1e306)
+    with pytest.raises(ValueError, match=r"The hidden layer overflows: the largest number of X is 1\.5\d*e\+308"):
+        hidden_unit_report(net, iris[0] * 0.5e308)
 
 
 def test_a_healthy_net_gets_no_advice(iris):
@@ -150,13 +281,101 @@ def test_a_healthy_net_gets_no_advice(iris):
 @parametrize("activation", [*NAMES, Maxout(3), (np.sin, np.cos)])
 def test_slopes_equal_central_differences(activation, iris):
     net = net_of(activation=activation).fit(*iris)
-    units, g, h = units_of(net, iris[0]), as_activation(activation), 1e-6
+    ((Z, _, slopes),), g, h = units_of(net, iris[0]).blocks(), as_activation(activation), 1e-6
     if as_activation(activation).n_pieces > 1:
-        assert (units.slopes == 1).all()
+        assert (slopes == 1).all()
         return
-    Z = units.Z1
     expected = np.abs(g.forward(Z + h)[0] - g.forward(Z - h)[0]) / (2 * h)
-    assert_allclose(units.slopes, expected, atol=1e-5)
+    assert_allclose(slopes, expected, atol=1e-5)
+
+
+@parametrize("activation", NAMES)
+@parametrize("dtype", [np.float32, np.float64])
+@parametrize("kind", [np.asarray, sparse.csr_array])
+def test_the_report_in_blocks_is_that_of_all_rows(activation, dtype, kind, iris, monkeypatch):
+    """Its figures are those of the whole matrix of activations, whatever the size of a block."""
+    X = iris[0].astype(dtype)
+    net = net_of(activation=activation, hidden_size=8).fit(X, iris[1])
+    A1 = net.transform(X).astype(np.float64)
+    W2 = net.coefs_[1] - net.coefs_[1].mean(axis=1, keepdims=True)
+    contributions = A1.var(axis=0) * (W2.astype(np.float64) ** 2).sum(axis=1)
+    p = np.linalg.svd(A1 - A1.mean(axis=0), compute_uv=False)
+    p = p[p > 1e-9] / p.sum()
+    with np.errstate(invalid="ignore"):
+        copies = np.tril(np.abs(np.corrcoef(A1.T)) > 0.999, -1)
+    rtol = 1e-5 if dtype == np.float32 else 1e-9
+    whole = hidden_unit_report(net, X)
+    for numbers in (10**6, 100):
+        monkeypatch.setattr("sk_shallow._model.network.BLOCK_NUMBERS", numbers)
+        report = hidden_unit_report(net, kind(X))
+        assert_allclose(report.means_, A1.mean(axis=0), rtol=rtol, atol=1e-12)
+        assert_allclose(report.spreads_, A1.std(axis=0), rtol=rtol, atol=1e-12)
+        assert_allclose(report.shares_, contributions / contributions.sum(), rtol=rtol, atol=1e-9)
+        assert_allclose(report.effective_rank_, np.exp(-(p * np.log(p)).sum()), rtol=rtol)
+        assert_array_equal(report.duplicate_of_ >= 0, copies.any(axis=1))
+        assert_array_equal(report.dead_, whole.dead_)
+        assert_array_equal(report.saturated_, whole.saturated_)
+
+
+@parametrize("kind", [np.asarray, sparse.csr_array])
+@parametrize("call", [hidden_unit_report, ActivationDisplay.from_estimator])
+def test_inspection_needs_the_memory_of_a_block(call, kind, iris, plt):
+    """It does not depend on the number of rows."""
+    net, peaks = net_of(hidden_size=100).fit(*iris), []
+    call(net, iris[0])  # so that imports are not measured
+    for n_copies in (30, 300):
+        X = kind(np.tile(iris[0], (n_copies, 1)))
+        tracemalloc.start()
+        call(net, X)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
+    assert peaks[1] < 10 * 8 * BLOCK_NUMBERS
+
+
+@parametrize("activation", NAMES)
+@parametrize("dtype", [np.float32, np.float64])
+def test_huge_weights_give_readable_numbers(activation, dtype, iris, plt):
+    """This holds for a net that has diverged, if its hidden layer does not overflow."""
+    pytest.importorskip("pandas")
+    net = net_of(activation=activation).fit(iris[0].astype(dtype), iris[1])
+    for array, exponent in zip(net.coefs_, (0.9, 0.99), strict=True):
+        array *= dtype(10 ** int(exponent * np.log10(np.finfo(dtype).max)))
+    with np.errstate(all="raise"):
+        report = hidden_unit_report(net, iris[0])
+        text, frame = f"{report}{report._repr_html_()}", report.to_frame()
+        ActivationDisplay.from_estimator(net, iris[0])
+        HiddenWeightsDisplay.from_estimator(net)
+        LossCurveDisplay.from_estimator(net)
+    assert "nan" not in text
+    assert "inf" not in text
+    assert max(map(len, str(report).splitlines())) < 100
+    assert np.isfinite(frame["share"]).all()
+    assert_allclose(frame["share"].sum(), 1)
+    assert np.isfinite(report.effective_rank_)
+
+
+@parametrize("activation", [*NAMES, (np.sin, np.cos)])
+@parametrize("factor", [1e-200, 1.0, 1e200])
+def test_inspection_under_seterr(activation, factor, iris, plt):
+    """``numpy.seterr(all="raise")`` changes nothing, on rows and weights of any size."""
+    X = iris[0] * 1e-300 if factor < 1 else iris[0]
+    net = net_of(activation=activation).fit(*iris)
+    net.coefs_[0] *= factor
+    before, errors = hidden_unit_report(net, X), check_gradient(net, X, iris[1])
+    histogram = ActivationDisplay.from_estimator(net, X).histogram
+    with np.errstate(all="raise"):
+        report = hidden_unit_report(net, X)
+        assert str(report) == str(before)
+        assert check_gradient(net, X, iris[1]) == errors
+        assert_array_equal(ActivationDisplay.from_estimator(net, X).histogram[0], histogram[0])
+        HiddenWeightsDisplay.from_estimator(net)
+    assert_array_equal(report.shares_, before.shares_)
+
+
+def test_displays_of_all_activations_under_seterr(plt):
+    with np.errstate(all="raise"):
+        assert len(ActivationDisplay.from_activations(limits=(-1e3, 1e3)).axes_) == 12
 
 
 def test_report_as_text_frame_and_html(iris):
@@ -221,8 +440,34 @@ def test_activation_display_of_a_net_has_its_pre_activations(plt, cancer_net):
     pipeline, X = cancer_net
     display = ActivationDisplay.from_estimator(pipeline, X)
     Z1 = pipeline[0].transform(X) @ pipeline[-1].coefs_[0] + pipeline[-1].intercepts_[0]
-    assert_allclose(display.pre_activations, Z1)
+    counts, edges = display.histogram
+    assert (edges[0], edges[-1]) == display.limits
+    assert_array_equal(counts, np.histogram(Z1, edges)[0])
     assert display.ax_.get_title() == "tanh"
+
+
+@parametrize("factor", [1e-3, 1, 1.3, 2, 50, 1e100])
+def test_the_range_of_a_net_holds_at_least_99_5_percent(plt, factor, iris, monkeypatch):
+    """It ends at the quantile, rounded up by at most 1.1 %, but not below 3."""
+    monkeypatch.setattr("sk_shallow._model.network.BLOCK_NUMBERS", 100)
+    net = net_of(hidden_size=20).fit(*iris)
+    net.coefs_[0] *= factor
+    sizes = np.abs(iris[0] @ net.coefs_[0] + net.intercepts_[0])
+    display = ActivationDisplay.from_estimator(net, iris[0])
+    assert (sizes <= display.limits[1]).mean() >= 0.995
+    assert 1 <= display.limits[1] / max(3, np.quantile(sizes, 0.995, method="inverted_cdf")) <= 1.011
+
+
+def test_different_activations_keep_their_panels(plt):
+    """Also two whose names are equal, or whose repr is, because it is abbreviated."""
+
+    def table(values):
+        return FunctionActivation(lambda z: np.interp(z, np.arange(len(values)), values), np.zeros_like)
+
+    given = [(lambda z: z, np.ones_like), (lambda z: 2 * z, np.ones_like), "tanh", LeakyReLU(0.1), table(np.arange(9))]
+    display = ActivationDisplay.from_activations(iter(given))
+    assert list(display.values_) == ["<lambda> 0", "<lambda> 1", "tanh", "LeakyReLU(negative_slope=0.1)", "<lambda> 4"]
+    assert_array_equal(display.values_["<lambda> 1"], 2 * display.values_["<lambda> 0"])
 
 
 def test_loss_curve_display(plt, cancer_net):
@@ -267,6 +512,23 @@ def test_loss_curve_on_a_logarithmic_axis(plt, iris):
     assert list(LossCurveDisplay.from_estimators(nets, ax=ax).curves) == ["relu 0", "relu 1"]
 
 
+CURVES = [[0.8, 0.2], [0.6931, 0.6921], [0.6931472, 0.6931471], [0.5, 0.5], [2, 0.02], [1, 1e-4], [1e-12, 1]]
+
+
+@parametrize("losses", CURVES, ids=str)
+def test_ticks_of_losses_are_decimal_numbers(plt, losses):
+    display = LossCurveDisplay(curves={"relu": np.array(losses)}).plot()
+    display.figure_.canvas.draw()
+    low, high = display.ax_.get_ylim()
+    axis = display.ax_.yaxis
+    shown = [label.get_text() for label in axis.get_ticklabels() if low <= label.get_position()[1] <= high]
+    assert_allclose([float(text) for text in shown], [y for y in axis.get_ticklocs() if low <= y <= high])
+    assert 2 <= len(set(shown)) == len(shown) <= 12
+    assert axis.get_minor_ticks() == []
+    if low > 1e-4:
+        assert not any("e" in text for text in shown)
+
+
 @parametrize("display", [LossCurveDisplay, HiddenWeightsDisplay])
 @parametrize("wrap", [lambda net: net, make_pipeline])
 def test_displays_need_a_fitted_net(display, wrap, plt):
@@ -296,6 +558,54 @@ def test_names_go_through_nested_pipelines(plt, iris):
     assert sorted(display.feature_names) == ["pca0", "pca1"]
 
 
+class Renames(TransformerMixin, BaseEstimator):
+    """Gives the columns of a frame new names. Other transformers take the old ones as an argument."""
+
+    def fit(self, X, y=None):
+        self.names_ = [f"new {name}" for name in X.columns]
+        return self
+
+    def transform(self, X):
+        return X.to_numpy()
+
+    def get_feature_names_out(self):
+        return self.names_
+
+
+class Misnames(Renames):
+    def transform(self, X):
+        return X.set_axis(self.names_, axis=1)
+
+    def get_feature_names_out(self, input_features=None):
+        return [f"x{j}" for j in range(len(self.names_))]
+
+
+LOG, RENAME = FunctionTransformer(np.log1p), FunctionTransformer(lambda X: X.add_prefix("new "))
+SAME_NAMES = {
+    "earlier step": [LOG, StandardScaler()],
+    "earlier step in a pipeline": [make_pipeline(LOG, StandardScaler())],
+    "several pipelines": [LOG, make_pipeline(LOG, StandardScaler())],
+    "only the net": [LOG],
+    "sampler": [StandardScaler(), Sampler()],
+}
+NEW_NAMES = {
+    "only the net, new": [RENAME],
+    "new": [RENAME, StandardScaler()],
+    "wrong": [Misnames(), StandardScaler()],
+    "no argument": [Renames()],
+    "no argument, later": [LOG, Renames()],
+}
+
+
+@parametrize("kind", [*SAME_NAMES, *NEW_NAMES])
+def test_names_that_a_step_or_the_net_knows_are_found(plt, kind, iris):
+    """Other steps may not know theirs, or not tell them."""
+    X = pytest.importorskip("pandas").DataFrame(np.abs(iris[0]), columns=list("abcd"))
+    steps, prefix = ({**SAME_NAMES, **NEW_NAMES})[kind], "new " * (kind in NEW_NAMES)
+    pipeline = SamplingPipeline([(str(i), step) for i, step in enumerate([*steps, net_of()])]).fit(X, iris[1])
+    assert sorted(HiddenWeightsDisplay.from_estimator(pipeline).feature_names) == [prefix + name for name in "abcd"]
+
+
 def test_hidden_weights_as_heat_map_by_strength(plt, cancer_net):
     pipeline, X = cancer_net
     display = HiddenWeightsDisplay.from_estimator(pipeline, max_features=7)
@@ -307,6 +617,21 @@ def test_hidden_weights_as_heat_map_by_strength(plt, cancer_net):
     rows = [list(X.columns).index(name) for name in display.feature_names]
     assert_array_equal(display.weights, W1[rows][:, order])
     assert labels_of(display.ax_) == list(display.feature_names)
+
+
+@parametrize("activation", ["relu", "maxout"])
+@parametrize("length", [1, 60])
+@parametrize("hidden_size", [1, 16, 1000])
+def test_tick_labels_of_weights_do_not_overlap(plt, hidden_size, length, activation, digits):
+    net = net_of(activation=activation, hidden_size=hidden_size, max_iter=1).fit(*digits)
+    names = [f"{j:0{length}}" for j in range(64)]
+    display = HiddenWeightsDisplay.from_estimator(net, max_units=min(hidden_size, 40), feature_names=names)
+    display.figure_.canvas.draw()
+    for axis in (display.ax_.xaxis, display.ax_.yaxis):
+        boxes = [label.get_window_extent() for label in axis.get_ticklabels()]
+        assert not any(a.overlaps(b) for a, b in pairwise(boxes))
+    width = display.ax_.get_window_extent().width / display.figure_.get_window_extent().width
+    assert width > 0.3
 
 
 def test_hidden_weights_as_images(plt, digits):

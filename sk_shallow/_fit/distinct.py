@@ -4,7 +4,7 @@ The hash of a row is the sum of the hashes of its elements, modulo 2^64. Each co
 is 0, so stored zeros of sparse rows count nowhere. Rows with equal hashes are compared. If two of them differ, all are
 hashed again.
 
-Distinct rows are ordered by a projection, not by their hashes. If numbers change in their last bits, for example because
+Distinct rows are ordered by a projection, not by their hashes. If numbers change in their last bits, for example if
 another machine scaled them, almost all rows keep their places.
 """
 

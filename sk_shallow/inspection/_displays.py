@@ -5,19 +5,24 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from sk_shallow._compat import check_matplotlib_support
-from sk_shallow.activations import ACTIVATIONS, as_activation
+from sk_shallow.activations import ACTIVATIONS, FunctionActivation, as_activation
 from sk_shallow.inspection._nets import feature_names_of, fitted_net, net_and_rows
-from sk_shallow.inspection._units import SATURATION_SLOPE, curve_and_slopes, units_of
+from sk_shallow.inspection._units import SATURATION_SLOPE, curve_and_slopes, relative_lengths, units_of
 
 # Safe for colour-blind readers (Wong, "Points of view: color blindness", Nature Methods 8, 2011), on light and dark.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#8a8a8a"
 
 MAX_COLUMNS = 4  # of panels in a new figure
+INCHES_PER_LABEL, INCHES_PER_LETTER = 0.2, 0.07  # of tick labels of size 8
+
+MIN_BOUND, SHARE_WITHIN = 3.0, 0.995  # of the range of z: its least end, and the share of pre-activations in it
+BOUNDS_PER_DOUBLING, N_BINS = 64, 80
 
 
 class Display(ABC):
     """A figure of one or several panels. Subclasses store what it shows and draw it."""
 
+    @np.errstate(all="ignore")
     def plot(self, ax=None):
         """Draw the figure and return this display.
 
@@ -74,8 +79,8 @@ class ActivationDisplay(Display):
         What to draw, by label.
     limits : tuple of (float, float)
         Range of z.
-    pre_activations : ndarray or None, default=None
-        Pre-activations of a fitted net, of any shape. Their histogram is drawn in the background.
+    histogram : tuple of (ndarray, ndarray) or None, default=None
+        Counts and edges of a histogram of z, as `numpy.histogram` returns them. It is drawn in the background.
 
     Attributes
     ----------
@@ -89,10 +94,11 @@ class ActivationDisplay(Display):
         After `plot`. There is one panel per activation.
     """
 
-    def __init__(self, *, activations, limits, pre_activations=None):
+    @np.errstate(all="ignore")
+    def __init__(self, *, activations, limits, histogram=None):
         self.activations = activations
         self.limits = limits
-        self.pre_activations = pre_activations
+        self.histogram = histogram
         self.z_ = np.linspace(*limits, 1001)
         self.values_, self.slopes_, self.saturated_ = {}, {}, {}
         for label, activation in activations.items():
@@ -119,14 +125,18 @@ class ActivationDisplay(Display):
         pair = isinstance(activations, tuple) and all(callable(value) for value in activations)
         if isinstance(activations, str) or pair or not hasattr(activations, "__iter__"):
             activations = [activations]
-        labelled = {value if isinstance(value, str) else repr(value): as_activation(value) for value in activations}
-        if not labelled:
+        activations = list(activations)
+        if not activations:
             raise ValueError("There is no activation to draw. Pass at least one, or None for all.")
+        labelled = _labelled(map(_name, activations), map(as_activation, activations))
         return cls(activations=labelled, limits=limits).plot(ax=ax)
 
     @classmethod
+    @np.errstate(all="ignore")
     def from_estimator(cls, estimator, X, *, ax=None):
         """Draw the activation of a fitted net over the histogram of its pre-activations, and return the display.
+
+        The range of z holds -3 to 3 and at least 99.5 % of the pre-activations.
 
         Parameters
         ----------
@@ -136,12 +146,23 @@ class ActivationDisplay(Display):
             Rows, as you would pass them to `predict`.
         ax : matplotlib Axes or None, default=None
             Where to draw. None makes a new figure.
+
+        Raises
+        ------
+        ValueError
+            If there is no net in the estimator, or if the hidden layer overflows.
         """
         net, X = net_and_rows(estimator, X)
-        Z1, activation = units_of(net, X).Z1, net._activation
-        label = net.activation if isinstance(net.activation, str) else repr(activation)
-        bound = max(3.0, float(np.quantile(np.abs(Z1), 0.995)))
-        return cls(activations={label: activation}, limits=(-bound, bound), pre_activations=Z1).plot(ax=ax)
+        units = units_of(net, X)
+        bound = _bound(units)
+        counts = np.zeros(N_BINS, dtype=int)
+        for Z1, _, _ in units.blocks():
+            inside, edges = np.histogram(Z1, N_BINS, (-bound, bound))
+            counts += inside
+        display = cls(
+            activations={_name(net.activation): net._activation}, limits=(-bound, bound), histogram=(counts, edges)
+        )
+        return display.plot(ax=ax)
 
     def _panels(self):
         n = len(self.activations)
@@ -149,7 +170,7 @@ class ActivationDisplay(Display):
 
     def _draw(self):
         for label, axes in zip(self.activations, self.axes_, strict=True):
-            if self.pre_activations is not None:
+            if self.histogram is not None:
                 self._draw_histogram(axes)
             self._draw_curves(label, axes)
             axes.set_title(label, fontsize=10)
@@ -159,7 +180,7 @@ class ActivationDisplay(Display):
 
     def _draw_histogram(self, axes):
         background = axes.twinx()
-        background.hist(np.ravel(self.pre_activations), bins=80, range=self.limits, color=GREY, alpha=0.35)
+        background.stairs(*self.histogram, fill=True, color=GREY, alpha=0.35)
         background.set_yticks([])
         axes.set_zorder(background.get_zorder() + 1)
         axes.patch.set_visible(False)
@@ -176,6 +197,32 @@ class ActivationDisplay(Display):
         axes.plot(self.z_, self.values_[label], color=BLUE, label="g(z)")
         axes.plot(self.z_, self.slopes_[label], color=ORANGE, linestyle="--", label="g'(z)")
         axes.set_xlim(self.limits)
+
+
+def _bound(units):
+    """Return the end of the range of z: the quantile of abs(z) on a scale that has 64 numbers from each z to 2 z."""
+    counts = np.zeros(BOUNDS_PER_DOUBLING * np.finfo(np.float64).maxexp, dtype=int)
+    for Z1, _, _ in units.blocks():
+        steps = BOUNDS_PER_DOUBLING * np.log2(np.maximum(np.abs(Z1, dtype=np.float64), MIN_BOUND) / MIN_BOUND)
+        counts += np.bincount(np.ceil(steps).astype(int).ravel(), minlength=counts.size)
+    within = np.cumsum(counts)
+    return MIN_BOUND * 2.0 ** (np.searchsorted(within, SHARE_WITHIN * within[-1]) / BOUNDS_PER_DOUBLING)
+
+
+def _name(activation):
+    """Return a name on one line: that of the function, for a function and its derivative."""
+    if isinstance(activation, tuple | FunctionActivation):
+        activation = as_activation(activation).value
+    if isinstance(activation, str):
+        return activation
+    return getattr(activation, "__name__", None) or " ".join(repr(activation).split())
+
+
+def _labelled(labels, values):
+    """Return a dict of the values. Labels that occur several times are numbered."""
+    labels = list(labels)
+    labels = [label if labels.count(label) == 1 else f"{label} {i}" for i, label in enumerate(labels)]
+    return dict(zip(labels, values, strict=True))
 
 
 class LossCurveDisplay(Display):
@@ -239,9 +286,8 @@ class LossCurveDisplay(Display):
             If the validation scores of a net are not log losses. They would not fit on this axis.
         """
         if not hasattr(estimators, "items"):
-            labels = [str(fitted_net(estimator).activation) for estimator in estimators]
-            labels = [label if labels.count(label) == 1 else f"{label} {i}" for i, label in enumerate(labels)]
-            estimators = dict(zip(labels, estimators, strict=True))
+            labels = [_name(fitted_net(estimator).activation) for estimator in estimators]
+            estimators = _labelled(labels, estimators)
         nets = {label: fitted_net(estimator) for label, estimator in estimators.items()}
         for label, net in nets.items():
             if net.validation_scores_ and net.scoring != "loss":
@@ -265,10 +311,23 @@ class LossCurveDisplay(Display):
                 self.ax_.plot(epochs, losses, color=color, linestyle="--", label=f"{label}, validation")
                 self.ax_.plot(self.kept_epochs_[label], min(losses), "o", color=color, label=f"{label}, kept")
         self.ax_.set(xlabel="epoch", ylabel="loss, nats per sample", yscale="log")
+        _label_with_decimals(self.ax_.yaxis)
         locator = self.ax_.xaxis.get_major_locator()
         if isinstance(locator, MaxNLocator):
             locator.set_params(integer=True)
         self.ax_.legend(fontsize=8)
+
+
+def _label_with_decimals(axis):
+    """Label a logarithmic axis with 0.2, 0.5 instead of powers of 10."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    low, high = axis.get_view_interval()
+    decades = np.log10(high / low)
+    subs = range(1, 10) if decades < 1 else (1, 2, 5) if decades < 4 else (1,)
+    axis.set_major_locator(LogLocator(subs=subs))  # nearly flat curves: it chooses equal steps
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(lambda loss, _: f"{loss:.10g}")
 
 
 class HiddenWeightsDisplay(Display):
@@ -296,6 +355,7 @@ class HiddenWeightsDisplay(Display):
         self.image_shape = image_shape
 
     @classmethod
+    @np.errstate(all="ignore")
     def from_estimator(cls, estimator, *, image_shape=None, max_units=16, max_features=20, feature_names=None, ax=None):
         """Draw the weights of a fitted net and return the display.
 
@@ -311,7 +371,7 @@ class HiddenWeightsDisplay(Display):
         max_features : int in [1, inf), default=20
             Maximum number of features in a heat map. Those with the largest weights in these units come first.
         feature_names : sequence of str or None, default=None
-            Feature names. None takes those of the net or of the step before it, or x0, x1, ... if they are unknown.
+            Feature names. None takes those of the net or of the steps before it, or x0, x1, ... if they are unknown.
         ax : matplotlib Axes, array of them, or None, default=None
             Where to draw, one per image. None makes a new figure.
 
@@ -332,17 +392,21 @@ class HiddenWeightsDisplay(Display):
                 f"image_shape={image_shape}."
             )
         n_pieces = W1.shape[1] // len(W2)
-        strength = np.linalg.norm(W1, axis=0) * np.tile(np.linalg.norm(W2, axis=1), n_pieces)
+        strength = relative_lengths(W1.T) * np.tile(relative_lengths(W2), n_pieces)
         order = np.argsort(-strength, kind="stable")[:max_units]
         units = [f"{k % len(W2)}" + (f", piece {k // len(W2)}" if n_pieces > 1 else "") for k in order]
         weights = W1[:, order]
         if image_shape is None:
-            largest = np.argsort(-np.linalg.norm(weights, axis=1), kind="stable")[:max_features]
+            largest = np.argsort(-relative_lengths(weights), kind="stable")[:max_features]
             weights, names = weights[largest], [names[j] for j in largest]
         return cls(weights=weights, units=units, feature_names=names, image_shape=image_shape).plot(ax=ax)
 
     def _panels(self):
-        return (1, 6.4, 4.8) if self.image_shape is None else (self.weights.shape[1], 1.6, 1.75)
+        if self.image_shape is not None:
+            return self.weights.shape[1], 1.6, 1.75
+        names = INCHES_PER_LETTER * max(map(len, map(str, self.feature_names)))
+        width = 3.5 + names + INCHES_PER_LABEL * len(self.units)
+        return 1, max(6.4, width), max(4.8, 1 + INCHES_PER_LABEL * len(self.feature_names))
 
     def _draw(self):
         bound = float(np.abs(self.weights).max()) or 1.0
@@ -355,7 +419,8 @@ class HiddenWeightsDisplay(Display):
             self.figure_.colorbar(image, ax=list(self.axes_), shrink=0.6, label="weight")
             return
         image = self.ax_.imshow(self.weights, aspect="auto", **scale)
-        self.ax_.set_xticks(range(len(self.units)), self.units, fontsize=8)
+        rotation = 90 if max(map(len, self.units)) > 2 else 0
+        self.ax_.set_xticks(range(len(self.units)), self.units, fontsize=8, rotation=rotation)
         self.ax_.set_yticks(range(len(self.feature_names)), self.feature_names, fontsize=8)
         self.ax_.set_xlabel("hidden unit, the strongest first")
         self.figure_.colorbar(image, ax=self.ax_, label="weight")

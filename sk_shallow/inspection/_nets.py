@@ -1,7 +1,9 @@
 """Find the net in an estimator: it stands alone, ends a pipeline, or is tuned by a search over either."""
 
 from collections.abc import Mapping
+from copy import copy
 
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -43,41 +45,81 @@ def tuned_parameters(search):
 
 def fitted_net(estimator):
     """Return the fitted net. Raises ValueError if there is none, and NotFittedError if it is not fitted."""
-    return _fitted_steps(estimator)[-1]
+    *_, net = _fitted_parts(estimator)
+    return net
 
 
 def net_and_rows(estimator, X):
-    """Return the fitted net, and X as transformed by the steps before it. Raises as `fitted_net`."""
-    *transformers, net = _fitted_steps(estimator)
-    for transformer in transformers:
-        X = transformer.transform(X)
+    """Return the fitted net, and the rows that reach it in `predict`. Raises as `fitted_net`."""
+    *outer, net = _fitted_parts(estimator)
+    for pipeline in (part for part in outer if isinstance(part, Pipeline)):
+        X = _rows_at_last_step(pipeline, X)
     return net, X
 
 
 def feature_names_of(estimator):
-    """Return the names of the net's features: x0, x1, ... if neither the net nor the step before it knows them."""
-    *transformers, net = _fitted_steps(estimator)
+    """Return the names of the net's features: x0, x1, ... if neither the net nor the steps before it know them."""
+    *outer, net = _fitted_parts(estimator)
     names = None
-    for transformer in transformers:
-        try:
-            names = transformer.get_feature_names_out(names)
-        except (AttributeError, ValueError):  # of a step that does not know its features
-            names = None
-    if names is None:
-        names = getattr(net, "feature_names_in_", [f"x{j}" for j in range(net.n_features_in_)])
-    return list(names)
+    for pipeline in (part for part in outer if isinstance(part, Pipeline)):
+        for _, step in pipeline.steps[:-1]:
+            names = _names_after(step, names)
+    names = getattr(net, "feature_names_in_", names)
+    unknown = names is None or len(names) != net.n_features_in_
+    return [f"x{j}" for j in range(net.n_features_in_)] if unknown else list(names)
 
 
-def _fitted_steps(estimator):
-    """Return the fitted transformers before the net, and last the fitted net."""
+def _fitted_parts(estimator):
+    """Yield the estimator, the fitted pipelines and searches inside it, and the fitted net."""
+    yield estimator
     if isinstance(estimator, Pipeline):
-        transformers = [step for _, step in estimator.steps[:-1] if step not in (None, "passthrough")]
-        return [*transformers, *_fitted_steps(estimator[-1])]
-    if is_search(estimator):
+        yield from _fitted_parts(estimator.steps[-1][1])
+    elif is_search(estimator):
         if not estimator.refit:
             raise ValueError("The search has refit=False, and so no fitted net. Set refit=True.")
         check_is_fitted(estimator, "best_estimator_")
-        return _fitted_steps(estimator.best_estimator_)
-    ((_, net),) = walk_to_net(estimator)
-    check_is_fitted(net, "coefs_")
-    return [net]
+        yield from _fitted_parts(estimator.best_estimator_)
+    else:
+        ((_, net),) = walk_to_net(estimator)
+        check_is_fitted(net, "coefs_")
+
+
+class RowsRecorder(BaseEstimator):
+    """Replaces the last step of a pipeline, predicts as that step does, and keeps the rows that it gets."""
+
+    fit = None  # scikit-learn asks whether it exists
+
+    def __init__(self, step):
+        self.step = step
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def predict(self, X):
+        self.rows_ = X
+        return self.step.predict(X)
+
+
+def _rows_at_last_step(pipeline, X):
+    # The pipeline's own `predict` walks the steps: a subclass may skip some, as imbalanced-learn skips samplers.
+    (name, step), pipeline = pipeline.steps[-1], copy(pipeline)
+    recorder = RowsRecorder(step)
+    pipeline.steps = [*pipeline.steps[:-1], (name, recorder)]
+    pipeline.predict(X)
+    return recorder.rows_
+
+
+def _names_after(step, names):
+    """Return the names of the features after a step, or None if they are unknown."""
+    if isinstance(step, Pipeline):
+        for _, inner in step.steps:
+            names = _names_after(inner, names)
+        return names
+    if not hasattr(step, "transform"):  # None, "passthrough" or a sampler
+        return names
+    # A step that knows the names refuses all others.
+    given = () if names is None or hasattr(step, "feature_names_in_") else (names,)
+    try:
+        return list(step.get_feature_names_out(*given))
+    except (AttributeError, TypeError, ValueError):  # of a step that does not know its features
+        return None

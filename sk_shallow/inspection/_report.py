@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from sk_shallow._fit.diagnosis import unscaled_features
 from sk_shallow.inspection._nets import net_and_rows
 from sk_shallow.inspection._table import ShownAsTable, as_frame
-from sk_shallow.inspection._units import units_of
+from sk_shallow.inspection._units import relative_lengths, units_of
 
 DUPLICATE_CORRELATION = 0.999  # absolute correlation above which two units are duplicates
-MAX_DEAD, MAX_SATURATED, MAX_DUPLICATES = 0.1, 0.2, 0.1  # fractions of the units above which there is advice
-MIN_RANK_PER_UNIT = 0.2  # effective rank per unit below which there is advice
+MAX_DEAD, MAX_SATURATED = 0.1, 0.2  # fractions of the units above which there is advice
+OFF_STRENGTH = 0.01  # strength of a dead unit, relative to the strongest unit, below which the penalty switched it off
 MIN_ROWS_PER_UNIT = 3  # to judge duplicates and rank
 MAX_UNITS_SHOWN = 20  # in the printed table
 
@@ -45,13 +46,10 @@ def hidden_unit_report(estimator, X):
     >>> hidden_unit_report(net, X).shares_.shape
     (4,)
     """
-    net, X = net_and_rows(estimator, X)
-    units = units_of(net, X)
-    if len(units.A1) < 2:
-        raise ValueError(f"hidden_unit_report needs at least two rows. Got {len(units.A1)}.")
-    W2 = net.coefs_[1].astype(np.float64)
-    centred = W2 - W2.mean(axis=1, keepdims=True) if net.out_activation_ == "softmax" else W2
-    return HiddenUnitReport(units, centred, net._activation)
+    units = units_of(*net_and_rows(estimator, X))
+    if units.n_rows < 2:
+        raise ValueError(f"hidden_unit_report needs at least two rows. Got {units.n_rows}.")
+    return HiddenUnitReport(units)
 
 
 class HiddenUnitReport(ShownAsTable):
@@ -60,11 +58,7 @@ class HiddenUnitReport(ShownAsTable):
     Parameters
     ----------
     units : Units
-        Pre-activations, activations and slopes.
-    W2 : ndarray of shape (hidden_size, n_outputs)
-        Output weights. With a softmax they are centred, because only differences of logits count.
-    activation : Activation
-        Activation of the net.
+        The hidden units of a fitted net on some rows. They are read, but not stored.
 
     Attributes
     ----------
@@ -77,33 +71,33 @@ class HiddenUnitReport(ShownAsTable):
         Mean and standard deviation of the activation.
     shares_ : ndarray of shape (hidden_size,)
         Share of the output that comes from a unit: its contribution to the variance of the logits,
-        ``var(A1) |W2|^2``, divided by the sum over all units.
+        ``var(A1) |W2|^2``, divided by the sum over all units. With a softmax, W2 is centred, because only differences
+        of logits count.
     duplicate_of_ : ndarray of int, shape (hidden_size,)
         Index of the first unit with absolute correlation above 0.999, or -1.
     effective_rank_ : float
         Number of directions that the activations use, at most `hidden_size`: the exponential of the entropy of the
         singular values of the centred activations [1]_.
     advice_ : list of str
-        What to try. Empty if the numbers support no advice.
+        What to try, or that nothing is wrong: units that the penalty has switched off are dead, but do no harm. Empty
+        if the numbers support no advice.
 
     References
     ----------
     .. [1] Roy, Vetterli, "The effective rank: a measure of effective dimensionality", EUSIPCO, 2007.
     """
 
-    def __init__(self, units, W2, activation):
-        self.units = units
-        self.W2 = W2
-        self.activation = activation
-        A1 = units.A1.astype(np.float64)
-        self.dead_, self.saturated_ = units.dead, units.saturated
-        self.means_, self.spreads_ = A1.mean(axis=0), A1.std(axis=0)
-        contributions = self.spreads_**2 * (W2**2).sum(axis=1)
-        self.shares_ = contributions / (contributions.sum() or 1.0)
-        centred = A1 - self.means_
-        self.duplicate_of_ = _duplicates(centred)
-        self.effective_rank_ = _effective_rank(centred)
-        self.advice_ = self._advice()
+    @np.errstate(all="ignore")
+    def __init__(self, units):
+        self.n_rows = units.n_rows
+        self.dead_, self.saturated_, self.means_ = units.dead, units.saturated, units.means
+        R, scale = units.centred_factor()
+        lengths = np.linalg.norm(R, axis=0)
+        self.spreads_ = scale * (lengths / np.sqrt(units.n_rows))
+        self.shares_ = _shares(lengths, units.net)
+        self.duplicate_of_ = _duplicates(R, lengths, 1e-12 * max(1 / scale, lengths.max()))
+        self.effective_rank_ = _effective_rank(R)
+        self.advice_ = list(self._advice(units))
 
     def to_frame(self):
         """Return the attributes of all units as a pandas frame, one row per unit.
@@ -132,7 +126,7 @@ class HiddenUnitReport(ShownAsTable):
         formats = {"share": ".1%", "mean": ".3f", "spread": ".3f"}
         dead, saturated, duplicates = self._counts()
         total = (
-            f"{n} units on {len(self.units.A1)} rows: {dead} dead, {saturated} saturated, {duplicates} duplicates; "
+            f"{n} units on {self.n_rows} rows: {dead} dead, {saturated} saturated, {duplicates} duplicates; "
             f"effective rank {self.effective_rank_:.1f}."
         )
         shown = [f"The {len(order)} units with the largest shares of the output are shown."] * (n > len(order))
@@ -142,42 +136,72 @@ class HiddenUnitReport(ShownAsTable):
         """Return the numbers of dead, saturated and duplicate units."""
         return self.dead_.sum(), self.saturated_.sum(), (self.duplicate_of_ >= 0).sum()
 
-    def _advice(self):
-        n, bounded = len(self.means_), np.isfinite(self.activation.range).all()
-        dead, saturated, duplicates = self._counts()
-        advice = []
-        if dead > MAX_DEAD * n:
-            advice.append(
-                f"{dead} of {n} units are dead. Try leaky_relu, init='he_normal', a smaller learning "
-                "rate or fewer units."
-            )
-        if bounded and saturated > MAX_SATURATED * n:
-            advice.append(
-                f"{saturated} of {n} units are saturated. Scale the features, or try a smaller init_scale, a larger "
-                "alpha or an activation without bounds."
-            )
-        if len(self.units.A1) < MIN_ROWS_PER_UNIT * n:
-            return [*advice, f"Pass at least {MIN_ROWS_PER_UNIT * n} rows to judge duplicates and rank."]
-        if duplicates > MAX_DUPLICATES * n and dead <= MAX_DEAD * n:
-            advice.append(f"{duplicates} of {n} units repeat others. Fewer units may be enough.")
-        if self.effective_rank_ < MIN_RANK_PER_UNIT * n and not advice:
-            enough = max(2, int(2 * self.effective_rank_))
-            advice.append(
-                f"The units use about {self.effective_rank_:.0f} directions. hidden_size={enough} may be enough."
-            )
-        return advice
+    def _advice(self, units):
+        n, bounded = len(self.means_), np.isfinite(units.net._activation.range).all()
+        dead, saturated, _ = self._counts()
+        many_dead, many_saturated = dead > MAX_DEAD * n, bounded and saturated > MAX_SATURATED * n
+        remedies = _remedies(units) if many_dead or many_saturated else []
+        off = (self.dead_ & _is_switched_off(units.net)).sum()
+        if many_dead and off > dead / 2:
+            harmless = "This is harmless: without them, the net predicts the same."
+            yield f"{off} of {n} units are switched off by the penalty. {_try(remedies) or harmless}"
+        elif many_dead and remedies:
+            yield f"{dead} of {n} units are dead. {_try(remedies)}"
+        if many_saturated and remedies:
+            yield f"{saturated} of {n} units are saturated. {_try(remedies)}"
+        if self.n_rows < MIN_ROWS_PER_UNIT * n:
+            yield f"Pass at least {MIN_ROWS_PER_UNIT * n} rows to judge duplicates and rank."
 
 
-def _duplicates(centred):
-    """Return the index of the first duplicate of each unit, or -1. A unit that is constant has none."""
-    lengths = np.linalg.norm(centred, axis=0)
-    varies = lengths > 1e-12 * max(1.0, float(lengths.max()))
-    unit = np.where(varies, centred, 0) / np.where(varies, lengths, 1)
+def _remedies(units):
+    """Return the settings that may have caused dead or saturated units, with what to try instead.
+
+    Each lowered the test loss of most nets with many such units. leaky_relu instead of relu, init="he_normal", fewer
+    units or a penalty stronger than that of "auto" did not.
+    """
+    net = units.net
+    unscaled = unscaled_features(units.X, getattr(net, "feature_names_in_", None))
+    rate_is_given = net.learning_rate_init is not None and net.learning_rate_init_ is not None  # L-BFGS has none
+    possible = [
+        (f"scale {unscaled}", unscaled),
+        (f"learning_rate_init=None instead of {net.learning_rate_init}", rate_is_given),
+        (f"init_scale=1 instead of {net.init_scale}", net.init_scale > 1),
+        (f"alpha='auto' instead of {net.alpha}", net.alpha != "auto"),
+    ]
+    return [text for text, applies in possible if applies]
+
+
+def _try(remedies):
+    return f"Try: {'; '.join(remedies)}." if remedies else ""
+
+
+def _is_switched_off(net):
+    """Return whether the penalty has shrunk the weights into and out of a unit to almost nothing, (n1,)."""
+    W1, W2 = net.coefs_
+    incoming = relative_lengths(W1.T).reshape(-1, len(W2)).max(axis=0)  # of the largest piece
+    strengths = incoming * relative_lengths(W2)
+    return (net.alpha_ > 0) & (strengths < OFF_STRENGTH * strengths.max())
+
+
+def _shares(lengths, net):
+    W2 = net.coefs_[1].astype(np.float64)
+    W2 /= np.abs(W2).max() or 1.0  # so that nothing overflows
+    if net.out_activation_ == "softmax":
+        W2 = W2 - W2.mean(axis=1, keepdims=True)
+    contributions = lengths / (lengths.max() or 1.0) * np.linalg.norm(W2, axis=1)
+    contributions = (contributions / (contributions.max() or 1.0)) ** 2
+    return contributions / (contributions.sum() or 1.0)
+
+
+def _duplicates(R, lengths, least):
+    """Return the index of the first duplicate of each unit, or -1. A unit that is shorter than `least` has none."""
+    varies = lengths > least
+    unit = np.where(varies, R, 0) / np.where(varies, lengths, 1)
     earlier = np.tril(np.abs(unit.T @ unit) > DUPLICATE_CORRELATION, -1)
     return np.where(earlier.any(axis=1), earlier.argmax(axis=1), -1)
 
 
-def _effective_rank(centred):
-    s = np.linalg.svd(centred, compute_uv=False)
+def _effective_rank(R):
+    s = np.linalg.svd(R, compute_uv=False)
     p = s[s > 1e-12 * (s.max() or 1.0)] / (s.sum() or 1.0)
     return float(np.exp(-(p * np.log(p)).sum())) if p.size else 0.0

@@ -5,6 +5,8 @@ from html import escape
 
 from sk_shallow._compat import check_pandas_support
 
+MAX_NUMBER_WIDTH = 12  # longer numbers are shown in exponential notation
+
 
 class ShownAsTable(ABC):
     """A result that `print` and notebooks show as a table. None is shown as an empty cell."""
@@ -38,8 +40,12 @@ def as_frame(columns, caller):
 
 def _cells(columns, formats):
     """Return the rows as text, the header first."""
-    shown = [
-        [name, *("" if value is None else format(value, formats.get(name, "")) for value in values)]
-        for name, values in columns.items()
-    ]
+    shown = [[name, *(_cell(value, formats.get(name, "")) for value in values)] for name, values in columns.items()]
     return list(zip(*shown, strict=True))
+
+
+def _cell(value, spec):
+    if value is None:
+        return ""
+    text = format(value, spec)
+    return text if not spec or len(text) <= MAX_NUMBER_WIDTH else f"{value:.3g}"

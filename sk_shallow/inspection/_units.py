@@ -1,45 +1,64 @@
 """The hidden units of a fitted net on some rows: values, slopes, and which units no longer learn."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from sk_shallow._model.network import pre_activations
+from sk_shallow._model.network import pre_activations, rows_per_block, slices
 
 SATURATION_SLOPE = 0.01  # fraction of the activation's largest slope below which a unit is saturated
 
 
-@dataclass(frozen=True)
 class Units:
-    """Hidden units on m rows."""
+    """The n1 hidden units of a fitted net on m rows. No array of shape (m, n1) is made.
 
-    Z1: np.ndarray  # pre-activations, (m, p * n1)
-    A1: np.ndarray  # activations, (m, n1)
-    slopes: np.ndarray  # absolute slopes, summed over the pieces of a unit, (m, n1)
-    largest_slope: float  # of the activation
+    Raises ValueError if the units overflow.
+    """
 
-    @property
-    def dead(self):
-        """Whether a unit has no gradient on any row, (n1,)."""
-        return ~self.slopes.any(axis=0)
+    def __init__(self, net, X):
+        self.net, self.X = net, net._checked(X)
+        self.n_rows, self.n_units = self.X.shape[0], len(net.coefs_[1])
+        _, slopes = curve_and_slopes(net._activation, np.linspace(-10, 10, 2001))
+        flat = SATURATION_SLOPE * float(np.abs(slopes).sum(axis=1).max())
+        n_flat, self.means, self.largest = 0, np.zeros(self.n_units), 0.0
+        self.dead = np.ones(self.n_units, dtype=bool)  # no gradient on any row
+        for _, A1, slopes in self.blocks():
+            self.dead &= ~slopes.any(axis=0)
+            n_flat += (slopes < flat).sum(axis=0)
+            self.means += (A1 / self.n_rows).sum(axis=0)
+            self.largest = max(self.largest, float(np.abs(A1).max()))
+        self.saturated = n_flat > self.n_rows / 2  # almost no gradient on more than half of the rows
 
-    @property
-    def saturated(self):
-        """Whether a unit is saturated on more than half of the rows, (n1,)."""
-        flat = self.slopes < SATURATION_SLOPE * self.largest_slope
-        return flat.mean(axis=0) > 0.5
+    def blocks(self):
+        """Yield `Z1`, (b, p * n1), `A1`, (b, n1), and the absolute slopes, summed over pieces, of blocks of b rows."""
+        (W1, _), (b1, _) = self.net.coefs_, self.net.intercepts_
+        for rows in slices(self.n_rows, rows_per_block(len(b1), self.n_units)):
+            Z1 = pre_activations(self.X[rows], W1, b1)
+            A1, dZ = values_and_slopes(self.net._activation, Z1)
+            if not (np.isfinite(A1).all() and np.isfinite(dZ).all()):
+                largest = max(self.X.max(), -self.X.min())
+                raise ValueError(f"The hidden layer overflows: the largest number of X is {largest:g}. Scale X.")
+            yield Z1, A1.astype(np.float64), np.abs(dZ).sum(axis=1)
+
+    def centred_factor(self):
+        """Return R of the QR decomposition of the centred activations, and a power of 2 by which it was divided.
+
+        The columns of R have the lengths, angles and singular values of the centred activations.
+        """
+        scale = np.ldexp(1.0, np.frexp(self.largest)[1] - 1)  # so that no square overflows
+        R = np.empty((0, self.n_units))
+        for _, A1, _ in self.blocks():
+            R = np.linalg.qr(np.vstack([R, A1 / scale - self.means / scale]), mode="r")
+        return R, scale
 
 
+@np.errstate(all="ignore")
 def units_of(net, X):
-    """Return the hidden units of a fitted net on transformed rows. Raises ValueError if they overflow."""
-    X, activation = net._checked(X), net._activation
-    with np.errstate(over="ignore", invalid="ignore"):
-        Z1 = pre_activations(X, net.coefs_[0], net.intercepts_[0])
-    A1, dZ = values_and_slopes(activation, Z1)
-    if not (np.isfinite(A1).all() and np.isfinite(dZ).all() and np.abs(A1).max() < np.sqrt(np.finfo(A1.dtype).max)):
-        raise ValueError(f"The hidden layer overflows: the largest number of X is {abs(X).max():g}. Scale X.")
-    _, slopes = curve_and_slopes(activation, np.linspace(-10, 10, 2001))
-    return Units(Z1, A1, np.abs(dZ).sum(axis=1), float(np.abs(slopes).sum(axis=1).max()))
+    """Return the hidden units of a fitted net on transformed rows."""
+    return Units(net, X)
+
+
+def relative_lengths(vectors):
+    """Return the lengths of the rows of a matrix, divided by its largest number, so that no square overflows."""
+    return np.linalg.norm(vectors.astype(np.float64) / (np.abs(vectors).max() or 1.0), axis=1)
 
 
 def curve_and_slopes(activation, z):
