@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, Self, TypeVar
 
+import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from sk_shallow._compat import Interval, validate_parameters
@@ -59,6 +60,17 @@ def from_name(table: Mapping[str, Callable[[], C]], value: str | C) -> C:
     component = table[value]() if isinstance(value, str) else clone(value)
     validate_parameters(component)
     return component
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Return whether two components have the same class and equal parameters.
+
+    Parameters may be components and arrays. Functions must be identical.
+    """
+    if isinstance(one, Component):
+        params = one.get_params(deep=False)
+        return type(one) is type(other) and all(equal(params[name], getattr(other, name)) for name in params)
+    return one is other or (not callable(one) and np.array_equal(one, other))
 
 
 def to_name(table: Mapping[str, Callable[[], C]], component: C) -> str:

@@ -1,8 +1,12 @@
 """`compare_activations`: pairing, statistics, tables, errors; and that random differences are not reported as real."""
 
 import re
+import warnings
 from contextlib import contextmanager
+from functools import partial
+from itertools import product
 
+import joblib
 import numpy as np
 import pytest
 import sklearn
@@ -10,11 +14,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse, stats
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.datasets import load_breast_cancer, make_multilabel_classification
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss, make_scorer
+from sklearn.metrics import get_scorer, log_loss, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
+    KFold,
     PredefinedSplit,
     RandomizedSearchCV,
     RepeatedStratifiedKFold,
@@ -24,10 +30,11 @@ from sklearn.model_selection import (
     cross_val_score,
 )
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler, scale
+from sklearn.preprocessing import StandardScaler, TargetEncoder, scale
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow.activations import ACTIVATIONS, LeakyReLU
+from sk_shallow._component import equal
+from sk_shallow.activations import ACTIVATIONS, FunctionActivation, LeakyReLU, ReLU, Tanh
 from sk_shallow.model_selection import ActivationComparison, ActivationComparisonDisplay, compare_activations
 from sk_shallow.model_selection._statistics import MeanDifference
 
@@ -175,6 +182,37 @@ def test_data_of_any_kind(kind, iris):
     assert np.isfinite(compare(X, names).scores_["relu"]).all()
 
 
+def accuracy(estimator, X, y):
+    return np.mean(estimator.predict(X) == y)
+
+
+@parametrize(
+    ("kind", "scoring", "cv"),
+    [
+        *product(["array", "frame", "list", "strings", "sparse"], [None], [3]),
+        *product(["frame"], [None, "accuracy", accuracy], [None, StratifiedKFold(3), GroupKFold(3)]),
+    ],
+)
+def test_a_column_of_labels_is_their_vector(kind, scoring, cv, iris):
+    """There is one warning, as in scikit-learn."""
+    pandas = pytest.importorskip("pandas")
+    X, y = iris[0], np.array(["a", "b", "c"])[iris[1]] if kind == "strings" else iris[1]
+    column = {"frame": pandas.DataFrame({"target": y}), "sparse": sparse.csr_array(iris[1][:, None])}.get(
+        kind, y[:, None].tolist() if kind == "list" else y[:, None]
+    )
+    given = {"scoring": scoring, "cv": cv, "groups": np.arange(len(y)) % 5 if isinstance(cv, GroupKFold) else None}
+    with pytest.warns(DataConversionWarning) as caught:
+        seen = compare(X, column, **given)
+    assert len(caught) == 1
+    expected = compare(X, y, **given)
+    assert_array_equal(seen.scores_["relu"], expected.scores_["relu"])
+
+
+def test_multilabel_targets_are_no_column():
+    X, y = make_multilabel_classification(90, n_features=5, n_classes=3, random_state=0)
+    assert compare(scale(X), y, scoring="f1_macro", cv=KFold(2)).n_splits_ == 2
+
+
 def test_multilabel_needs_scoring():
     X, y = make_multilabel_classification(90, n_features=5, n_classes=3, random_state=0)
     X = scale(X)
@@ -207,9 +245,40 @@ def test_metadata_is_routed(iris):
         net = net_of().set_fit_request(sample_weight=True)
         scorer = sklearn.metrics.get_scorer("accuracy").set_score_request(sample_weight=True)
         routed = compare(X, y, net, params={"sample_weight": w}, scoring=scorer, cv=3)
-        with pytest.raises(sklearn.exceptions.UnsetMetadataPassedError):
+        with pytest.raises(UnsetMetadataPassedError, match=r"for ShallowNetClassifier\.fit"):
             compare(X, y, params={"sample_weight": w}, scoring=scorer, cv=3)
     assert_allclose(plain.scores_["relu"], routed.scores_["relu"])
+
+
+def test_the_default_score_uses_the_weights(iris):
+    """With metadata routing, it requests them itself: the user cannot reach its scorer."""
+    X, y = iris
+    given = {"params": {"sample_weight": np.where(np.arange(len(y)) % 3, 1.0, 5.0)}, "refit": True, "cv": 3}
+    plain = compare(X, y, **given)
+    with sklearn.config_context(enable_metadata_routing=True):
+        net = net_of().set_fit_request(sample_weight=True)
+        scorer = get_scorer("neg_log_loss").set_score_request(sample_weight=True)
+        routed, own = compare(X, y, net, **given), compare(X, y, net, scoring=scorer, **given)
+        with pytest.raises(UnsetMetadataPassedError, match=r"for ShallowNetClassifier\.fit"):
+            compare(X, y, **given)
+        compare(X, y)  # without weights, no request is needed
+    for activation in TWO:
+        assert_allclose(routed.scores_[activation], own.scores_[activation])
+        assert_array_equal(routed.scores_[activation], plain.scores_[activation])
+    assert_array_equal(routed.best_estimator_.coefs_[0], plain.best_estimator_.coefs_[0])
+
+
+def test_params_that_would_be_ignored_are_refused(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match="Pass groups as the argument groups"):
+        compare(X, y, params={"groups": y})
+    with pytest.raises(TypeError, match="unknown"):
+        compare(X, y, params={"unknown": 1})
+    with (
+        sklearn.config_context(enable_metadata_routing=True),
+        pytest.raises(TypeError, match=r"got unexpected argument\(s\) {'unknown'}"),
+    ):
+        compare(X, y, params={"unknown": 1})
 
 
 def test_groups(iris):
@@ -238,7 +307,7 @@ ERRORS = {
         "a dict of at least two activations. Got 'relu'",
     ),
     "one activation": ({"activations": ["relu"]}, "At least two activations"),
-    "twice": ({"activations": ["relu", "relu"]}, r"Duplicate activations: \['relu'\]. Pass a dict"),
+    "twice": ({"activations": ["relu", "relu"]}, r"Several activations are labelled \['relu'\]. Pass a dict"),
     "unknown reference": ({"reference": "tanh"}, r"reference must be one of \['identity', 'relu'\]. Got 'tanh'"),
     "one split": ({"cv": ShuffleSplit(1, random_state=0)}, "At least two splits are needed"),
     "one split, given": ({"cv": PredefinedSplit([-1] * 100 + [0] * 50)}, "At least two splits are needed"),
@@ -268,7 +337,7 @@ ERRORS = {
     "not a search": ({"estimator": TunedThresholdClassifierCV(net_of())}, "Got TunedThresholdClassifierCV"),
     "another label": (
         {"estimator": net_of(activation="elu"), "activations": {"elu": "tanh", "b": "relu"}},
-        "'elu' is the estimator's activation, but also the label of another one",
+        "'elu' is the label of the estimator's activation and of another one. Pass a dict with distinct labels",
     ),
     "not an activation": ({"activations": ["relu", 3]}, "Unknown activation 3"),
     "no refit": ({"estimator": GridSearchCV(net_of(), {"alpha": [1]}, refit=False)}, "The search must have refit=True"),
@@ -321,10 +390,276 @@ def test_the_refit_is_routed_and_has_a_seed(iris):
     assert_array_equal(one.fit(X, y).coefs_[0], other.coefs_[0])  # metadata routing keeps the weights from fit
 
 
+class Step(BaseEstimator, TransformerMixin):
+    """Changes nothing, and keeps what it is fitted with."""
+
+    fits = []
+
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        self.fits.append(self.random_state)
+        return self
+
+    def transform(self, X):
+        return X
+
+
+def test_the_winner_is_fitted_once(iris):
+    """It is the estimator with the parameters of the winner, a seed of its own, and all rows."""
+    X, y = iris
+    Step.fits.clear()
+    comparison = compare(X, y, make_pipeline(Step(), net_of()), refit=True)
+    assert len(Step.fits) == 3 * 2 + 1
+    rng = np.random.RandomState(0)
+    *_, seed = (rng.randint(np.iinfo(np.int32).max, size=size)[-1] for size in (3, 1))
+    expected = net_of(activation=comparison.best_, random_state=int(seed)).fit(X, y)
+    assert_array_equal(comparison.best_estimator_[-1].coefs_[0], expected.coefs_[0])
+
+
+def test_only_nets_and_searches_get_seeds(iris):
+    """A step before the net keeps its random_state, inside a search and before it."""
+    seen = []
+
+    def scorer(estimator, X, y):
+        params = estimator.get_params()
+        seen.append({name: params[name] for name in params if "random_state" in name})
+        return 1.0
+
+    class Noisy(Tanh):
+        def __init__(self, random_state=None):
+            self.random_state = random_state
+
+    net = net_of(activation=Noisy())
+    search = RandomizedSearchCV(make_pipeline(Step(2), net), {"shallownetclassifier__alpha": [0.1, 1]}, n_iter=1, cv=2)
+    Step.fits.clear()
+    compare(*iris, make_pipeline(Step(1), search), activations={"a": Noisy(), "b": Noisy(3)}, scoring=scorer, cv=2)
+    inner, outer = "randomizedsearchcv__estimator__", "randomizedsearchcv__"
+    for params in seen:
+        seed = params.pop(f"{outer}random_state")
+        assert params == {
+            "step__random_state": 1,
+            f"{inner}step__random_state": 2,
+            f"{inner}shallownetclassifier__random_state": seed,
+            f"{inner}shallownetclassifier__activation__random_state": seed,
+        }
+        assert isinstance(seed, int)
+    assert len(seen) == 4
+    assert Step.fits == [1, 2, 2, 2] * 4
+
+
+SHUFFLE_IS_DEPRECATED = pytest.mark.filterwarnings("ignore:`TargetEncoder.shuffle`:FutureWarning")
+
+
+@parametrize("encoder", [TargetEncoder(), pytest.param(TargetEncoder(shuffle=False), marks=SHUFFLE_IS_DEPRECATED)])
+def test_a_step_may_refuse_seeds(encoder, iris):
+    X, y = np.digitize(iris[0], [-1, 0, 1]), iris[1]
+    assert compare(X, y, make_pipeline(encoder, StandardScaler(), net_of()), cv=2).n_splits_ == 2
+
+
+class Knots(Tanh):
+    """Has an array as a parameter, which its representation abbreviates."""
+
+    def __init__(self, knots):
+        self.knots = knots
+
+
+class Wrapped(Tanh):
+    def __init__(self, inner):
+        self.inner = inner
+
+
+def line(z, factor):
+    return factor * z
+
+
+def factors(z, factor):
+    return np.full_like(z, factor)
+
+
+KNOTS, OTHER_KNOTS = np.zeros(5000), np.eye(1, 5000, 2500)[0]
+LINE = partial(line, factor=2.0), partial(factors, factor=2.0)
+
+
+@parametrize(
+    "wrap", [lambda value: value, Wrapped, lambda value: Wrapped(Wrapped(value))], ids=["plain", "in", "in in"]
+)
+def test_components_are_equal_if_their_parameters_are(wrap):
+    """Whatever their representations show; functions must be identical."""
+    kinds = [*ACTIVATIONS.values(), lambda: LeakyReLU(0.2), lambda: Knots(KNOTS), lambda: Knots(OTHER_KNOTS)]
+    kinds += [lambda: FunctionActivation(np.sin, np.cos), lambda: FunctionActivation(np.sin, np.sin)]
+    for i, one in enumerate(kinds):
+        assert [equal(wrap(one()), wrap(other())) for other in kinds] == [i == j for j in range(len(kinds))]
+
+
+@parametrize(
+    ("own", "other"),
+    [
+        (LeakyReLU(0.2), LeakyReLU(0.3)),
+        (Knots(KNOTS), Knots(OTHER_KNOTS)),
+        (Wrapped(Knots(KNOTS)), Wrapped(Knots(OTHER_KNOTS))),
+        ((np.sin, np.cos), (np.tanh, lambda z: 1 - np.tanh(z) ** 2)),
+        (LINE, (LINE[0], partial(factors, factor=2.0))),
+    ],
+    ids=["number", "array", "nested", "functions", "callable objects"],
+)
+def test_the_reference_is_the_estimators_activation_not_a_similar_one(own, other, iris):
+    given = {"activations": {"other": other, "own": own}, "cv": 2}
+    assert compare(*iris, net_of(activation=own), **given).reference_ == "own"
+    assert compare(*iris, net_of(activation=other), **given).reference_ == "other"
+
+
+def test_equal_labels_of_different_activations_are_refused(iris):
+    """They are not called duplicates."""
+    with pytest.raises(ValueError, match=r"Several activations are labelled \['Knots\(knots=array.*Pass a dict"):
+        compare(*iris, activations=[Knots(KNOTS), Knots(OTHER_KNOTS)])
+    with pytest.raises(ValueError, match=r"'Knots\(.*' is the label of the estimator's activation and of another one"):
+        compare(*iris, net_of(activation=Knots(KNOTS)), activations=["tanh", Knots(OTHER_KNOTS)])
+
+
 def test_labels_are_the_same_in_every_run(iris):
     comparison = compare(*iris, activations=["tanh", (np.sin, np.cos), (lambda z: z**2, lambda z: 2 * z)])
     assert set(comparison.scores_) == {"relu", "tanh", "sin", "<lambda>"}
     assert "0x" not in str(compare(*iris, scoring=lambda estimator, X, y: estimator.score(X, y)))
+    others = compare(*iris, activations=[LINE, FunctionActivation(*LINE), Knots(KNOTS.reshape(50, 100))])
+    assert not any("0x" in label or "\n" in label for label in others.scores_)
+
+
+def test_hidden_units_are_counted_on_a_fair_sample(monkeypatch):
+    """If the classes alternate, the fraction of dead units is that on all rows."""
+    y = np.arange(4000) % 2
+    X = np.where(y, 5.0, -5.0)[:, None]
+    halves = [(np.arange(2000), np.arange(2000, 4000)), (np.arange(2000, 4000), np.arange(2000))]
+    sample = compare(X, y, net_of(hidden_size=20), cv=halves)
+    monkeypatch.setattr("sk_shallow.model_selection._comparison.MAX_UNIT_ROWS", 2000)
+    everything = compare(X, y, net_of(hidden_size=20), cv=halves)
+    assert_array_equal(sample.figures["dead"]["relu"], everything.figures["dead"]["relu"])
+
+
+# Warnings
+
+
+class Warner(ShallowNetClassifier):
+    """Its fits warn with tanh, and with relu if the seed is even."""
+
+    category = ConvergenceWarning
+
+    def fit(self, X, y, sample_weight=None):
+        super().fit(X, y, sample_weight)
+        if isinstance(self.activation, Tanh) or (isinstance(self.activation, ReLU) and self.random_state % 2 == 0):
+            warnings.warn(f"the loss is {self.loss_:.0f}", self.category, stacklevel=2)
+        return self
+
+
+class StrangeWarning(FutureWarning):
+    def __init__(self, *, reason):
+        self.reason = reason
+
+    def __str__(self):
+        return self.reason
+
+
+class WarningStep(Step):
+    def fit(self, X, y=None):
+        warnings.warn(StrangeWarning(reason=f"{X.shape} will change"), stacklevel=2)
+        if np.mean(X) > 5:
+            warnings.warn("large numbers", DataConversionWarning, stacklevel=2)
+        return self
+
+
+def caught_in(X, y, estimator=None, action="default", **kwargs):
+    """Return a comparison of three activations on four splits, and the warnings that a user sees."""
+    estimator = Warner(4, max_iter=5, alpha=1.0) if estimator is None else estimator
+    given = {"activations": ["identity", "relu", "tanh"], "cv": StratifiedKFold(4), **kwargs}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter(action)
+        return compare(X, y, estimator, **given), caught
+
+
+EVEN = int(np.sum(np.random.RandomState(0).randint(np.iinfo(np.int32).max, size=4) % 2 == 0))
+
+
+@parametrize("action", ["default", "once", "module", "always"])
+@parametrize(("backend", "n_jobs"), [("sequential", None), ("loky", None), ("threading", None), ("loky", 1)])
+def test_warnings_of_fits_are_gathered(backend, n_jobs, action, iris):
+    """The counts are those of all fits, and nothing is left behind."""
+    show, filters = warnings.showwarning, list(warnings.filters)
+    with joblib.parallel_config(backend, n_jobs=2):
+        comparison, (warning,) = caught_in(*iris, action=action, n_jobs=n_jobs)
+    n = 4 + EVEN
+    assert warning.category is ConvergenceWarning
+    assert warning.filename == __file__
+    expected = rf"{n} of 12 fits warned: tanh 4, relu {EVEN} \(of 4 each\)\. {n} of them said: the loss is [\d.]+"
+    assert re.fullmatch(expected, str(warning.message))
+    counts = {label: sum(map(len, texts)) for label, texts in comparison.warnings_.items()}
+    assert counts == {"identity": 0, "relu": EVEN, "tanh": 4}
+    assert f"{n} of 12 fits gave warnings: see warnings_." in str(comparison)
+    assert (warnings.showwarning, list(warnings.filters)) == (show, filters)
+
+
+def test_filters_apply_to_each_fit(iris):
+    assert caught_in(*iris, action="ignore")[1] == []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the loss is", ConvergenceWarning)
+        comparison = compare(*iris, Warner(4, max_iter=5, alpha=1.0), activations=["relu", "tanh"])
+    assert not any(map(any, comparison.warnings_.values()))
+    assert "warnings" not in str(comparison)
+    with pytest.raises(ConvergenceWarning, match=r"^the loss is [\d.]+$"):
+        caught_in(*iris, action="error")
+
+
+def test_each_category_has_a_warning(iris):
+    """Also those of a step, of rare fits, and with a constructor of its own; other texts of a category are kept."""
+    X, y = iris
+    rows = X.copy()
+    rows[:50] += 100 * (np.arange(50) < 13)[:, None]  # in the first test set only
+    _, caught = caught_in(rows, y, make_pipeline(WarningStep(), StandardScaler(), Warner(4, max_iter=5, alpha=1.0)))
+    texts = {warning.category: str(warning.message) for warning in caught}
+    assert len(caught) == 3
+    assert texts[FutureWarning].startswith("12 of 12 fits warned: identity 4, relu 4, tanh 4 (of 4 each). 12 of them")
+    assert texts[FutureWarning].endswith("4) will change")
+    assert texts[DataConversionWarning].startswith("9 of 12 fits warned: identity 3, relu 3, tanh 3")
+    assert texts[ConvergenceWarning].startswith(f"{4 + EVEN} of 12 fits warned: tanh 4")
+
+
+def test_the_most_frequent_text_is_shown(iris):
+    class Talker(Warner):
+        def fit(self, X, y):
+            warnings.warn("rare" if isinstance(self.activation, Tanh) else f"frequent {X[0, 0]}", stacklevel=2)
+            return super().fit(X, y)
+
+        category = UserWarning
+
+    comparison, (warning,) = caught_in(*iris, Talker(4, max_iter=5, alpha=1.0))
+    text = r"12 of 12 fits .*\. 8 of them said: frequent [-\d.]+ The other texts are in warnings_ of the result\."
+    assert re.fullmatch(text, str(warning.message))
+    assert comparison.warnings_["tanh"][0][0] == "rare"
+
+
+def test_a_search_counts_as_one_fit(iris):
+    search = GridSearchCV(Warner(4, max_iter=5, alpha=1.0), {"alpha": [0.1, 1, 10]}, cv=2)
+    _, (warning,) = caught_in(*iris, search)
+    assert str(warning.message).startswith(f"{4 + EVEN} of 12 fits warned: tanh 4, relu {EVEN} (of 4 each).")
+
+
+def test_warnings_outside_fits_are_given_once(iris):
+    """That the score does not use the weights is no matter of an activation."""
+    X, y = iris
+    _, caught = caught_in(X, y, net_of(), scoring=accuracy, params={"sample_weight": np.ones(len(y))})
+    assert [str(warning.message).partition(", which")[0] for warning in caught] == [
+        f"The scoring {accuracy} does not support sample_weight"
+    ]
+
+
+def test_the_warnings_of_a_failed_fit_are_shown(iris):
+    class Failing(Warner):
+        def fit(self, X, y):
+            super().fit(X, y)
+            raise ValueError("no net")
+
+    with pytest.warns(ConvergenceWarning, match=r"^the loss is"), pytest.raises(ValueError, match="no net"):
+        compare(*iris, Failing(4, max_iter=5, alpha=1.0), activations=["tanh", "relu"])
 
 
 def test_an_error_of_a_fit_is_raised(iris):

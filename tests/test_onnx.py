@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from helpers import NAMES
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -294,6 +297,33 @@ def test_a_search(estimator, iris):
     X, y = iris
     search = GridSearchCV(estimator, {}, cv=2).fit(X, y)
     assert_same_predictions(search, X)
+
+
+@parametrize("ensemble", [True, False])
+@parametrize("dtype", DTYPES)
+@parametrize("problem", ["binary", "multiclass"])
+def test_a_calibrated_net_behind_a_scaler(problem, dtype, ensemble, problems):
+    X, y = problems[problem]
+    calibrated = CalibratedClassifierCV(net_of(), cv=3, ensemble=ensemble)
+    assert_same_predictions(make_pipeline(StandardScaler(), calibrated).fit(X, y), X.astype(dtype))
+
+
+@pytest.mark.skipif(not skl2onnx.__version__.startswith("1.20."), reason="the page says this of skl2onnx 1.20")
+@parametrize("classifier", [net_of(max_iter=30), LogisticRegression(max_iter=1000)])
+@parametrize(
+    "calibrate",
+    [
+        lambda classifier: CalibratedClassifierCV(make_pipeline(StandardScaler(), classifier), cv=3),
+        lambda classifier: make_pipeline(StandardScaler(), CalibratedClassifierCV(classifier, method="isotonic", cv=3)),
+    ],
+    ids=["scaler inside", "isotonic"],
+)
+def test_other_calibrated_models_are_wrong(calibrate, classifier):
+    """This is why the page names one form."""
+    X, y = load_breast_cancer(return_X_y=True)
+    calibrated = calibrate(classifier).fit(X, y)
+    _, probabilities = run(model_of(calibrated, X), X)
+    assert np.abs(probabilities - calibrated.predict_proba(X)).max() > 0.01
 
 
 def test_integers_are_computed_in_float32(iris):

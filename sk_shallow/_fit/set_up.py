@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.metrics import check_scoring
 
 from sk_shallow._compat import callback_context
-from sk_shallow._component import from_name
+from sk_shallow._component import equal, from_name
 from sk_shallow._fit.checks import check_derivative
 from sk_shallow._fit.data import Data, hold_out
 from sk_shallow._fit.monitor import CallbackTasks, Monitor
@@ -107,19 +107,10 @@ def _arrays(data: Data, w: np.ndarray | None, dtype: Any) -> tuple[Any, np.ndarr
 def _checked_activation(estimator: Any, state: TrainingState) -> Activation:
     """Return the activation. Raises ValueError if it is a custom one with a wrong derivative, unless checked before."""
     activation = as_activation(estimator.activation)
-    was_checked = state.fitted and _equal(state.fitted._activation, activation)
+    was_checked = state.fitted and equal(state.fitted._activation, activation)
     if type(activation) not in ACTIVATIONS.values() and not was_checked:
         check_derivative(activation)
     return activation
-
-
-def _equal(one: Activation, other: Activation) -> bool:
-    """Return whether two activations have the same class and equal parameters; functions must be identical."""
-    params, others = one.get_params(), other.get_params()
-    return type(one) is type(other) and all(
-        value is others[name] or (not callable(value) and np.array_equal(value, others[name]))
-        for name, value in params.items()
-    )
 
 
 def _callback_tasks(estimator: Any, data: Data, plan: Plan, network: Network) -> CallbackTasks:

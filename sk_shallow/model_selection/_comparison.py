@@ -1,5 +1,6 @@
 """`compare_activations`: which activation suits the data, and how sure you can be."""
 
+import re
 from collections.abc import Mapping
 from copy import copy
 from functools import partial
@@ -7,20 +8,26 @@ from inspect import signature
 from numbers import Real
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from scipy.sparse import issparse
+from sklearn import get_config
+from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import check_scoring, log_loss, make_scorer
-from sklearn.model_selection import GridSearchCV, RepeatedKFold, RepeatedStratifiedKFold, check_cv
-from sklearn.utils import check_random_state, indexable
+from sklearn.model_selection import GridSearchCV, ParameterGrid, RepeatedKFold, RepeatedStratifiedKFold, check_cv
+from sklearn.utils import check_random_state, indexable, resample
+from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
 
 from sk_shallow._compat import CallbackSupportMixin, callback_context, rows_of, set_callbacks, with_callbacks
+from sk_shallow._component import equal
+from sk_shallow._fit.targets import as_labels
 from sk_shallow.activations import ACTIVATIONS, as_activation
 from sk_shallow.inspection._nets import is_search, net_and_rows, tuned_parameters, walk_to_net
 from sk_shallow.inspection._units import units_of
 from sk_shallow.model_selection._results import MEASUREMENTS, ActivationComparison
+from sk_shallow.model_selection._warnings import by_kind, by_place, recorded_warnings, texts_of, warn
 
-MAX_UNIT_ROWS = 1000  # training rows on which dead and saturated units are counted
+MAX_UNIT_ROWS = 1000  # training rows, at random, on which dead and saturated units are counted
 
 
 def compare_activations(
@@ -79,12 +86,13 @@ def compare_activations(
     groups : array-like of shape (n_samples,), default=None
         Group of each row, for splitters such as `GroupKFold`.
     params : dict or None, default=None
-        Extra arguments of `fit` and the scorer, such as `sample_weight`, routed as in `GridSearchCV.fit`. Pass groups
-        as `groups`.
+        Extra arguments of `fit` and the scorer, such as `sample_weight`, routed as in `GridSearchCV.fit`. The default
+        score uses the weights too. Pass groups as `groups`.
     n_jobs : int or None, default=None
         Number of splits to process in parallel, with joblib. It does not change the results.
     random_state : int, RandomState instance or None, default=None
-        Source of the folds and of a seed for each split. The seed replaces every `random_state` of the estimator.
+        Source of the folds and of a seed for each split. The seed replaces the `random_state` of the net and of a
+        search. The other steps of a pipeline keep theirs: set it in each random step, or results do not repeat.
     callbacks : sequence of callbacks, default=()
         For example ``[sklearn.callback.ProgressBar(max_propagation_depth=None)]``. Needs scikit-learn 1.9 or later.
 
@@ -98,6 +106,14 @@ def compare_activations(
     ValueError
         If there is no net in the estimator, an argument is invalid, there are fewer than two activations or splits, a
         splitter needs groups, a search tunes the activation or has ``refit=False``, or a score is not finite.
+
+    Warns
+    -----
+    DataConversionWarning
+        If `y` is a column. It becomes one-dimensional.
+    Warning
+        If fits give warnings: one of each category at the end, with the number of fits of each activation that gave it
+        and the most frequent text. A search counts as one fit. Warning filters apply to each fit.
 
     References
     ----------
@@ -114,7 +130,8 @@ def compare_activations(
     >>> comparison.scores_["identity"].shape
     (2,)
     """
-    X, y = indexable(X, y)
+    X, y = _rows_and_labels(X, y)
+    params = _fit_params(params)
     path = _path_to_net(estimator)
     if not (rope is None or (isinstance(rope, Real) and 0 <= rope < np.inf)):
         raise ValueError(f"rope must be None or a number in [0, inf), in units of the score. Got {rope!r}.")
@@ -122,22 +139,26 @@ def compare_activations(
     table, reference = _with_reference(_by_label(activations), own, reference)
     rng = check_random_state(random_state)
     splits = _splits(cv, X, y, groups, rng)
-    scorer, name = _scorer(estimator, y, scoring, splits)
+    scorer, name = _scorer(estimator, y, scoring, splits, params)
     seeds = rng.randint(np.iinfo(np.int32).max, size=(len(splits), 1 if paired_seeds else len(table)))
-    search = partial(GridSearchCV, estimator, scoring=scorer, error_score="raise")
+    search = partial(GridSearchCV, estimator, scoring=scorer, error_score="raise", n_jobs=1)
     grids = [_grid(estimator, path, table, row) for row in seeds]
     searches = [search(grid, cv=[split], refit=False) for grid, split in zip(grids, splits, strict=True)]
     comparing = CompareActivations(searches, n_jobs)
     if callbacks:
         set_callbacks(comparing, callbacks)
-    measured = comparing.fit(X, y, **(params or {})).measured_
-    figures = {what: dict(zip(table, values.T, strict=True)) for what, values in measured.items()}
+    comparing.fit(X, y, **params)
+    warned = dict(zip(table, zip(*comparing.warned_, strict=True), strict=True))
+    warn(warned, comparing.other_warnings_)
+    figures = {what: dict(zip(table, values.T, strict=True)) for what, values in comparing.measured_.items()}
     ratio = sum(len(test) for _, test in splits) / sum(len(train) for train, _ in splits)
-    comparison = ActivationComparison(figures, reference=reference, test_ratio=ratio, rope=rope, scoring=name)
+    comparison = ActivationComparison(
+        figures, reference=reference, test_ratio=ratio, rope=rope, scoring=name, warnings=texts_of(warned)
+    )
     if refit:
         best = {comparison.best_: table[comparison.best_]}
         grid = _grid(estimator, path, best, rng.randint(np.iinfo(np.int32).max, size=1))
-        comparison.best_estimator_ = search(grid, cv=splits[:1]).fit(X, y, **(params or {})).best_estimator_
+        comparison.best_estimator_ = _fit_once(search(grid), X, y, params)
     return comparison
 
 
@@ -150,16 +171,23 @@ class CompareActivations(CallbackSupportMixin, BaseEstimator):
 
     @with_callbacks
     def fit(self, X, y, **params):
-        """Run the searches. `measured_` has an array of shape (n_splits, n_activations) for each measurement."""
+        """Run the searches.
+
+        `measured_` has an array of shape (n_splits, n_activations) for each measurement, `warned_` the warnings by kind
+        on each split for each activation, and `other_warnings_` those outside fits by place.
+        """
         context = callback_context(self, max_subtasks=len(self.searches), sequential_subtasks=False)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         tasks = [context.subcontext(task_name="split", task_id=i) for i in range(len(self.searches))]
-        measured = Parallel(n_jobs=self.n_jobs)(
-            delayed(_measure_split)(search, task, X, y, params)
-            for search, task in zip(self.searches, tasks, strict=True)
-        )
+        with recorded_warnings():  # around all splits, because they may run in threads
+            splits = Parallel(n_jobs=self.n_jobs)(
+                delayed(_measure_split)(search, task, X, y, params)
+                for search, task in zip(self.searches, tasks, strict=True)
+            )
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
+        measured, self.warned_, others = zip(*splits, strict=True)
         self.measured_ = {what: np.array([figures[what] for figures in measured]) for what in ("score", *MEASUREMENTS)}
+        self.other_warnings_ = {place: text for split in others for place, text in split.items()}
         return self
 
 
@@ -177,36 +205,75 @@ class ScorerAndMore:
     def __call__(self, estimator, X, y, **kwargs):
         return {"score": self.scorer(estimator, X, y, **kwargs), **self.measure(estimator)}
 
+    def __repr__(self):
+        return repr(self.scorer)
+
     def __getattr__(self, name):
         if name.startswith("__") or name == "scorer":  # while it is unpickled
             raise AttributeError(name)
         return getattr(self.scorer, name)
 
 
+class SplitsAndMore:
+    """Splits for searches that call `begin` when they are read. `GridSearchCV` reads them just before the first fit."""
+
+    def __init__(self, splits, begin):
+        self.splits = splits
+        self.begin = begin
+
+    def __iter__(self):
+        self.begin()
+        return iter(self.splits)
+
+
 def _measure_split(search, task, X, y, params):
-    """Return the score and the measurements of all activations on one split, each of shape (n_activations,)."""
+    """Return the figures of all activations on one split, each of shape (n_activations,), and the warnings.
+
+    The first are those of each activation, by kind; the second those outside fits, by place.
+    """
     ((train, _),) = search.cv
-    rows = rows_of(X, train[:: -(-len(train) // MAX_UNIT_ROWS)])
+    sample = resample(train, replace=False, n_samples=min(len(train), MAX_UNIT_ROWS), random_state=0)
     search = copy(search)  # so that the rows of a split are freed after it
-    search.scoring = ScorerAndMore(search.scoring, partial(_measure, rows))
-    task.call_on_fit_task_begin(estimator=search, X=X, y=y)
-    with task.propagate_callback_context(search):
-        results = search.fit(X, y, **params).cv_results_
-    task.call_on_fit_task_end(estimator=search, X=X, y=y)
+    with recorded_warnings() as log:
+        search.cv = SplitsAndMore(search.cv, log.end_part)
+        search.scoring = ScorerAndMore(search.scoring, partial(_measure, rows_of(X, np.sort(sample)), log))
+        task.call_on_fit_task_begin(estimator=search, X=X, y=y)
+        with task.propagate_callback_context(search):
+            results = search.fit(X, y, **params).cv_results_
+        task.call_on_fit_task_end(estimator=search, X=X, y=y)
+        before, *fits, after = log.take_parts()
+    warned = [by_kind(part) for part in fits or [[]] * len(search.param_grid)]  # Dask may fit in other processes
     figures = {what: results.get(f"mean_test_{what}") for what in ("score", *MEASUREMENTS)}
-    return {**figures, "seconds": results["mean_fit_time"]}
+    return {**figures, "seconds": results["mean_fit_time"]}, warned, by_place(before + after)
 
 
-def _measure(rows, estimator):
+def _measure(rows, log, estimator):
     """Return the measurements of a fitted estimator, those of its hidden units on training rows."""
     net, rows = net_and_rows(estimator, rows)
     units = units_of(net, rows)
+    log.end_part()
     return {
         "epochs": net.n_iter_,
         "weights": sum(array.size for array in net.coefs_ + net.intercepts_),
         "dead": units.dead.mean(),
         "saturated": units.saturated.mean(),
     }
+
+
+def _rows_and_labels(X, y):
+    """Return X and y in a form that can be split. A column of labels becomes 1d, with a warning."""
+    X, y = indexable(X, y)
+    if np.ndim(y) == 2 and np.shape(y)[1] == 1:
+        y = as_labels(y if issparse(y) else np.asarray(y))
+    return X, y
+
+
+def _fit_params(params):
+    """Return a copy of the extra arguments of `fit`. Raises ValueError if there are groups, which searches ignore."""
+    params = dict(params or {})
+    if "groups" in params and not _is_routing():
+        raise ValueError("params must not have 'groups' without metadata routing. Pass groups as the argument groups.")
+    return params
 
 
 def _path_to_net(estimator):
@@ -226,7 +293,7 @@ def _path_to_net(estimator):
 
 
 def _by_label(activations):
-    """Return a dict of activation objects by label."""
+    """Return a dict of activations by label."""
     if activations is None:
         activations = list(ACTIVATIONS)
     if isinstance(activations, str):
@@ -235,28 +302,34 @@ def _by_label(activations):
         activations = list(activations)
         labels = [_label(value) for value in activations]
         if repeated := {label for label in labels if labels.count(label) > 1}:
-            raise ValueError(f"Duplicate activations: {sorted(repeated)}. Pass a dict with distinct labels.")
+            raise ValueError(f"Several activations are labelled {sorted(repeated)}. Pass a dict with distinct labels.")
         activations = dict(zip(labels, activations, strict=True))
-    return {str(label): as_activation(value) for label, value in activations.items()}
+    return {str(label): value for label, value in activations.items()}
 
 
 def _with_reference(table, own, reference):
-    """Return the table and the label of the reference. If it is the estimator's `own` activation, it may be added."""
-    if reference is None:
-        reference = next((label for label, value in table.items() if repr(value) == repr(as_activation(own))), None)
+    """Return the activation objects by label, and the label of the reference.
+
+    If it is the estimator's `own` activation, it may be added.
+    """
+    objects = {label: as_activation(value) for label, value in table.items()}
+    if reference is None:  # the copy of a callable object differs from it
+        same = (label for label, value in table.items() if value == own or equal(objects[label], as_activation(own)))
+        reference = next(same, None)
     if reference is None:
         reference = _label(own)
         if reference in table:
             raise ValueError(
-                f"{reference!r} is the estimator's activation, but also the label of another one. Pass reference."
+                f"{reference!r} is the label of the estimator's activation and of another one. Pass a dict with "
+                "distinct labels, or reference."
             )
-        table = {reference: as_activation(own), **table}
+        objects = {reference: as_activation(own), **objects}
     reference = str(reference)
-    if reference not in table:
-        raise ValueError(f"reference must be one of {sorted(table)}. Got {reference!r}.")
-    if len(table) < 2:
-        raise ValueError(f"At least two activations are needed. Got {sorted(table)}.")
-    return table, reference
+    if reference not in objects:
+        raise ValueError(f"reference must be one of {sorted(objects)}. Got {reference!r}.")
+    if len(objects) < 2:
+        raise ValueError(f"At least two activations are needed. Got {sorted(objects)}.")
+    return objects, reference
 
 
 def _label(value):
@@ -265,7 +338,8 @@ def _label(value):
         value = value[0]
     if isinstance(value, str):
         return value
-    return getattr(value, "__name__", None) or " ".join(repr(value).split())
+    address_free = re.sub(r" at 0x\w+", "", repr(value))
+    return getattr(value, "__name__", None) or " ".join(address_free.split())
 
 
 def _splits(cv, X, y, groups, rng):
@@ -286,7 +360,7 @@ def _splits(cv, X, y, groups, rng):
     return [(rows[train], rows[test]) for train, test in splits]  # from indices or masks
 
 
-def _scorer(estimator, y, scoring, splits):
+def _scorer(estimator, y, scoring, splits, params):
     """Return the scorer and its name. The default is "neg_log_loss". It also accepts test sets that lack a class."""
     if scoring is not None:
         if not (isinstance(scoring, str) or callable(scoring)):
@@ -303,14 +377,32 @@ def _scorer(estimator, y, scoring, splits):
                 "its log loss would be infinite. Merge rare classes, or pass another cv or scoring."
             )
     scorer = make_scorer(log_loss, greater_is_better=False, response_method="predict_proba", labels=classes)
+    if _is_routing() and "sample_weight" in params:
+        scorer.set_score_request(sample_weight=True)
     return scorer, "neg_log_loss"
 
 
 def _grid(estimator, path, table, seeds):
-    """Return a parameter grid with one candidate per activation, each with its seed."""
-    names = [name for name in estimator.get_params() if name == "random_state" or name.endswith("__random_state")]
+    """Return a parameter grid with one candidate per activation, each with its seed for the net and for searches."""
+    of_searches = [f"{prefix}random_state" for prefix, part in walk_to_net(estimator) if is_search(part)]
+    names = [
+        name
+        for name in estimator.get_params()
+        if name in of_searches or (name.startswith(path) and name.removeprefix(path).split("__")[-1] == "random_state")
+    ]
     seeds = [int(seed) for seed in np.broadcast_to(seeds, len(table))]
     return [
         {f"{path}activation": [activation], **{name: [seed] for name in names}}
         for activation, seed in zip(table.values(), seeds, strict=True)
     ]
+
+
+def _fit_once(search, X, y, params):
+    """Return the estimator with the only candidate of a search, fitted to all rows as the search would refit it."""
+    if _is_routing():
+        params = process_routing(search, "fit", **params).estimator.fit
+    return clone(search.estimator).set_params(**ParameterGrid(search.param_grid)[0]).fit(X, y, **params)
+
+
+def _is_routing():
+    return get_config()["enable_metadata_routing"]

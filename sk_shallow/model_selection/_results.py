@@ -31,6 +31,8 @@ class ActivationComparison(ShownAsTable):
         Half the width of the region of practical equivalence, in units of the score.
     scoring : str, default="score"
         Name of the score.
+    warnings : dict of str to list of list of str, or None, default=None
+        Texts of the warnings of each label on each split. None is no warnings.
 
     Attributes
     ----------
@@ -46,6 +48,8 @@ class ActivationComparison(ShownAsTable):
         The label with the highest mean score. It need not be better than the others.
     best_estimator_ : estimator
         The estimator with the activation `best_`, fitted to all rows. Only with ``refit=True``.
+    warnings_ : dict of str to list of list of str
+        Texts of the warnings of each label on each split. Of texts that differ only in numbers, a split has one.
     verdicts_ : dict of str to str
         "better", "worse", "practically the same" or "cannot tell" for each label but the reference. It is "practically
         the same" if the difference is within `rope` with a probability of at least 0.95, or if all differences are
@@ -57,13 +61,15 @@ class ActivationComparison(ShownAsTable):
         Number of splits of the same kind that detects half of `smallest_difference_`. None if 1000 do not.
     """
 
-    def __init__(self, figures, *, reference, test_ratio, rope=None, scoring="score"):
+    def __init__(self, figures, *, reference, test_ratio, rope=None, scoring="score", warnings=None):
         self.figures = figures
         self.reference = reference
         self.test_ratio = test_ratio
         self.rope = rope
         self.scoring = scoring
+        self.warnings = warnings
         self.scores_, self.reference_ = figures["score"], reference
+        self.warnings_ = warnings or {label: [[] for _ in scores] for label, scores in self.scores_.items()}
         for label, scores in self.scores_.items():
             if not np.isfinite(scores).all():
                 split = int(np.flatnonzero(~np.isfinite(scores))[0])
@@ -172,6 +178,9 @@ class ActivationComparison(ShownAsTable):
             notes.append(
                 f"This design finds a true difference of {self.smallest_difference_:.2g} in 80 % of cases. {half}"
             )
+        warned = [bool(texts) for splits in self.warnings_.values() for texts in splits]
+        if any(warned):
+            notes.append(f"{sum(warned)} of {len(warned)} fits gave warnings: see warnings_.")
         if hasattr(self, "best_estimator_"):
             notes.append(
                 f"best_estimator_ has {self.best_}, the highest of {len(self.labels_)} means. That score is "

@@ -1,0 +1,107 @@
+"""The warnings of many fits: recorded fit by fit, then given as one warning per category."""
+
+import re
+import threading
+import warnings
+from collections import Counter
+from contextlib import contextmanager
+from inspect import isfunction
+from itertools import pairwise
+
+NUMBER = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?")
+
+_THREAD = threading.local()  # its `log` takes the warnings of a thread
+
+
+class WarningLog:
+    """Warnings in the order in which they came, divided into parts."""
+
+    def __init__(self):
+        self.warnings = []  # the arguments of `warnings.showwarning`
+        self.ends = []
+
+    def end_part(self):
+        self.ends.append(len(self.warnings))
+
+    def take_parts(self):
+        """Return the parts, and empty the log."""
+        bounds = pairwise([0, *self.ends, len(self.warnings)])
+        parts = [self.warnings[begin:end] for begin, end in bounds]
+        self.__init__()
+        return parts
+
+
+class WarningsByThread:
+    """Replaces `warnings.showwarning`: a warning goes to the log of its thread, or is shown if there is none."""
+
+    def __init__(self, show):
+        self.show = show
+
+    def __call__(self, *warning):
+        log = getattr(_THREAD, "log", None)
+        if log is None:
+            self.show(*warning)
+        else:
+            log.warnings.append(warning)
+
+
+@contextmanager
+def recorded_warnings():
+    """Yield a log of the warnings of this thread that no filter ignores or turns into an error.
+
+    What is left in the log at the end is shown. A filter that shows a warning once, for example per line, starts anew
+    with each fit of a search: scikit-learn sets the filters again.
+    """
+    outer, show, log = getattr(_THREAD, "log", None), warnings.showwarning, WarningLog()
+    try:
+        warnings.showwarning = show if isinstance(show, WarningsByThread) else WarningsByThread(show)
+        _THREAD.log = log
+        yield log
+    finally:
+        warnings.showwarning, _THREAD.log = show, outer
+        for warning in log.warnings:
+            show(*warning)
+
+
+def by_kind(part):
+    """Return one text of each kind. A kind is a pair of a category and a text without its numbers."""
+    return {(category, NUMBER.sub("#", str(message))): str(message) for message, category, *_ in part}
+
+
+def by_place(part):
+    """Return one text of each pair of a category and a line of code."""
+    return {(category, *place): str(message) for message, category, *place in part}
+
+
+def texts_of(warned):
+    """Return the texts of each label on each split."""
+    return {label: [list(kinds.values()) for kinds in splits] for label, splits in warned.items()}
+
+
+def warn(warned, others):
+    """Give each of the `others`, texts by place, and one warning per category for `warned`, texts by kind.
+
+    `warned` has such a dict for each label and split.
+    """
+    for (category, *_), text in others.items():
+        warnings.warn(text, _plain(category), stacklevel=3)
+    fits = [(label, kinds) for label, splits in warned.items() for kinds in splits]
+    for category in dict.fromkeys(category for _, kinds in fits for category, _ in kinds):
+        warnings.warn(_summary(category, fits, len(warned)), _plain(category), stacklevel=3)
+
+
+def _summary(category, fits, n_labels):
+    per_label = Counter(label for label, kinds in fits if any(kind[0] is category for kind in kinds))
+    per_kind = Counter(kind for _, kinds in fits for kind in kinds if kind[0] is category)
+    (most_frequent, n), *others = per_kind.most_common()
+    example = next(kinds[most_frequent] for _, kinds in fits if most_frequent in kinds)
+    counts = ", ".join(f"{label} {count}" for label, count in per_label.most_common())
+    return (
+        f"{per_label.total()} of {len(fits)} fits warned: {counts} (of {len(fits) // n_labels} each). "
+        f"{n} of them said: {example}" + (" The other texts are in warnings_ of the result." if others else "")
+    )
+
+
+def _plain(category):
+    """Return the category, or the closest base class that is made from a text alone."""
+    return next(kind for kind in category.__mro__ if not isfunction(kind.__init__))
