@@ -119,6 +119,7 @@ class Net(RuleBasedStateMachine):
                 {"max_iter": 2},
                 {"solver": "adam"},
                 {"solver": "sgd"},
+                {"solver": "gd"},
                 {"solver": "lbfgs"},
                 {"learning_rate": "adaptive"},
                 {"learning_rate": "constant"},
@@ -127,6 +128,23 @@ class Net(RuleBasedStateMachine):
     )
     def change_a_parameter(self, change):
         self.net.set_params(**change)
+
+    @precondition(lambda self: self.net.solver in ("gd", "lbfgs"))
+    @rule(seed=st.integers(0, 99), method=st.sampled_from(["fit", "partial_fit"]))
+    def order_and_copies_change_nothing(self, seed, method):
+        """Rows in another order, and repeated rows instead of integer weights, give the same net."""
+        if method == "partial_fit" and (self.net.solver == "lbfgs" or self.net.early_stopping):
+            return
+        rng = np.random.default_rng(seed)
+        w, other = rng.integers(0, 3, 24), pickle.loads(pickle.dumps(self.net))
+        w[np.unique(self.y, axis=0, return_index=True)[1]] = 1  # each class keeps a row
+        classes = {"classes": self.classes} if method == "partial_fit" else {}
+        order = rng.permutation(np.repeat(np.arange(24), w) if method == "fit" else np.arange(24))
+        getattr(self.net, method)(self.X, self.y, sample_weight=w if method == "fit" else None, **classes)
+        getattr(other, method)(*self.part(order), **classes)
+        assert values_equal(self.net.coefs_ + self.net.intercepts_, other.coefs_ + other.intercepts_)
+        assert self.net.loss_curve_ == other.loss_curve_
+        self.fitted = True
 
     @rule()
     def pickle_and_load(self):
@@ -216,4 +234,4 @@ def machine(n_examples):
 
 
 TestFewSequences = machine(8)
-TestManySequences = pytest.mark.slow(machine(200))
+TestManySequences = pytest.mark.slow(machine(400))
