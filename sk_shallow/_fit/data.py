@@ -78,8 +78,9 @@ class Data:
         order = weighted[np.lexsort((w[weighted], numbers[weighted]))]  # the order of the rows must not change the sums
         starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
         rows = order[starts]
-        sums = np.minimum(np.add.reduceat(w[order], starts), np.finfo(np.float64).max)
-        sums = None if self.w is None and len(rows) == len(w) else sums
+        sums = None
+        if self.w is not None or len(rows) < len(w):
+            sums = np.minimum(np.add.reduceat(w[order], starts), np.finfo(np.float64).max)
         c = None if self.c is None else self.c[rows]
         rows_of_matrix = rows if self.rows is None else self.rows[rows]
         return replace(self, y=self.y[rows], w=sums, c=c, rows=rows_of_matrix, given=self, numbers=numbers)

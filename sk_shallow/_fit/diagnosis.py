@@ -193,6 +193,10 @@ class Ending:
         means, mean_square = feature_moments(network.X)
         largest, variance = float(np.sqrt(mean_square.max())), mean_square - means**2
         far = (means**2 > MAX_STANDARD_DEVIATIONS**2 * variance) & (variance > 1e-12 * mean_square)
+        n_far = np.count_nonzero(far)
+        hardly_varying = f"{n_far} features hardly vary around their mean"
+        if n_far == 1:
+            hardly_varying = "1 feature hardly varies around its mean"
         lowest_rate = (LOW_RATE_PLANNED if plan.schedule.needs_length else LOW_RATE) * plan.peak_rate
         patience = (
             f"training stopped too soon: raise n_iter_no_change={plan.n_iter_no_change:g} or lower tol={plan.tol:g}"
@@ -205,7 +209,7 @@ class Ending:
             ("init_scale", "init_scale=0 leaves every weight at zero", not self.monitor.first_theta.any()),
             (None, "all hidden units are dead: raise hidden_size, or use leaky_relu", self._is_dead()),
             (None, f"features are tiny (root mean square at most {largest:.2g}): {self._scaler}", largest < TINY_RMS),
-            (None, f"{np.count_nonzero(far)} features hardly vary around their mean: {self._scaler}", bool(far.any())),
+            (None, f"{hardly_varying}: {self._scaler}", bool(far.any())),
             ("alpha", f"alpha={network.alpha:.3g} is too high: it has shrunk the weights", shrunk),
             ("learning_rate_init", f"{self._rate} is too low", rate is not None and rate < lowest_rate),
             ("dropout", f"dropout={network.dropout:g} is too high", network.dropout >= 0.8),
