@@ -44,8 +44,8 @@ for name in ("sigmoid", "tanh"):
 # A fitted net
 # ------------
 # This net has 100 tanh units and learns the digits. The grey bars are the histogram of z over all rows and all units.
-# The figure leaves out the z that are furthest from zero, at most half a percent. Most z are in the range where tanh
-# bends. Few are in the grey areas beyond 3.
+# The figure leaves out the z furthest from zero: at most 0.5 % of all. Most z are in the range where tanh bends. Few
+# are in the grey areas beyond 3.
 X, y = load_digits(return_X_y=True)
 net = make_pipeline(StandardScaler(), ShallowNetClassifier(activation="tanh", random_state=0)).fit(X, y)
 display = ActivationDisplay.from_estimator(net, X)

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_shallow._compat import CALLBACK_STATE, CallbackSupportMixin, Interval, Options, StrOptions, with_callbacks
 from sk_shallow._component import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, all_or_none
-from sk_shallow._fit.prediction import PredictionMixin, largest_number
+from sk_shallow._fit.prediction import PredictionMixin, hidden_overflow
 from sk_shallow._fit.targets import LabelTargets, MultilabelTargets
 from sk_shallow._fit.train import train
 from sk_shallow._fit.validation import check_fit, check_partial_fit
@@ -41,8 +41,8 @@ def _unchanged_on_error(estimator):
 def _has_partial_fit(estimator):
     if estimator.solver == "lbfgs" or isinstance(estimator.solver, LBFGS):
         raise AttributeError(
-            "partial_fit needs a solver that steps along the gradient. L-BFGS needs many evaluations on all rows. Got "
-            f"solver={estimator.solver!r}. Set solver='adam', or call fit."
+            "partial_fit does not work with L-BFGS, which needs all rows in every step. Got "
+            f"solver={estimator.solver!r}. Set solver to 'adam', 'sgd' or 'gd', or call fit."
         )
     return True
 
@@ -87,8 +87,8 @@ class ShallowNetClassifier(
         Factor of the initial weights. With 0, all hidden units stay equal (without dropout).
     solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
         "adam" suits all data. "sgd" has momentum. "gd", full-batch gradient descent, is for teaching and debugging.
-        "lbfgs" suits up to some thousand rows. These two merge equal rows first, in a copy of X. To set other options,
-        give an object such as ``SGD(momentum=0.8)``.
+        "lbfgs" suits up to some thousand rows. "gd" and "lbfgs" first merge equal rows, in a copy of X. To set other
+        options, give an object such as ``SGD(momentum=0.8)``.
     learning_rate : {"auto", "constant", "invscaling", "adaptive", "cosine", "one_cycle"} or Schedule, default="auto"
         Schedule of the learning rate. "auto" is "constant" in `partial_fit`, with "gd" and if `learning_rate_init` is
         given; otherwise it is "one_cycle". Unused by "lbfgs".
@@ -121,11 +121,11 @@ class ShallowNetClassifier(
         warning) a class is too rare. Unused without `early_stopping`, and if you pass `X_val`.
     scoring : str or callable, default="loss"
         Validation score: "loss" (minus the log loss), the name of a scikit-learn scorer or ``scorer(estimator, X, y)``.
-        Scorers also get `sample_weight` if you pass sample weights: those of the validation set times its class
-        weights. `class_weight` alone does not change the score. Unused without `early_stopping`.
+        If you pass sample weights, scorers get those of the validation set as `sample_weight`. Class weights change
+        "loss", but not the score of a scorer. Unused without `early_stopping`.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes. They multiply the sample weights, also in the validation loss; `scoring` tells when a
-        scorer gets them. "balanced" gives all classes the same total weight. Multilabel targets allow "balanced" only,
+        Weights of the classes. They multiply the sample weights, also in the validation loss. For scorers, see
+        `scoring`. "balanced" gives all classes the same total weight. Multilabel targets allow "balanced" only,
         computed for each label separately.
     warm_start : bool, default=False
         Whether `fit` continues from the last weights and optimizer state, for up to `max_iter` more epochs. An `alpha`
@@ -134,8 +134,8 @@ class ShallowNetClassifier(
         Whether to print the scores of ``alpha="auto"``, and the loss and validation score of every epoch.
     random_state : int, RandomState instance or None, default=None
         Source of the initial weights, order of rows, held-out rows and dropout. The same int gives the same net, bit by
-        bit, on one machine; with "gd" and "lbfgs", for any order of the rows. Another BLAS or number of BLAS threads
-        can change the last bits.
+        bit, on one machine. With "gd" and "lbfgs", the order of the rows does not matter. Another BLAS or number of
+        BLAS threads can change the last bits.
 
     Attributes
     ----------
@@ -172,8 +172,8 @@ class ShallowNetClassifier(
         Values that the last call used. The learning rate is None with "lbfgs".
     alpha_scores_ : dict of float to float, or None
         Score of every `alpha` that "auto" tried: minus the log loss on held-out rows, in nats per sample, greater is
-        better. None if nothing was tried: `alpha` was given, there were fewer than 40 distinct rows (fewer than 10 in
-        the validation set, with `early_stopping`), or `partial_fit` was called without a `fit` before it.
+        better. None if nothing was tried: `alpha` was given, there were fewer than 40 distinct rows (equal ones count
+        once) or, with `early_stopping`, fewer than 10 validation rows, or `partial_fit` came before any `fit`.
     n_samples_seen_ : float
         Sample size, by which the penalty is divided: the sum of the weights, or the number of rows with a weight if
         that is more. Each call of `partial_fit` adds its own sample size.
@@ -279,7 +279,7 @@ class ShallowNetClassifier(
     def set_params(self, **params):
         """Set parameters. Nested ones such as ``activation__n_pieces=3`` also work if `activation` is a name.
 
-        If it fails, no parameter has changed, of the estimator or of an object in its parameters.
+        If an error is raised, the estimator and the objects in its parameters stay unchanged.
 
         Parameters
         ----------
@@ -352,7 +352,7 @@ class ShallowNetClassifier(
 
     @available_if(_has_partial_fit)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Train for one epoch on the given rows, continuing from the last call. With "gd", this is one step.
+        """Train for one epoch on the given rows, continuing from the last call. With "gd", one call makes one step.
 
         With ``alpha=0`` and a constant learning rate, k calls with the same rows equal one `fit` of k epochs. The
         penalty is divided by the sample size of all calls so far. The optimizer's state is kept, also through pickling.
@@ -417,11 +417,11 @@ class ShallowNetClassifier(
         X = self._checked(X)
         A1 = hidden_activations(X, self.coefs_, self.intercepts_, self._activation)
         if not np.isfinite(A1).all():
-            raise ValueError(f"The hidden layer overflows: the largest number of X is {largest_number(X):g}. Scale X.")
+            raise hidden_overflow(X)
         return A1
 
     def __getstate__(self):
-        # Copies have their own curve: later calls append to it in place.
+        # A copy needs its own loss curve, because later calls append to the curve in place.
         state = super().__getstate__()
         return state | {"loss_curve_": state["loss_curve_"].copy()} if "loss_curve_" in state else state
 

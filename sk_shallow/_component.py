@@ -28,7 +28,7 @@ class Component(BaseEstimator, metaclass=ABCMeta):
     _parameter_constraints: dict[str, list[Any]] = {}
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters. If it fails, none has changed."""
+        """Set parameters. If an error is raised, nothing is changed."""
         with all_or_none(self, params):
             return super().set_params(**params)
 
@@ -38,7 +38,7 @@ C = TypeVar("C", bound=Component)
 
 @contextmanager
 def all_or_none(estimator: Any, params: Mapping[str, Any]) -> Iterator[None]:
-    """If an error is raised, restore an estimator, the objects in its parameters, and those in the new parameters."""
+    """Undo all changes if an error is raised inside: of an estimator, the objects in it and in the new parameters."""
     objects = [value for value in (estimator, *params.values()) if _has_parameters(value)]
     objects += [value for part in objects for value in part.get_params().values() if _has_parameters(value)]
     before = [(vars(part), vars(part).copy()) for part in objects]
@@ -52,7 +52,7 @@ def all_or_none(estimator: Any, params: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _has_parameters(value: Any) -> bool:
-    return hasattr(value, "get_params") and not isinstance(value, type)
+    return hasattr(value, "get_params") and hasattr(value, "__dict__") and not isinstance(value, type)
 
 
 def from_name(table: Mapping[str, Callable[[], C]], value: str | C) -> C:
@@ -63,14 +63,21 @@ def from_name(table: Mapping[str, Callable[[], C]], value: str | C) -> C:
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Return whether two components have the same class and equal parameters.
+    """Return whether two values are equal: components with the same class and equal parameters, collections, arrays.
 
-    Parameters may be components and arrays. Functions must be identical.
+    Functions must be identical.
     """
-    if isinstance(one, Component):
-        params = one.get_params(deep=False)
-        return type(one) is type(other) and all(equal(params[name], getattr(other, name)) for name in params)
-    return one is other or (not callable(one) and np.array_equal(one, other))
+    if isinstance(one, Component) and type(one) is type(other):
+        return equal(one.get_params(deep=False), other.get_params(deep=False))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(equal, one, other))
+    if one is other or callable(one) or isinstance(one, Component):
+        return one is other
+    if isinstance(one, np.ndarray) and one.dtype == object:
+        return isinstance(other, np.ndarray) and equal(one.tolist(), other.tolist())
+    return np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind == np.asarray(other).dtype.kind == "f")
 
 
 def to_name(table: Mapping[str, Callable[[], C]], component: C) -> str:

@@ -4,6 +4,7 @@ To add one, write a class here and put its name in `ACTIVATIONS`. The rest follo
 your own, pass the estimator an object of your subclass of `Activation`, or a pair of functions.
 """
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable
 from numbers import Real
@@ -453,14 +454,14 @@ __all__ += [kind.__name__ for kind in ACTIVATIONS.values()]
 
 
 def check_pair(value: Any) -> None:
-    """Raise ValueError if a function or a tuple is given that is no pair of functions."""
+    """Raise ValueError for a single function, or for a tuple that is not a pair of functions."""
     a_function = callable(value) and not isinstance(value, type | Activation)
     pair = isinstance(value, tuple) and len(value) == 2 and all(map(callable, value))
     if a_function or (isinstance(value, tuple) and not pair):
         got = f"one function, {value!r}" if a_function else repr(value)
         raise ValueError(
-            "An activation of your own must be a pair of functions, (g, derivative), and both take z, as in "
-            f"activation=(np.sin, np.cos). Got {got}. Give a pair."
+            "An activation of your own must be an Activation object or a pair of two functions of z, (g, derivative). "
+            f"Got {got}. Give a pair, for example activation=(np.sin, np.cos)."
         )
 
 
@@ -476,3 +477,15 @@ def as_activation(value: Any) -> Activation:
     if not COUNT.is_satisfied_by(activation.n_pieces):
         raise ValueError(f"n_pieces of {activation!r} must be {COUNT}. Got {activation.n_pieces!r} instead.")
     return activation
+
+
+def label_of(value: Any) -> str:
+    """Return a label for an activation or another object, on one line and the same in every run.
+
+    A pair of functions has the name of its first function.
+    """
+    if isinstance(value, tuple | FunctionActivation):
+        value = as_activation(value).value
+    if isinstance(value, str):
+        return value
+    return getattr(value, "__name__", None) or " ".join(re.sub(r" at 0x\w+", "", repr(value)).split())

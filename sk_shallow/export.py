@@ -50,7 +50,7 @@ def to_mlpclassifier(net):
     if not isinstance(net, ShallowNetClassifier):
         raise TypeError(
             f"to_mlpclassifier needs a ShallowNetClassifier. Got {type(net).__name__}. For a pipeline, pass its last "
-            "step, pipeline[-1], and give the result rows that the other steps have transformed. For a search, pass "
+            "step, pipeline[-1]. The result then needs rows that pipeline[:-1] has transformed. For a search, pass "
             "best_estimator_, or its last step."
         )
     check_is_fitted(net, "coefs_")

@@ -19,7 +19,7 @@ class Solver(Component):
     Attributes
     ----------
     full_batch : bool
-        Whether each step uses all rows. `fit` then merges equal rows, and `partial_fit` does one step.
+        Whether each step uses all rows. If so, `fit` first merges equal rows, and `partial_fit` makes one step.
     learning_rate_init : float or None
         Default initial learning rate of a solver of your own. None: the default of the class it derives from, or 1.
     """

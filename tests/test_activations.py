@@ -364,9 +364,9 @@ OF_THE_VALUE["not defined at z"] = (np.tanh, lambda a: np.sqrt(1 - a**2) ** 2)
 def test_a_derivative_that_takes_the_value_is_named(name, iris):
     """Textbooks write it so. The form that the message gives is accepted."""
     g, derivative = OF_THE_VALUE[name]
-    with pytest.raises(ValueError, match=r"takes z, but yours matches if it gets g\(z\). Write") as info:
+    with pytest.raises(ValueError, match=r"takes z, but yours is correct only if it gets g\(z\)") as info:
         ShallowNetClassifier(activation=(g, derivative)).fit(*iris)
-    (form,) = re.findall(r"Write (\(.*\)), where", str(info.value))
+    (form,) = re.findall(r"write (\(.*\))\.$", str(info.value))
     check_derivative(as_activation(eval(form, {"g": g, "derivative": derivative})))
 
 
@@ -382,7 +382,7 @@ def refuses_large_numbers(z):
     ids=["almost", "sign lost", "fails at g(z)"],
 )
 def test_a_wrong_derivative_is_not_said_to_take_the_value(pair, iris):
-    with pytest.raises(ValueError, match=r"Correct the second function of the pair. It takes z\.$"):
+    with pytest.raises(ValueError, match=r"Correct the second function of the pair. It takes z, not g\(z\)\.$"):
         ShallowNetClassifier(activation=pair).fit(*iris)
 
 
@@ -411,7 +411,7 @@ def test_all_but_a_pair_of_functions_is_refused(use, kind, iris):
         "set_params": lambda: ShallowNetClassifier(activation=value).set_params(**nested).fit(*iris),
     }
     nested = {"activation__value": np.sin} if isinstance(value, tuple) else {}
-    with pytest.raises(ValueError, match=rf"must be a pair of functions, .* {got}.*\. Give a pair\."):
+    with pytest.raises(ValueError, match=rf"must be .* a pair of two functions .* {got}.*\. Give a pair,"):
         uses[use]()
 
 

@@ -1,5 +1,7 @@
 """Distinct rows: with a full-batch solver, order and copies of rows change no bit of the net."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from helpers import NAMES, values_equal
@@ -8,11 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csc_array, csr_array, csr_matrix
+from sklearn import config_context
 from sklearn.base import clone
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow._fit import distinct
-from sk_shallow._fit.distinct import distinct_rows
+from sk_shallow._fit import alpha, distinct
+from sk_shallow._fit.distinct import distinct_index
 from sk_shallow.solvers import SGD, SOLVERS, GradientDescent
 
 parametrize = pytest.mark.parametrize
@@ -23,7 +26,7 @@ FORMATS = [np.asarray, csr_array]
 KINDS = ["binary", "multiclass", "multilabel"]
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((60, 4)).round(1)  # with zeros
-X[50:] = X[:10]  # with copies
+X[50:55], X[55:] = X[:5], X[:5]  # with copies
 LABELS = {
     "binary": np.array(["a", "b"])[(X[:, 0] > 0).astype(int)],
     "multiclass": (X[:, 0] > 0).astype(int) + (X[:, 1] > 0.5),
@@ -62,15 +65,15 @@ matrices = st.sampled_from(DTYPES).flatmap(lambda dtype: arrays(dtype, shapes, e
 @given(matrices)
 @settings(deadline=None)
 def test_equal_rows_have_one_number(X):
-    numbers = distinct_rows(X)
+    numbers = distinct_index(X)
     assert_same_rows(numbers, X)
     order = np.random.default_rng(0).permutation(len(X))
-    assert_array_equal(distinct_rows(X[order]), numbers[order])
-    assert_array_equal(distinct_rows(np.asfortranarray(X)), numbers)
-    numbers = distinct_rows(csr_array(X))
+    assert_array_equal(distinct_index(X[order]), numbers[order])
+    assert_array_equal(distinct_index(np.asfortranarray(X)), numbers)
+    numbers = distinct_index(csr_array(X))
     assert_same_rows(numbers, X)
     for other in (csr_matrix(X), with_explicit_zeros(X)):
-        assert_array_equal(distinct_rows(other), numbers)
+        assert_array_equal(distinct_index(other), numbers)
 
 
 @parametrize("arrange", FORMATS)
@@ -78,7 +81,7 @@ def test_equal_rows_have_one_number(X):
 def test_last_bits_do_not_change_the_order(arrange, dtype):
     rows = RNG.standard_normal((200, 5)).astype(dtype)
     changed = rows * (1 + RNG.choice([-1, 1], rows.shape) * np.finfo(dtype).eps)
-    assert np.abs(distinct_rows(arrange(rows)) - distinct_rows(arrange(changed))).max() <= 1
+    assert np.abs(distinct_index(arrange(rows)) - distinct_index(arrange(changed))).max() <= 1
 
 
 @parametrize("arrange", FORMATS)
@@ -89,7 +92,7 @@ def test_rows_with_equal_hashes_are_compared(arrange, n_hashes, monkeypatch):
         distinct, "row_hashes", lambda X, seed: hashes(X, seed) % n_hashes if seed < 5 else hashes(X, seed)
     )
     rows = RNG.integers(0, 2, (200, 3)).astype(float)
-    assert_same_rows(distinct_rows(arrange(rows)), rows)
+    assert_same_rows(distinct_index(arrange(rows)), rows)
 
 
 @parametrize("dtype", DTYPES)
@@ -101,7 +104,7 @@ def test_hashes_of_small_integers_differ(dtype):
 
 def test_labels_belong_to_the_row():
     rows, labels = np.ones((4, 2)), np.array(["b", "a", "b", "a"])
-    assert_array_equal(distinct_rows(rows, labels), [1, 0, 1, 0])
+    assert_array_equal(distinct_index(rows, labels), [1, 0, 1, 0])
 
 
 # Fits
@@ -121,13 +124,18 @@ def test_copies_weights_and_order_give_one_net(solver, activation, dtype):
     assert weighted.n_samples_seen_ == copied.n_samples_seen_ == W.sum()
 
 
+class Custom(GradientDescent):
+    """A full-batch solver of the user."""
+
+
 OPTIONS = {
     "plain": {},
     "balanced": {"class_weight": "balanced"},
+    "balanced and early stopping": {"class_weight": "balanced", "early_stopping": True, "validation_fraction": 0.3},
     "early stopping": {"early_stopping": True, "validation_fraction": 0.3},
     "scorer": {"early_stopping": True, "validation_fraction": 0.3, "scoring": "accuracy"},
     "schedule": {"learning_rate": "cosine", "max_iter": 30},
-    "custom": {"solver": "custom"},
+    "custom": {"solver": Custom()},
 }
 
 
@@ -136,17 +144,47 @@ OPTIONS = {
 @parametrize("kind", KINDS)
 @parametrize("solver", FULL_BATCH)
 def test_order_changes_no_bit(solver, kind, arrange, options):
-    class Custom(GradientDescent):
-        pass
-
     y, w, order = LABELS[kind], RNG.uniform(0, 2, 60), RNG.permutation(60)
     net = ShallowNetClassifier(5, **{"solver": solver, "random_state": 0, **OPTIONS[options]})
-    if options == "custom":
-        net.set_params(solver=Custom())
     one = clone(net).fit(arrange(X), y, sample_weight=w)
     other = clone(net).fit(arrange(X[order]), y[order], sample_weight=w[order])
     assert values_equal(weights(one), weights(other))
     assert one.validation_scores_ == other.validation_scores_
+
+
+@parametrize("options", OPTIONS)
+@parametrize("kind", KINDS)
+@parametrize("solver", FULL_BATCH)
+def test_copies_change_no_bit(solver, kind, options):
+    y, w = LABELS[kind], 1 + W
+    net = ShallowNetClassifier(5, **{"solver": solver, "random_state": 0, **OPTIONS[options]})
+    weighted = clone(net).fit(X, y, sample_weight=w)
+    copied = clone(net).fit(X.repeat(w, axis=0), y.repeat(w, axis=0))
+    assert values_equal(weights(weighted), weights(copied))
+    assert weighted.validation_scores_ == copied.validation_scores_
+
+
+@parametrize("solver", FULL_BATCH)
+def test_explicit_zeros_and_copies_do_not_change_the_rows_of_the_choice(solver, monkeypatch):
+    """Wide rows: the choice of alpha takes as many rows as fit in MAX_NUMBERS numbers."""
+    monkeypatch.setattr(alpha, "MAX_NUMBERS", 500)
+    rows = np.where(RNG.random((300, 20)) < 0.9, 0.0, RNG.standard_normal((300, 20)))
+    y = (rows[:, 0] + rows[:, 1] > 0).astype(int)
+    net = ShallowNetClassifier(5, solver=solver, max_iter=3, random_state=0)
+    w = np.where(np.arange(300) < 20, 9, 1)
+    nets = [
+        clone(net).fit(csr_array(rows), y, sample_weight=w),
+        clone(net).fit(with_explicit_zeros(rows), y, sample_weight=w),
+    ]
+    nets += [clone(net).fit(csr_array(rows.repeat(w, axis=0)), y.repeat(w))]
+    assert nets[0].alpha_scores_ == nets[1].alpha_scores_ == nets[2].alpha_scores_
+
+
+@parametrize("solver", FULL_BATCH)
+def test_weights_of_copies_that_overflow(solver):
+    net = ShallowNetClassifier(5, solver=solver, max_iter=3, random_state=0)
+    net.fit(X, LABELS["binary"], sample_weight=np.full(60, 1.7e308))
+    assert np.isfinite(net.predict_proba(X)).all()
 
 
 @parametrize("solver", FULL_BATCH)
@@ -234,12 +272,50 @@ def test_attributes_count_rows_as_they_were_given(solver):
 
 
 @parametrize("n_rows", [2, 3])
-def test_early_stopping_needs_three_distinct_rows(n_rows):
+def test_early_stopping_needs_three_distinct_index(n_rows):
     net = ShallowNetClassifier(5, solver="gd", early_stopping=True, random_state=0)
     rows, y = np.arange(n_rows * 10.0).reshape(-1, 1) % n_rows, np.arange(n_rows * 10) % n_rows == 0
     if n_rows == 3:
         with pytest.warns(match="not stratified"):
             net.fit(rows, y)
         return
-    with pytest.raises(ValueError, match="holds out 2 of 2 distinct rows with weight"):
+    with pytest.raises(ValueError, match="holds out 2 of 2 rows \\(equal ones count once"):
         net.fit(rows, y)
+
+
+@parametrize("solver", FULL_BATCH)
+@parametrize("weight", [0.1, 3.0])
+def test_copies_change_no_bit_under_class_weights(solver, weight):
+    y, w = LABELS["multiclass"], 1 + W
+    net = ShallowNetClassifier(5, solver=solver, class_weight={0: weight, 1: 0.5, 2: 0}, random_state=0)
+    weighted = clone(net).fit(X, y, sample_weight=w)
+    copied = clone(net).fit(X.repeat(w, axis=0), y.repeat(w))
+    assert weighted.n_samples_seen_ == copied.n_samples_seen_
+    assert values_equal(weights(weighted), weights(copied))
+
+
+@parametrize("solver", ["adam", *FULL_BATCH])
+@parametrize("arrange", FORMATS)
+def test_copies_of_nan_end(solver, arrange):
+    """scikit-learn lets nan pass with assume_finite=True."""
+    rows = X.copy()
+    rows[50:] = rows[0]
+    rows[50:, 1] = np.nan
+    net = ShallowNetClassifier(5, solver=solver, random_state=0)
+    with config_context(assume_finite=True), pytest.raises(ValueError, match="The loss was never finite"):
+        net.fit(arrange(rows), LABELS["multiclass"])
+
+
+@parametrize("early_stopping", [False, True])
+@parametrize("arrange", [np.ascontiguousarray, np.asfortranarray])
+def test_full_batches_need_one_more_copy(arrange, early_stopping):
+    """With early stopping, the training rows are copied too, as they were given."""
+    rows = RNG.standard_normal((20_000, 100))
+    y, matrix = (rows[:, 0] > 0).astype(int), arrange(rows)
+    net = ShallowNetClassifier(2, solver="gd", max_iter=1, alpha=1.0, early_stopping=early_stopping, random_state=0)
+    net.fit(rows[:100], y[:100])  # so that imports are not measured
+    tracemalloc.start()
+    net.fit(matrix, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < (2.3 if early_stopping else 1.3) * rows.nbytes

@@ -172,14 +172,14 @@ def test_no_net_is_judged_by_rows_that_it_was_trained_on(data, wine, noisy, monk
 def test_the_rows_of_the_choice_do_not_depend_on_the_order_of_classes():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((60, 4)), rng.integers(3, size=60)
-    data, renamed = (Data(X, labels, targets_of(labels)).distinct() for labels in (y, np.array([2, 0, 1])[y]))
-    assert_array_equal(choice._chosen_rows(data, 0), choice._chosen_rows(renamed, 0))
+    data, renamed = (Data(X, labels, targets_of(labels)).merged() for labels in (y, np.array([2, 0, 1])[y]))
+    assert_array_equal(choice._chosen_rows(data, 4, 0), choice._chosen_rows(renamed, 4, 0))
 
 
 def test_each_set_of_labels_is_a_stratum():
     y = np.array([[1, 1, 0], [0, 0, 1]] * 30)  # their codes were equal: 1 + 2 and 3
     data = Data(np.arange(60.0).reshape(-1, 1), y, targets_of(y))
-    strata = y[choice._chosen_rows(data, 0)]
+    strata = y[choice._chosen_rows(data, 1, 0)]
     assert np.count_nonzero(np.diff(strata[:, 0])) == 1  # sorted
 
 

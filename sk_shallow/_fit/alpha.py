@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from sk_shallow._fit.data import Data
-from sk_shallow._fit.distinct import distinct_rows
+from sk_shallow._fit.distinct import distinct_index
 from sk_shallow._fit.minimize import minimize
 from sk_shallow._fit.monitor import Monitor
 from sk_shallow._fit.plan import Plan, annealed, default_rates
@@ -31,12 +31,12 @@ MAX_PARAMETERS = 2**18  # of the nets that are trained together
 def alpha_scores(network: Network, data: Data, plan: Plan, held_out: Network | None, seed: int) -> dict[float, float]:
     """Return minus the held-out loss, in nats per sample, of each strength.
 
-    `network` is at its initial weights, with the alpha of the rule; it does not change. `data` has its rows, each
-    distinct one once, so that no held-out row is a copy of a training row. If `held_out` is given, it replaces the
-    folds. The dict is empty if there are too few rows or no loss is finite; a single loss that is not
+    `network` is at its initial weights, with the alpha of the rule; it does not change. `data` holds its rows after
+    equal ones were merged, so no row of a held-out fold is a copy of a training row. If `held_out` is given, it
+    replaces the folds. The dict is empty if there are too few rows or no loss is finite; a single loss that is not
     finite has the score minus infinity.
     """
-    rows = _chosen_rows(data, seed)
+    rows = _chosen_rows(data, network.X.size // network.n_samples, seed)
     n_held_out = len(rows) // N_FOLDS if held_out is None else held_out.n_samples
     if n_held_out < MIN_HELD_OUT or not network.alpha:
         return {}
@@ -65,15 +65,14 @@ def _strengths_for_weights(weight: float) -> list[float]:
     return [10.0**k for k in range(2, 2 + min(6, int(np.log10(weight))))]
 
 
-def _chosen_rows(data: Data, seed: int) -> np.ndarray:
+def _chosen_rows(data: Data, numbers_per_row: int, seed: int) -> np.ndarray:
     """Return a stratified random sample of the rows with positive weight, sorted by class."""
     w = data.weights()
     rows = np.arange(len(data.y)) if w is None else np.flatnonzero(w.any(axis=1))
     rows = Stream.ALPHA_ROWS.rng(seed).permutation(rows)
-    _, first, classes = np.unique(distinct_rows(data.y)[rows], return_index=True, return_inverse=True)
+    _, first, classes = np.unique(distinct_index(data.y)[rows], return_index=True, return_inverse=True)
     rows = rows[np.argsort(first[classes], kind="stable")]  # renaming the classes must not change the sample
-    numbers_per_row = data.matrix.size // data.matrix.shape[0] + data.targets.n_outputs
-    n_rows = min(MAX_ROWS, max(100, MAX_NUMBERS // numbers_per_row))
+    n_rows = min(MAX_ROWS, max(100, MAX_NUMBERS // (numbers_per_row + data.targets.n_outputs)))
     return rows if len(rows) <= n_rows else rows[np.linspace(0, len(rows) - 1, n_rows).astype(int)]
 
 

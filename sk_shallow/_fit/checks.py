@@ -27,7 +27,7 @@ def check_derivative(activation: Activation) -> None:
 
 
 def _mismatch(activation: Activation) -> tuple[float, float, float] | None:
-    """Return the z with the largest error, the slope there and its central difference; None if the slopes match."""
+    """Return the z with the largest error, the slope and the central difference there; None if the slopes match."""
     p, n_units, rng = int(activation.n_pieces), 3, np.random.default_rng(0)
     Z, dA = rng.uniform(-6, 6, (100, p * n_units)), rng.uniform(0.5, 1.5, (100, n_units))
     Z[75:] *= 8
@@ -64,8 +64,8 @@ def _advice(activation: Activation) -> str:
     except Exception:  # whatever the function does with g(z)
         takes_a = False
     if not takes_a:
-        return "Correct the second function of the pair. It takes z."
+        return "Correct the second function of the pair. It takes z, not g(z)."
     return (
-        "The second function of the pair takes z, but yours matches if it gets g(z). Write "
-        "(g, lambda z: derivative(g(z))), where (g, derivative) is your pair."
+        "The second function of the pair takes z, but yours is correct only if it gets g(z). Instead of "
+        "(g, derivative), write (g, lambda z: derivative(g(z)))."
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from math import fsum
 from typing import Any
 
@@ -11,8 +10,9 @@ from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils.extmath import row_norms
 
-from sk_shallow._fit.distinct import distinct_rows
+from sk_shallow._fit.distinct import distinct_index
 from sk_shallow._fit.targets import Targets
+from sk_shallow._model.network import rows_per_block, slices
 
 
 @dataclass(frozen=True)
@@ -24,70 +24,71 @@ class Data:
     targets: Targets
     w: np.ndarray | None = None  # sample weights, (m,), float64
     c: np.ndarray | None = None  # class weights of the rows, (m,); if multilabel, of each label, (m, n2)
-    rows: np.ndarray | None = None  # the rows of `matrix` that these are, (m,); None: all
-    given: "Data | None" = None  # if these rows are distinct: the rows as the user gave them
-    numbers: np.ndarray | None = None  # of each given row among the distinct ones; -1 if it has no weight
-
-    @cached_property
-    def X(self) -> Any:
-        """The rows, (m, n0). It copies a part of the matrix, or all of it if rows are distinct, when first used."""
-        if self.rows is None:
-            return self.matrix
-        if not issparse(self.matrix):
-            X = self.matrix.take(self.rows, axis=0)
-            return np.add(X, 0, out=X) if self.given else X  # -0.0 becomes 0.0
-        X = self.matrix[self.rows]
-        if self.given:
-            X.eliminate_zeros()
-        return X
+    rows: np.ndarray | None = None  # indices of these rows in `matrix`, (m,); None: all rows of `matrix`
+    unmerged: "Data | None" = None  # the rows before equal ones were merged; None if they were not merged
+    index: Any = None  # for each unmerged row: its index in these rows; -1 if its weight is 0
 
     @property
-    def as_given(self) -> "Data":
-        """The same rows as the user gave them, before equal ones were merged."""
-        return self.given or self
+    def X(self) -> Any:
+        """The rows, (m, n0): `matrix` itself if `rows` is None, otherwise a copy that is made at first use."""
+        if self.rows is None:
+            return self.matrix
+        kept = vars(self)  # functools.cached_property has one lock for all threads in Python 3.11
+        if "_X" not in kept:
+            kept["_X"] = self.matrix[self.rows] if self.unmerged is None else rows_in_c_order(self.matrix, self.rows)
+        return kept["_X"]
 
-    def for_scorer(self) -> "Data":
-        """Return the rows as the user gave them, but in the order of the distinct rows if those are used."""
-        if self.given is None or self.numbers is None:
+    @property
+    def given(self) -> "Data":
+        """The rows before equal ones were merged. If they were not merged, this object."""
+        return self.unmerged or self
+
+    def rows_for_scorer(self) -> "Data":
+        """Return the rows before equal ones were merged.
+
+        If they were merged, rows of weight 0 are left out, and the others are sorted, so that the score does not depend
+        on the order of the given rows.
+        """
+        if self.unmerged is None:
             return self
-        w = np.ones(len(self.numbers)) if self.given.w is None else self.given.w
-        order = np.lexsort((w, self.numbers))
-        return self.given.take(order[np.count_nonzero(self.numbers < 0) :])
+        w = np.ones(len(self.index)) if self.unmerged.w is None else self.unmerged.w
+        order = np.lexsort((w, self.index))
+        return self.unmerged.take(order[np.count_nonzero(self.index < 0) :])
 
     def take(self, rows: np.ndarray) -> "Data":
         w, c = (None if part is None else part[rows] for part in (self.w, self.c))
         part = replace(self, y=self.y[rows], w=w, c=c, rows=rows if self.rows is None else self.rows[rows])
-        if self.given is None or self.numbers is None:
+        if self.unmerged is None:
             return part
-        new_numbers = np.full(len(self.y) + 1, -1)  # the last one is that of rows without weight
-        new_numbers[rows] = np.arange(len(rows))
-        numbers = new_numbers[self.numbers]
-        return replace(part, given=self.given.take(np.flatnonzero(numbers >= 0)), numbers=numbers[numbers >= 0])
+        new_index = np.full(len(self.y) + 1, -1)  # the last one is for index -1, rows of weight 0
+        new_index[rows] = np.arange(len(rows))
+        index = new_index[self.index]
+        return replace(part, unmerged=self.unmerged.take(np.flatnonzero(index >= 0)), index=index[index >= 0])
 
-    def distinct(self) -> "Data":
-        """Return each distinct row ``(x, y)`` of positive weight once, with the sum of its weights.
+    def merged(self) -> "Data":
+        """Merge equal rows ``(x, y)`` and add their weights. Rows of weight 0 are left out.
 
-        The order of the result depends on the rows, not on their order.
+        The result is sorted, so it does not depend on the order of the given rows.
         """
-        if self.given is not None:
+        if self.unmerged is not None:
             return self
         w = np.ones(len(self.y)) if self.w is None else self.w
         weighted = np.flatnonzero(w)
-        numbers = np.full(len(w), -1)
-        numbers[weighted] = np.unique(distinct_rows(self.X, self.y)[weighted], return_inverse=True)[1]
-        order = weighted[np.lexsort((w[weighted], numbers[weighted]))]  # the order of the rows must not change the sums
-        starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
+        index = np.full(len(w), -1)
+        index[weighted] = np.unique(distinct_index(self.X, self.y)[weighted], return_inverse=True)[1]
+        order = weighted[np.lexsort((w[weighted], index[weighted]))]  # for sums that do not depend on the order
+        starts = np.flatnonzero(np.diff(index[order], prepend=-1))
         rows = order[starts]
         sums = None
         if self.w is not None or len(rows) < len(w):
             sums = np.minimum(np.add.reduceat(w[order], starts), np.finfo(np.float64).max)
         c = None if self.c is None else self.c[rows]
         rows_of_matrix = rows if self.rows is None else self.rows[rows]
-        return replace(self, y=self.y[rows], w=sums, c=c, rows=rows_of_matrix, given=self, numbers=numbers)
+        return replace(self, y=self.y[rows], w=sums, c=c, rows=rows_of_matrix, unmerged=self, index=index)
 
     def with_class_weights(self, class_weights: Callable[[np.ndarray], np.ndarray | None]) -> "Data":
-        given = None if self.given is None else self.given.with_class_weights(class_weights)
-        return replace(self, c=class_weights(self.y), given=given)
+        unmerged = None if self.unmerged is None else self.unmerged.with_class_weights(class_weights)
+        return replace(self, c=class_weights(self.y), unmerged=unmerged)
 
     def weights(self) -> np.ndarray | None:
         """Return sample weights times class weights, (m, 1) or (m, n2), or None for all ones."""
@@ -110,15 +111,16 @@ class Data:
         w /= largest
         return w / w.mean()
 
-    def weights_of_part(self) -> np.ndarray | None:
+    def weights_for_partial_fit(self) -> np.ndarray | None:
         """Return the weights for `partial_fit`: as given, so that a weight of 2 doubles the gradient of a row.
 
-        The weights of distinct rows are scaled, because the gradient is a mean over the given rows.
+        The weights of distinct rows are multiplied by their number and divided by that of the given rows, because the
+        gradient is a mean over these. This is done as in `fit`, so that both give the same bits.
         """
         w = self.weights()
-        if w is None or self.given is None or not w.any():
+        if w is None or self.unmerged is None or not w.any():
             return w
-        return self.normalized_weights() * (w.sum(axis=0).mean() / len(self.given.y))
+        return self.normalized_weights() * (w.sum(axis=0).mean() / len(self.unmerged.y))
 
     def n_weighted(self) -> int:
         """Return the number of rows with a positive weight."""
@@ -129,11 +131,15 @@ class Data:
         """Return the divisor of the penalty: the sum of weights, at least the number of given rows with weight.
 
         Integer weights thus equal repeated rows, and weights that sum to 1 do not let the penalty outweigh the data.
-        If the sum overflows, the largest float is used. Sums per label are averaged.
+        Class weights do not either: the sum of the sample weights alone is another lower bound. If a sum overflows, the
+        largest float is used. Sums per label are averaged.
         """
-        w = self.weights()
-        total = 0.0 if w is None else min(w.sum(axis=0).mean(), np.finfo(np.float64).max)
-        return float(max(total, self.as_given.n_weighted()))
+        w, n = self.weights(), self.given.n_weighted()
+        if w is None:
+            return float(n)
+        total, largest = w.sum(axis=0).mean(), np.finfo(np.float64).max
+        without_classes = 0.0 if self.w is None else self.w[w.any(axis=1)].sum()
+        return float(max(min(total, largest), min(without_classes, largest), n))
 
     def mean_squared_length(self) -> float:
         """Return q, the weighted mean of ``|x|^2``: the number of features, if they are standardized."""
@@ -142,6 +148,20 @@ class Data:
         w = w if self.c is None else w * self.c.reshape(len(w), -1).any(axis=1)
         w = w / w.max() if w.any() else np.ones(len(w))
         return fsum((w * lengths)[w > 0]) / fsum(w)  # exact sums, which do not depend on the order of the rows
+
+
+def rows_in_c_order(matrix: Any, rows: np.ndarray) -> Any:
+    """Return a copy of some rows without stored zeros, row by row in memory, so that no bit depends on the layout."""
+    if issparse(matrix):
+        X = matrix[rows]
+        X.eliminate_zeros()
+        return X
+    if matrix.flags.c_contiguous:
+        return matrix.take(rows, axis=0)
+    X = np.empty((len(rows), matrix.shape[1]), dtype=matrix.dtype)  # `take` would copy all of the matrix first
+    for part in slices(len(rows), rows_per_block(matrix.shape[1])):
+        X[part] = matrix[rows[part]]
+    return X
 
 
 def hold_out(data: Data, fraction: float, seed: int) -> tuple[Data, Data, bool]:
@@ -153,7 +173,7 @@ def hold_out(data: Data, fraction: float, seed: int) -> tuple[Data, Data, bool]:
     m, strata = len(data.y), data.targets.strata(data.y)
     n_validation = max(2, int(np.ceil(float(fraction) * m)))
     if n_validation >= m:
-        rows = "distinct rows with weight" if data.given else "rows"
+        rows = "rows (equal ones count once, and rows of weight 0 not at all)" if data.unmerged else "rows"
         raise ValueError(
             f"early_stopping needs two rows to hold out and one to train on, but validation_fraction={fraction} holds "
             f"out {n_validation} of {m} {rows}. Change validation_fraction, pass X_val and y_val, or set "

@@ -1,11 +1,11 @@
-"""Numbers for distinct rows: equal rows get the same one. They do not depend on the order of the rows.
+"""Find equal rows: give equal rows the same index, whatever the order of the rows.
 
-The hash of a row is the sum of the hashes of its elements, modulo 2^64. Each column has its own constant. The hash of 0
-is 0, so stored zeros of sparse rows count nowhere. Rows with equal hashes are compared. If two of them differ, all are
-hashed again.
+Rows are compared by hashes first. The hash of a row is the sum of the hashes of its elements, modulo 2^64. Each column
+has its own constant. The hash of 0 is 0, so stored zeros of a sparse row do not change its hash. Rows with equal hashes
+are then compared element by element. If two of them differ, all rows are hashed again with other constants.
 
-Distinct rows are ordered by a projection, not by their hashes. If numbers change in their last bits, for example if
-another machine scaled them, almost all rows keep their places.
+Distinct rows are sorted by a projection, not by their hashes. So if values change in their last bits, for example
+because another machine scaled them, almost all rows keep their places.
 """
 
 from collections.abc import Iterator
@@ -17,39 +17,40 @@ from scipy.sparse import issparse
 
 from sk_shallow._model.network import slices
 
-HALF = np.uint64(32)  # bits
-BLOCK_NUMBERS = 2**15  # of X that are hashed or compared at a time
+HALF = np.uint64(32)  # of the bits
+BLOCK_VALUES = 2**15  # elements of X that are hashed or compared at a time
 
 
-def distinct_rows(*columns: Any) -> np.ndarray:
-    """Return the number of each row among the distinct rows, (n,): 0, 1, ... in an order that depends on them alone.
+def distinct_index(*columns: Any) -> np.ndarray:
+    """Return the index of each row in the sorted list of distinct rows, (n,).
 
-    `columns` make up the rows: labels, (n,), or finite numbers, (n, k), dense or CSR. The first ones decide the order.
+    The rows consist of all `columns` together. Each is an array of labels, (n,), or of finite numbers, (n, k), dense or
+    CSR. Rows are sorted by the first one, then by the second, and so on.
     """
     n = columns[0].shape[0]
-    numbers = np.zeros(n, dtype=np.int64)
+    index = np.zeros(n, dtype=np.int64)
     for column in columns:
-        own = np.unique(column, return_inverse=True)[1] if column.ndim == 1 else _numbers(column)
-        numbers = np.unique(numbers * n + own, return_inverse=True)[1]
-    return numbers
+        own = np.unique(column, return_inverse=True)[1] if column.ndim == 1 else _index(column)
+        index = np.unique(index * n + own, return_inverse=True)[1]
+    return index
 
 
-def _numbers(X: Any) -> np.ndarray:
+def _index(X: Any) -> np.ndarray:
     n = X.shape[0]
-    numbers = np.zeros(n, dtype=np.int64)
+    index = np.zeros(n, dtype=np.int64)
     for seed in count():
         ranks = np.unique(row_hashes(X, seed), return_inverse=True)[1]
-        _, first, numbers = np.unique(numbers * n + ranks, return_index=True, return_inverse=True)
-        copies = np.flatnonzero(first[numbers] != np.arange(n))
-        if _rows_equal(X, copies, first[numbers[copies]]):
+        _, first, index = np.unique(index * n + ranks, return_index=True, return_inverse=True)
+        copies = np.flatnonzero(first[index] != np.arange(n))
+        if _rows_equal(X, copies, first[index[copies]]):
             break
     ranks = np.empty_like(first)
     ranks[np.lexsort((np.arange(len(first)), _projections(X, first)))] = np.arange(len(first))
-    return ranks[numbers]
+    return ranks[index]
 
 
 def _projections(X: Any, rows: np.ndarray) -> np.ndarray:
-    """Return a weighted sum of the numbers of each row, (n,). It is the same wherever the row stands."""
+    """Return a weighted sum of the elements of each row, (n,). It does not depend on the position of the row."""
     weights = np.random.default_rng(0).uniform(0.5, 1.0, X.shape[1]) / X.shape[1]  # no sum can overflow
     sums = np.empty(len(rows))
     for part in _blocks(X, len(rows)):
@@ -75,16 +76,23 @@ def row_hashes(X: Any, seed: int) -> np.ndarray:
 def _hashes(values: np.ndarray, constants: np.ndarray) -> np.ndarray:
     values = values + np.zeros(1, dtype=np.result_type(values, np.float32))  # -0.0 becomes 0.0
     hashes = values.view(f"u{values.itemsize}").astype(np.uint64)
-    hashes ^= hashes >> HALF  # small integers have their bits on the left
+    hashes ^= hashes >> HALF  # small integers, stored as floats, differ only in their high bits
     hashes *= constants
     hashes ^= hashes >> HALF
     return hashes
 
 
 def _rows_equal(X: Any, rows: np.ndarray, others: np.ndarray) -> bool:
-    return not any((X[rows[part]] != X[others[part]]).sum() for part in _blocks(X, len(rows)))
+    parts = _blocks(X, len(rows))
+    return not any((_without_nan(X[rows[part]]) != _without_nan(X[others[part]])).sum() for part in parts)
+
+
+def _without_nan(X: Any) -> Any:
+    # nan differs from itself. scikit-learn lets it pass with assume_finite=True.
+    np.nan_to_num(X.data if issparse(X) else X, copy=False)
+    return X
 
 
 def _blocks(X: Any, n_rows: int) -> Iterator[slice]:
-    numbers_per_row = max(1, X.size // X.shape[0])
-    return slices(n_rows, max(1, BLOCK_NUMBERS // numbers_per_row))
+    values_per_row = max(1, X.size // X.shape[0])
+    return slices(n_rows, max(1, BLOCK_VALUES // values_per_row))

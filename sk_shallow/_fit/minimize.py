@@ -130,8 +130,8 @@ def _run_lbfgs(
 class OneThread:
     """A reference-counted limit of one thread for SciPy's BLAS: fits at the same time share it, and the last lifts it.
 
-    If another thread holds a limit of threadpoolctl, that limit is left alone. A forked child has none of the fits, and
-    so no limit.
+    If another thread holds a limit of threadpoolctl, that limit is left alone. A forked child
+    runs none of these fits, so its limit is lifted.
     """
 
     def __init__(self) -> None:
@@ -139,7 +139,7 @@ class OneThread:
         self.before: dict[str, int] = {}
         self.lock = threading.Lock()
         if hasattr(os, "register_at_fork"):  # not on Windows
-            # If a fork came while another thread changes the limit, the child would wait for its locks for ever.
+            # Hold the lock during a fork: otherwise the child could inherit a locked lock and wait forever.
             os.register_at_fork(
                 before=self.lock.acquire, after_in_parent=self.lock.release, after_in_child=self._lift_in_child
             )

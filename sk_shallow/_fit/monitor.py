@@ -62,8 +62,9 @@ class Monitor:
 
     An epoch improves if it beats the best one so far by more than `tol`. A plateau is more than `n_iter_no_change`
     epochs in a row without improvement. ``score()`` returns the validation score of the current parameters, greater is
-    better. `best_theta` holds the weights after the epoch with the best score; without scores, those that the lowest
-    loss belongs to. These are the weights before the epoch, because its loss is a mean over it; with L-BFGS, after it.
+    better. `best_theta` holds the weights after the epoch with the best score. Without scores, it holds the weights
+    with the lowest loss. The loss of an epoch is a mean over its steps, so these are the weights before the epoch; with
+    L-BFGS, whose loss is that of the final weights, they are those after it.
     """
 
     def __init__(

@@ -14,8 +14,12 @@ from sk_shallow.activations import Activation
 
 
 def largest_number(X: Matrix) -> float:
-    """Return the largest absolute number, without a copy of X."""
+    """Return the largest absolute value, without a copy of X."""
     return float(max(X.max(), -X.min()))
+
+
+def hidden_overflow(X: Matrix) -> ValueError:
+    return ValueError(f"The hidden layer overflows: the largest number of X is {largest_number(X):g}. Scale X.")
 
 
 class PredictionMixin(ABC):
@@ -150,19 +154,16 @@ def validation_score(network: Network, data: Data, scorer: Any = None) -> Callab
     """Return a function that returns the score of the current parameters on `data`, greater is better.
 
     `network` has the rows of `data` and the parameters that the solver updates. If `scorer` is None, the score is minus
-    the log loss, in nats per sample. If the user gave sample weights, a scorer also gets `sample_weight`: these times
-    the class weights (except those of multilabel targets, which differ between labels).
+    the log loss, in nats per sample. If the user gave sample weights, a scorer gets them as `sample_weight`.
 
-    The score is nan if the loss is not finite. The loss is computed only if the scorer gives a reason: it fails, its
-    score is not finite, or logits overflow. ValueError is raised if it fails, or its score is not finite, though the
-    loss is.
+    The score is nan if the loss is not finite. To save time, the loss is computed only if the scorer fails, its score
+    is not finite, or logits overflow. ValueError is raised if the scorer fails or its score is not finite, but the loss
+    is finite.
     """
     if scorer is None:
         return lambda: -network.loss()
     snapshot = Snapshot(network, data.targets)
-    per_label = data.c is not None and data.c.ndim == 2
-    w = None if data.w is None else data.w if per_label else data.normalized_weights()
-    weights = {} if w is None else {"sample_weight": w.ravel()}
+    weights = {} if data.w is None else {"sample_weight": data.w}
 
     def diverged() -> bool:
         return not np.isfinite(network.loss())

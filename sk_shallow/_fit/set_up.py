@@ -56,7 +56,7 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     score = None
     if validation is not None and held_out is not None:
         scorer = None if estimator.scoring == "loss" else check_scoring(estimator, scoring=estimator.scoring)
-        score = validation_score(held_out, validation.for_scorer(), scorer)
+        score = validation_score(held_out, validation.rows_for_scorer(), scorer)
     monitor = Monitor(network.parameters, plan, score, tasks)
     if incremental:  # patience lasts from call to call
         monitor.best, monitor.no_improvement_count = state.best, state.no_improvement_count
@@ -83,7 +83,7 @@ def initial_network(estimator: Any, data: Data, plan: Plan, activation: Activati
         parameters,
         activation,
         targets.loss_function,
-        *_arrays(data, data.weights_of_part() if plan.incremental else data.normalized_weights(), data.X.dtype),
+        *_arrays(data, data.weights_for_partial_fit() if plan.incremental else data.normalized_weights(), data.X.dtype),
         sample_size=sample_size,
         alpha=rule if estimator.alpha == "auto" else float(estimator.alpha),
         dropout=float(estimator.dropout),
@@ -114,7 +114,7 @@ def _checked_activation(estimator: Any, state: TrainingState) -> Activation:
 
 
 def _callback_tasks(estimator: Any, data: Data, plan: Plan, network: Network) -> CallbackTasks:
-    given = data.as_given
+    given = data.given
     metadata = None if given.w is None else {"sample_weight": given.w}
     context = callback_context(estimator, max_subtasks=plan.max_iter)
     attributes = partial(fitted_attributes, network, data.targets)

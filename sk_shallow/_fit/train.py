@@ -58,7 +58,7 @@ def _choose_alpha(fit: Fit) -> None:
     if fit.state.fitted:
         fit.alpha_scores = estimator.alpha_scores_ or {}
     elif not plan.incremental:
-        fit.alpha_scores = alpha_scores(fit.network, fit.data.distinct(), plan, fit.held_out, fit.state.seed)
+        fit.alpha_scores = alpha_scores(fit.network, fit.data.merged(), plan, fit.held_out, fit.state.seed)
         for alpha, score in fit.alpha_scores.items():
             fit.monitor.print(f"alpha = {alpha:.6g}, score of held-out rows = {score:.6f}")
     if fit.alpha_scores:
@@ -73,7 +73,7 @@ def _history(fit: Fit) -> dict[str, Any]:
     curve.extend(losses)  # in place: the cost of a call must not depend on the number of calls before it
     return {
         "n_iter_": n_iter,
-        "t_": t + n_iter * len(fit.data.as_given.y),
+        "t_": t + n_iter * len(fit.data.given.y),
         "loss_curve_": curve,
         "loss_": curve[-1],
         "best_loss_": min(best + losses),

@@ -115,7 +115,7 @@ def _validated(estimator: Any, X: Any, y: Any, *, reset: bool, dtype: Any = DTYP
 
 
 def _data(estimator: Any, X: Any, y: np.ndarray, sample_weight: Any, targets: Targets) -> Data:
-    """Return the rows: each distinct one once, if the solver works with the full batch."""
+    """Return the checked rows. If the solver uses all rows in each step, equal rows are merged."""
     targets.check(y)
     w = None
     if sample_weight is not None:
@@ -123,7 +123,7 @@ def _data(estimator: Any, X: Any, y: np.ndarray, sample_weight: Any, targets: Ta
         if not w.any():
             raise ValueError(f"sample_weight must be positive for at least one row. All {len(w)} weights are zero.")
     data = Data(X, y, targets, w)
-    return data.distinct() if from_name(SOLVERS, estimator.solver).full_batch else data
+    return data.merged() if from_name(SOLVERS, estimator.solver).full_batch else data
 
 
 def _class_weights(estimator: Any, data: Data) -> Callable[[np.ndarray], np.ndarray | None]:

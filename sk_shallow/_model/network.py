@@ -32,7 +32,7 @@ Rows = slice | np.ndarray
 # Sizes of a block of rows (in pre-activations or logits) and of a block of parameters. Blocks stay in the cache, so
 # that several passes over 800,000 parameters take three quarters of the time.
 BLOCK_NUMBERS, BLOCK_PARAMETERS = 2**17, 2**15
-SAMPLE_NUMBERS = 2**20  # of X and Y in a sample of more than 100 rows
+SAMPLE_NUMBERS = 2**20  # of X and Y in a sample; 100 rows are always allowed
 
 
 def slices(size: int, length: int) -> Iterator[slice]:
@@ -154,14 +154,15 @@ class Network:
         return sum((_dot(alpha * theta, theta) / 2 for theta, _, alpha in self._penalized), 0.0)
 
     def sample(self, size: int) -> "Network":
-        """Return a network with the same parameters on a copy of random rows with a weight, the same at each call.
+        """Return a network with the same parameters on a random sample of the rows with weight, always the same.
 
-        There are at most `size` rows; fewer if they are wide, but at least 100.
+        It has at most `size` rows; if rows are wide, fewer, but 100 are allowed. If there are no more rows than that,
+        return this network.
         """
         size = min(size, max(100, SAMPLE_NUMBERS * self.n_samples // (self.X.size + self.Y.size)))
         if self.n_samples <= size:
             return self
-        # Neither the first rows nor every k-th: sorted and periodic rows are common.
+        # Random rows, because many data sets are sorted or periodic.
         rows = np.arange(self.n_samples) if self.w is None else np.flatnonzero(self.w.any(axis=1))
         if len(rows) > size:
             rows = np.sort(np.random.default_rng(0).choice(rows, size, replace=False))

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from sk_shallow._compat import check_matplotlib_support
-from sk_shallow.activations import ACTIVATIONS, FunctionActivation, as_activation
+from sk_shallow.activations import ACTIVATIONS, as_activation, label_of
 from sk_shallow.inspection._nets import feature_names_of, fitted_net, net_and_rows
 from sk_shallow.inspection._units import SATURATION_SLOPE, curve_and_slopes, relative_lengths, units_of
 
@@ -15,7 +15,7 @@ BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#8a8a8a"
 MAX_COLUMNS = 4  # of panels in a new figure
 INCHES_PER_LABEL, INCHES_PER_LETTER = 0.2, 0.07  # of tick labels of size 8
 
-MIN_BOUND, SHARE_WITHIN = 3.0, 0.995  # of the range of z: its least end, and the share of pre-activations in it
+MIN_BOUND, SHARE_WITHIN = 3.0, 0.995  # the range of z ends at 3 or more, and contains this share of z
 BOUNDS_PER_DOUBLING, N_BINS = 64, 80
 
 
@@ -23,6 +23,7 @@ class Display(ABC):
     """A figure of one or several panels. Subclasses store what it shows and draw it."""
 
     @np.errstate(all="ignore")
+    @np.errstate(all="ignore")  # matplotlib divides by zero for some axes
     def plot(self, ax=None):
         """Draw the figure and return this display.
 
@@ -128,7 +129,7 @@ class ActivationDisplay(Display):
         activations = list(activations)
         if not activations:
             raise ValueError("There is no activation to draw. Pass at least one, or None for all.")
-        labelled = _labelled(map(_name, activations), map(as_activation, activations))
+        labelled = _labelled(map(label_of, activations), map(as_activation, activations))
         return cls(activations=labelled, limits=limits).plot(ax=ax)
 
     @classmethod
@@ -136,7 +137,7 @@ class ActivationDisplay(Display):
     def from_estimator(cls, estimator, X, *, ax=None):
         """Draw the activation of a fitted net over the histogram of its pre-activations, and return the display.
 
-        The range of z holds -3 to 3 and at least 99.5 % of the pre-activations.
+        The range of z contains [-3, 3] and at least 99.5 % of the pre-activations.
 
         Parameters
         ----------
@@ -160,7 +161,7 @@ class ActivationDisplay(Display):
             inside, edges = np.histogram(Z1, N_BINS, (-bound, bound))
             counts += inside
         display = cls(
-            activations={_name(net.activation): net._activation}, limits=(-bound, bound), histogram=(counts, edges)
+            activations={label_of(net.activation): net._activation}, limits=(-bound, bound), histogram=(counts, edges)
         )
         return display.plot(ax=ax)
 
@@ -200,22 +201,16 @@ class ActivationDisplay(Display):
 
 
 def _bound(units):
-    """Return the end of the range of z: the quantile of abs(z) on a scale that has 64 numbers from each z to 2 z."""
+    """Return the end of the range of z: the 99.5 % quantile of abs(z), but at least 3.
+
+    It is rounded up to a logarithmic grid with 64 steps per factor of 2, so that counts are enough to find it.
+    """
     counts = np.zeros(BOUNDS_PER_DOUBLING * np.finfo(np.float64).maxexp, dtype=int)
     for Z1, _, _ in units.blocks():
         steps = BOUNDS_PER_DOUBLING * np.log2(np.maximum(np.abs(Z1, dtype=np.float64), MIN_BOUND) / MIN_BOUND)
         counts += np.bincount(np.ceil(steps).astype(int).ravel(), minlength=counts.size)
     within = np.cumsum(counts)
     return MIN_BOUND * 2.0 ** (np.searchsorted(within, SHARE_WITHIN * within[-1]) / BOUNDS_PER_DOUBLING)
-
-
-def _name(activation):
-    """Return a name on one line: that of the function, for a function and its derivative."""
-    if isinstance(activation, tuple | FunctionActivation):
-        activation = as_activation(activation).value
-    if isinstance(activation, str):
-        return activation
-    return getattr(activation, "__name__", None) or " ".join(repr(activation).split())
 
 
 def _labelled(labels, values):
@@ -286,7 +281,7 @@ class LossCurveDisplay(Display):
             If the validation scores of a net are not log losses. They would not fit on this axis.
         """
         if not hasattr(estimators, "items"):
-            labels = [_name(fitted_net(estimator).activation) for estimator in estimators]
+            labels = [label_of(fitted_net(estimator).activation) for estimator in estimators]
             estimators = _labelled(labels, estimators)
         nets = {label: fitted_net(estimator) for label, estimator in estimators.items()}
         for label, net in nets.items():
@@ -325,7 +320,7 @@ def _label_with_decimals(axis):
     low, high = axis.get_view_interval()
     decades = np.log10(high / low)
     subs = range(1, 10) if decades < 1 else (1, 2, 5) if decades < 4 else (1,)
-    axis.set_major_locator(LogLocator(subs=subs))  # nearly flat curves: it chooses equal steps
+    axis.set_major_locator(LogLocator(subs=subs))  # if curves are nearly flat, LogLocator chooses equal steps
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(lambda loss, _: f"{loss:.10g}")
 

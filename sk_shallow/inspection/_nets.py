@@ -85,9 +85,9 @@ def _fitted_parts(estimator):
 
 
 class RowsRecorder(BaseEstimator):
-    """Replaces the last step of a pipeline, predicts as that step does, and keeps the rows that it gets."""
+    """A stand-in for the last step of a pipeline: it predicts like that step and stores the rows that it gets."""
 
-    fit = None  # scikit-learn asks whether it exists
+    fit = None  # scikit-learn requires that the last step has this attribute
 
     def __init__(self, step):
         self.step = step
@@ -101,7 +101,7 @@ class RowsRecorder(BaseEstimator):
 
 
 def _rows_at_last_step(pipeline, X):
-    # The pipeline's own `predict` walks the steps: a subclass may skip some, as imbalanced-learn skips samplers.
+    # Call the pipeline's own `predict`, because a subclass may skip steps: imbalanced-learn skips samplers.
     (name, step), pipeline = pipeline.steps[-1], copy(pipeline)
     recorder = RowsRecorder(step)
     pipeline.steps = [*pipeline.steps[:-1], (name, recorder)]
@@ -117,7 +117,7 @@ def _names_after(step, names):
         return names
     if not hasattr(step, "transform"):  # None, "passthrough" or a sampler
         return names
-    # A step that knows the names refuses all others.
+    # A step with feature_names_in_ raises an error for other names.
     given = () if names is None or hasattr(step, "feature_names_in_") else (names,)
     try:
         return list(step.get_feature_names_out(*given))

@@ -9,7 +9,7 @@ from sk_shallow.inspection._units import relative_lengths, units_of
 
 DUPLICATE_CORRELATION = 0.999  # absolute correlation above which two units are duplicates
 MAX_DEAD, MAX_SATURATED = 0.1, 0.2  # fractions of the units above which there is advice
-OFF_STRENGTH = 0.01  # strength of a dead unit, relative to the strongest unit, below which the penalty switched it off
+OFF_STRENGTH = 0.01  # share of the largest |w_in| |w_out| below which the penalty has switched off a dead unit
 MIN_ROWS_PER_UNIT = 3  # to judge duplicates and rank
 MAX_UNITS_SHOWN = 20  # in the printed table
 
@@ -79,8 +79,8 @@ class HiddenUnitReport(ShownAsTable):
         Number of directions that the activations use, at most `hidden_size`: the exponential of the entropy of the
         singular values of the centred activations [1]_.
     advice_ : list of str
-        What to try, or that nothing is wrong: units that the penalty has switched off are dead, but do no harm. Empty
-        if the numbers support no advice.
+        What to try, or a note that dead units are harmless because the penalty has switched them off. Empty if there is
+        nothing to advise.
 
     References
     ----------
@@ -147,18 +147,15 @@ class HiddenUnitReport(ShownAsTable):
             yield f"{off} of {n} units are switched off by the penalty. {_try(remedies) or harmless}"
         elif many_dead and remedies:
             yield f"{dead} of {n} units are dead. {_try(remedies)}"
-        if many_saturated and remedies:
-            yield f"{saturated} of {n} units are saturated. {_try(remedies)}"
+        if many_saturated:
+            others = f", or try: {'; '.join(remedies)}" if remedies else ""
+            yield f"{saturated} of {n} units are saturated. Scale the features{others}."
         if self.n_rows < MIN_ROWS_PER_UNIT * n:
             yield f"Pass at least {MIN_ROWS_PER_UNIT * n} rows to judge duplicates and rank."
 
 
 def _remedies(units):
-    """Return the settings that may have caused dead or saturated units, with what to try instead.
-
-    Each lowered the test loss of most nets with many such units. leaky_relu instead of relu, init="he_normal", fewer
-    units or a penalty stronger than that of "auto" did not.
-    """
+    """Return the settings that may have caused dead or saturated units, with what to try instead."""
     net = units.net
     unscaled = unscaled_features(units.X, getattr(net, "feature_names_in_", None))
     rate_is_given = net.learning_rate_init is not None and net.learning_rate_init_ is not None  # L-BFGS has none

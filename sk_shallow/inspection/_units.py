@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from sk_shallow._fit.prediction import hidden_overflow
 from sk_shallow._model.network import pre_activations, rows_per_block, slices
 
 SATURATION_SLOPE = 0.01  # fraction of the activation's largest slope below which a unit is saturated
+MAX_ACTIVATION = 1e300  # sums of larger ones may overflow
 
 
 class Units:
@@ -33,15 +35,14 @@ class Units:
         for rows in slices(self.n_rows, rows_per_block(len(b1), self.n_units)):
             Z1 = pre_activations(self.X[rows], W1, b1)
             A1, dZ = values_and_slopes(self.net._activation, Z1)
-            if not (np.isfinite(A1).all() and np.isfinite(dZ).all()):
-                largest = max(self.X.max(), -self.X.min())
-                raise ValueError(f"The hidden layer overflows: the largest number of X is {largest:g}. Scale X.")
+            if not (np.abs(A1).max() < MAX_ACTIVATION and np.isfinite(dZ).all()):
+                raise hidden_overflow(self.X)
             yield Z1, A1.astype(np.float64), np.abs(dZ).sum(axis=1)
 
     def centred_factor(self):
-        """Return R of the QR decomposition of the centred activations, and a power of 2 by which it was divided.
+        """Return R / scale and scale, a power of 2. R is the factor of the QR decomposition of the centred activations.
 
-        The columns of R have the lengths, angles and singular values of the centred activations.
+        It has their column lengths, angles and singular values.
         """
         scale = np.ldexp(1.0, np.frexp(self.largest)[1] - 1)  # so that no square overflows
         R = np.empty((0, self.n_units))
@@ -57,7 +58,7 @@ def units_of(net, X):
 
 
 def relative_lengths(vectors):
-    """Return the lengths of the rows of a matrix, divided by its largest number, so that no square overflows."""
+    """Return the lengths of the rows of a matrix, divided by its largest value, so that no square overflows."""
     return np.linalg.norm(vectors.astype(np.float64) / (np.abs(vectors).max() or 1.0), axis=1)
 
 

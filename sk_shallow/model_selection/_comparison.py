@@ -1,6 +1,5 @@
 """`compare_activations`: which activation suits the data, and how sure you can be."""
 
-import re
 from collections.abc import Mapping
 from copy import copy
 from functools import partial
@@ -21,13 +20,13 @@ from sklearn.utils.parallel import Parallel, delayed
 from sk_shallow._compat import CallbackSupportMixin, callback_context, rows_of, set_callbacks, with_callbacks
 from sk_shallow._component import equal
 from sk_shallow._fit.targets import as_labels
-from sk_shallow.activations import ACTIVATIONS, as_activation
+from sk_shallow.activations import ACTIVATIONS, as_activation, label_of
 from sk_shallow.inspection._nets import is_search, net_and_rows, tuned_parameters, walk_to_net
 from sk_shallow.inspection._units import units_of
 from sk_shallow.model_selection._results import MEASUREMENTS, ActivationComparison
 from sk_shallow.model_selection._warnings import by_kind, by_place, recorded_warnings, texts_of, warn
 
-MAX_UNIT_ROWS = 1000  # training rows, at random, on which dead and saturated units are counted
+MAX_UNIT_ROWS = 1000  # of the random sample of training rows on which dead and saturated units are counted
 
 
 def compare_activations(
@@ -92,7 +91,8 @@ def compare_activations(
         Number of splits to process in parallel, with joblib. It does not change the results.
     random_state : int, RandomState instance or None, default=None
         Source of the folds and of a seed for each split. The seed replaces the `random_state` of the net and of a
-        search. The other steps of a pipeline keep theirs: set it in each random step, or results do not repeat.
+        search. The other steps of a pipeline keep theirs. Set it to an int in each random step, or each call
+        gives other results.
     callbacks : sequence of callbacks, default=()
         For example ``[sklearn.callback.ProgressBar(max_propagation_depth=None)]``. Needs scikit-learn 1.9 or later.
 
@@ -110,10 +110,10 @@ def compare_activations(
     Warns
     -----
     DataConversionWarning
-        If `y` is a column. It becomes one-dimensional.
+        If `y` is a column vector. It is flattened.
     Warning
-        If fits give warnings: one of each category at the end, with the number of fits of each activation that gave it
-        and the most frequent text. A search counts as one fit. Warning filters apply to each fit.
+        If fits give warnings: one per category, after all fits. It has the number of fits of each activation that
+        warned, and the most frequent text. A search counts as one fit. Warning filters apply to each fit.
 
     References
     ----------
@@ -136,7 +136,7 @@ def compare_activations(
     if not (rope is None or (isinstance(rope, Real) and 0 <= rope < np.inf)):
         raise ValueError(f"rope must be None or a number in [0, inf), in units of the score. Got {rope!r}.")
     own = estimator.get_params()[f"{path}activation"]
-    table, reference = _with_reference(_by_label(activations), own, reference)
+    table, reference = _with_reference(_bylabel_of(activations), own, reference)
     rng = check_random_state(random_state)
     splits = _splits(cv, X, y, groups, rng)
     scorer, name = _scorer(estimator, y, scoring, splits, params)
@@ -173,8 +173,8 @@ class CompareActivations(CallbackSupportMixin, BaseEstimator):
     def fit(self, X, y, **params):
         """Run the searches.
 
-        `measured_` has an array of shape (n_splits, n_activations) for each measurement, `warned_` the warnings by kind
-        on each split for each activation, and `other_warnings_` those outside fits by place.
+        `measured_` has an array of shape (n_splits, n_activations) for each measurement. `warned_` has, for each split
+        and activation, a dict of the warnings of its fit. `other_warnings_` is a dict of the warnings outside fits.
         """
         context = callback_context(self, max_subtasks=len(self.searches), sequential_subtasks=False)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -215,7 +215,7 @@ class ScorerAndMore:
 
 
 class SplitsAndMore:
-    """Splits for searches that call `begin` when they are read. `GridSearchCV` reads them just before the first fit."""
+    """Splits that call `begin` when a search reads them: `GridSearchCV` does this just before the first fit."""
 
     def __init__(self, splits, begin):
         self.splits = splits
@@ -227,9 +227,9 @@ class SplitsAndMore:
 
 
 def _measure_split(search, task, X, y, params):
-    """Return the figures of all activations on one split, each of shape (n_activations,), and the warnings.
+    """Return the figures of one split, the warnings of its fits, and the warnings outside fits.
 
-    The first are those of each activation, by kind; the second those outside fits, by place.
+    The figures are arrays of shape (n_activations,). The warnings of the fits are a list with one dict per activation.
     """
     ((train, _),) = search.cv
     sample = resample(train, replace=False, n_samples=min(len(train), MAX_UNIT_ROWS), random_state=0)
@@ -242,7 +242,7 @@ def _measure_split(search, task, X, y, params):
             results = search.fit(X, y, **params).cv_results_
         task.call_on_fit_task_end(estimator=search, X=X, y=y)
         before, *fits, after = log.take_parts()
-    warned = [by_kind(part) for part in fits or [[]] * len(search.param_grid)]  # Dask may fit in other processes
+    warned = [by_kind(part) for part in fits or [[]] * len(search.param_grid)]  # Dask fits elsewhere
     figures = {what: results.get(f"mean_test_{what}") for what in ("score", *MEASUREMENTS)}
     return {**figures, "seconds": results["mean_fit_time"]}, warned, by_place(before + after)
 
@@ -269,10 +269,13 @@ def _rows_and_labels(X, y):
 
 
 def _fit_params(params):
-    """Return a copy of the extra arguments of `fit`. Raises ValueError if there are groups, which searches ignore."""
+    """Return a copy of the extra arguments of `fit`. Raises ValueError for groups that a search would ignore."""
     params = dict(params or {})
     if "groups" in params and not _is_routing():
-        raise ValueError("params must not have 'groups' without metadata routing. Pass groups as the argument groups.")
+        raise ValueError(
+            "params may have 'groups' only if metadata routing is enabled. Got 'groups' without it. Pass them as "
+            "compare_activations(..., groups=groups)."
+        )
     return params
 
 
@@ -292,7 +295,7 @@ def _path_to_net(estimator):
     return path
 
 
-def _by_label(activations):
+def _bylabel_of(activations):
     """Return a dict of activations by label."""
     if activations is None:
         activations = list(ACTIVATIONS)
@@ -300,9 +303,9 @@ def _by_label(activations):
         raise ValueError(f"activations must be a list or a dict of at least two activations. Got {activations!r}.")
     if not isinstance(activations, Mapping):
         activations = list(activations)
-        labels = [_label(value) for value in activations]
+        labels = [label_of(value) for value in activations]
         if repeated := {label for label in labels if labels.count(label) > 1}:
-            raise ValueError(f"Several activations are labelled {sorted(repeated)}. Pass a dict with distinct labels.")
+            raise ValueError(f"Duplicate activations: {sorted(repeated)}. Pass a dict with distinct labels.")
         activations = dict(zip(labels, activations, strict=True))
     return {str(label): value for label, value in activations.items()}
 
@@ -313,15 +316,15 @@ def _with_reference(table, own, reference):
     If it is the estimator's `own` activation, it may be added.
     """
     objects = {label: as_activation(value) for label, value in table.items()}
-    if reference is None:  # the copy of a callable object differs from it
+    if reference is None:  # `==` too: `equal` is False for a callable object and its copy
         same = (label for label, value in table.items() if value == own or equal(objects[label], as_activation(own)))
         reference = next(same, None)
     if reference is None:
-        reference = _label(own)
+        reference = label_of(own)
         if reference in table:
             raise ValueError(
-                f"{reference!r} is the label of the estimator's activation and of another one. Pass a dict with "
-                "distinct labels, or reference."
+                f"{reference!r} is the estimator's activation, but also the label of another one. Pass a dict with "
+                "distinct labels, or set reference."
             )
         objects = {reference: as_activation(own), **objects}
     reference = str(reference)
@@ -330,16 +333,6 @@ def _with_reference(table, own, reference):
     if len(objects) < 2:
         raise ValueError(f"At least two activations are needed. Got {sorted(objects)}.")
     return objects, reference
-
-
-def _label(value):
-    """Return a name of an activation or a scorer, on one line and the same in every run."""
-    if isinstance(value, tuple):
-        value = value[0]
-    if isinstance(value, str):
-        return value
-    address_free = re.sub(r" at 0x\w+", "", repr(value))
-    return getattr(value, "__name__", None) or " ".join(address_free.split())
 
 
 def _splits(cv, X, y, groups, rng):
@@ -365,7 +358,7 @@ def _scorer(estimator, y, scoring, splits, params):
     if scoring is not None:
         if not (isinstance(scoring, str) or callable(scoring)):
             raise ValueError(f"scoring must be one scorer: a name or a callable. Got {scoring!r}.")
-        return check_scoring(estimator, scoring), _label(scoring)
+        return check_scoring(estimator, scoring), label_of(scoring)
     if type_of_target(y).startswith("multilabel"):
         raise ValueError("neg_log_loss is not defined for multilabel targets. Pass scoring, for example 'f1_macro'.")
     y = np.asarray(y)
@@ -388,7 +381,7 @@ def _grid(estimator, path, table, seeds):
     names = [
         name
         for name in estimator.get_params()
-        if name in of_searches or (name.startswith(path) and name.removeprefix(path).split("__")[-1] == "random_state")
+        if name in of_searches or (name.startswith(path) and f"__{name}".endswith("__random_state"))
     ]
     seeds = [int(seed) for seed in np.broadcast_to(seeds, len(table))]
     return [
@@ -398,7 +391,7 @@ def _grid(estimator, path, table, seeds):
 
 
 def _fit_once(search, X, y, params):
-    """Return the estimator with the only candidate of a search, fitted to all rows as the search would refit it."""
+    """Fit the only candidate of a search to all rows, as its refit would, and return the estimator."""
     if _is_routing():
         params = process_routing(search, "fit", **params).estimator.fit
     return clone(search.estimator).set_params(**ParameterGrid(search.param_grid)[0]).fit(X, y, **params)

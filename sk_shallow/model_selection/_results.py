@@ -32,7 +32,7 @@ class ActivationComparison(ShownAsTable):
     scoring : str, default="score"
         Name of the score.
     warnings : dict of str to list of list of str, or None, default=None
-        Texts of the warnings of each label on each split. None is no warnings.
+        Texts of the warnings of each label on each split. None: there were none.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class ActivationComparison(ShownAsTable):
     best_estimator_ : estimator
         The estimator with the activation `best_`, fitted to all rows. Only with ``refit=True``.
     warnings_ : dict of str to list of list of str
-        Texts of the warnings of each label on each split. Of texts that differ only in numbers, a split has one.
+        Texts of the warnings of each label on each split. Of texts that differ only in numbers, one is kept.
     verdicts_ : dict of str to str
         "better", "worse", "practically the same" or "cannot tell" for each label but the reference. It is "practically
         the same" if the difference is within `rope` with a probability of at least 0.95, or if all differences are

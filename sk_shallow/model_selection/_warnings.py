@@ -1,4 +1,4 @@
-"""The warnings of many fits: recorded fit by fit, then given as one warning per category."""
+"""Collect the warnings of many fits and give one warning per category."""
 
 import re
 import threading
@@ -10,11 +10,11 @@ from itertools import pairwise
 
 NUMBER = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?")
 
-_THREAD = threading.local()  # its `log` takes the warnings of a thread
+_THREAD = threading.local()  # `_THREAD.log` is the log of the current thread
 
 
 class WarningLog:
-    """Warnings in the order in which they came, divided into parts."""
+    """Warnings in the order in which they came, in parts: before the fits, one per fit, and after them."""
 
     def __init__(self):
         self.warnings = []  # the arguments of `warnings.showwarning`
@@ -49,8 +49,8 @@ class WarningsByThread:
 def recorded_warnings():
     """Yield a log of the warnings of this thread that no filter ignores or turns into an error.
 
-    What is left in the log at the end is shown. A filter that shows a warning once, for example per line, starts anew
-    with each fit of a search: scikit-learn sets the filters again.
+    Warnings that nobody has taken from the log are shown at the end. Filters such as "once" show a warning again in
+    each fit of a search, because scikit-learn sets the filters for each fit.
     """
     outer, show, log = getattr(_THREAD, "log", None), warnings.showwarning, WarningLog()
     try:
@@ -64,12 +64,12 @@ def recorded_warnings():
 
 
 def by_kind(part):
-    """Return one text of each kind. A kind is a pair of a category and a text without its numbers."""
+    """Return a dict from kinds to texts. A kind is a category, and a text whose numbers are replaced by #."""
     return {(category, NUMBER.sub("#", str(message))): str(message) for message, category, *_ in part}
 
 
 def by_place(part):
-    """Return one text of each pair of a category and a line of code."""
+    """Return a dict from places, (category, file, line), to texts."""
     return {(category, *place): str(message) for message, category, *place in part}
 
 
@@ -79,9 +79,9 @@ def texts_of(warned):
 
 
 def warn(warned, others):
-    """Give each of the `others`, texts by place, and one warning per category for `warned`, texts by kind.
+    """Give all warnings outside fits, and one warning per category for the fits.
 
-    `warned` has such a dict for each label and split.
+    `warned` has, for each label, a list with the dict `by_kind` of each split. `others` is a dict `by_place`.
     """
     for (category, *_), text in others.items():
         warnings.warn(text, _plain(category), stacklevel=3)
@@ -103,5 +103,5 @@ def _summary(category, fits, n_labels):
 
 
 def _plain(category):
-    """Return the category, or the closest base class that is made from a text alone."""
+    """Return the category, or the closest base class whose constructor needs only a text."""
     return next(kind for kind in category.__mro__ if not isfunction(kind.__init__))
