@@ -175,8 +175,8 @@ class ShallowNetClassifier(
         better. None if nothing was tried: `alpha` was given, there were fewer than 40 distinct rows (equal ones count
         once) or, with `early_stopping`, fewer than 10 validation rows, or `partial_fit` came before any `fit`.
     n_samples_seen_ : float
-        Sample size, by which the penalty is divided: the sum of the weights, or the number of rows with a weight if
-        that is more. Each call of `partial_fit` adds its own sample size.
+        Sample size, by which the penalty is divided: the sum of the weights, the sum of the sample weights alone or the
+        number of rows with a weight, whichever is largest. Each call of `partial_fit` adds its own sample size.
     out_activation_ : {"logistic", "softmax"}
         The function o.
 

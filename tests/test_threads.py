@@ -17,8 +17,11 @@ from sklearn.model_selection import GridSearchCV
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._compat import blas_libraries, set_blas_threads
+from sk_shallow._fit import data
 from sk_shallow._fit import minimize as minimization
+from sk_shallow._fit.data import Data
 from sk_shallow._fit.minimize import is_of_scipy, scipy_has_one_thread
+from sk_shallow._fit.targets import targets_of
 from sk_shallow._model.network import Network
 from sk_shallow.activations import Tanh
 
@@ -259,3 +262,25 @@ def test_no_limit_survives_an_interrupt(name, when, n, monkeypatch):
     assert threads_of(NUMPYS + SCIPYS) == {4}
     assert not scipy_has_one_thread.users
     assert not scipy_has_one_thread.lock.locked()
+
+
+def test_copies_of_rows_in_two_threads_do_not_wait_for_each_other(monkeypatch):
+    """They have no lock in common, which a forked child could inherit locked."""
+    copying, go_on, original = Event(), Event(), data.rows_in_c_order
+
+    def waiting(matrix, rows):
+        copying.set()
+        assert go_on.wait(60)
+        return original(matrix, rows)
+
+    y = np.array([0, 1])
+    one, other = (Data(np.eye(2), y, targets_of(y)).merged() for _ in range(2))
+    monkeypatch.setattr(data, "rows_in_c_order", waiting)
+    with ThreadPoolExecutor(2) as threads:
+        threads.submit(lambda: one.X)
+        assert copying.wait(60)
+        monkeypatch.setattr(data, "rows_in_c_order", original)
+        try:
+            assert threads.submit(lambda: other.X).result(20).shape == (2, 2)
+        finally:
+            go_on.set()

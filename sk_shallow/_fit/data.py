@@ -33,7 +33,7 @@ class Data:
         """The rows, (m, n0): `matrix` itself if `rows` is None, otherwise a copy that is made at first use."""
         if self.rows is None:
             return self.matrix
-        kept = vars(self)  # functools.cached_property has one lock for all threads in Python 3.11
+        kept = vars(self)  # functools.cached_property has one lock for all objects in Python 3.11
         if "_X" not in kept:
             kept["_X"] = self.matrix[self.rows] if self.unmerged is None else rows_in_c_order(self.matrix, self.rows)
         return kept["_X"]

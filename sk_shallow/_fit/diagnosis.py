@@ -1,7 +1,6 @@
 """The end of a fit: choose the weights, diagnose problems, write the warning."""
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from inspect import signature
 from typing import Any
 
@@ -49,6 +48,7 @@ class Ending:
     def __init__(self, fit: Fit, limit: Limit | None) -> None:
         self.fit = fit
         self.limit = limit
+        self.computed: dict[str, Any] = {}
         self.network, self.monitor, self.plan = fit.network, fit.monitor, fit.plan
         norms = [np.linalg.norm(theta) for theta in (fit.network.parameters.theta, fit.monitor.first_theta)]
         self.shrunk = bool(norms[0] < norms[1] / 2)  # the last weights, even if other weights are returned
@@ -271,13 +271,20 @@ class Ending:
         A1 = hidden_activations(sample.X, sample.parameters.coefs, sample.parameters.intercepts, sample.activation)
         return bool(self.monitor.first_theta.any()) and not A1.any()
 
-    @cached_property
+    @property
     def _first_loss(self) -> float:
-        return self.network.value_at(self.monitor.first_theta, self.network.loss)
+        return self._once("first_loss", lambda: self.network.value_at(self.monitor.first_theta, self.network.loss))
 
-    @cached_property
+    @property
     def _unscaled(self) -> str:
-        return unscaled_features(self.network.X, getattr(self.fit.estimator, "feature_names_in_", None))
+        names = getattr(self.fit.estimator, "feature_names_in_", None)
+        return self._once("unscaled", lambda: unscaled_features(self.network.X, names))
+
+    def _once(self, name: str, compute: Callable[[], Any]) -> Any:
+        # functools.cached_property has one lock for all objects in Python 3.11: a forked child could wait forever.
+        if name not in self.computed:
+            self.computed[name] = compute()
+        return self.computed[name]
 
     @property
     def _scaler(self) -> str:
