@@ -67,17 +67,23 @@ def equal(one: Any, other: Any) -> bool:
 
     Functions must be identical.
     """
-    if isinstance(one, Component) and type(one) is type(other):
+    if isinstance(one, Real) and isinstance(other, Real):
+        return bool(one == other or (one != one and other != other))  # nan equals nan
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, Component):
         return equal(one.get_params(deep=False), other.get_params(deep=False))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(equal, one, other))
-    if one is other or callable(one) or isinstance(one, Component):
+    if callable(one):
         return one is other
-    if isinstance(one, np.ndarray) and one.dtype == object:
-        return isinstance(other, np.ndarray) and equal(one.tolist(), other.tolist())
-    return np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind == np.asarray(other).dtype.kind == "f")
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
+    if isinstance(one, np.ndarray) and one.dtype == other.dtype == object:
+        return equal(one.tolist(), other.tolist())
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other, equal_nan=one.dtype.kind == other.dtype.kind == "f")
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(equal, one, other))
+    return bool(np.all(one == other))
 
 
 def to_name(table: Mapping[str, Callable[[], C]], component: C) -> str:

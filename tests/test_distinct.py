@@ -14,8 +14,11 @@ from sklearn import config_context
 from sklearn.base import clone
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow._fit import alpha, distinct
+from sk_shallow._fit import alpha, distinct, set_up
+from sk_shallow._fit.data import Data
 from sk_shallow._fit.distinct import distinct_index
+from sk_shallow._fit.monitor import CallbackTasks
+from sk_shallow._fit.targets import targets_of
 from sk_shallow.solvers import SGD, SOLVERS, GradientDescent
 
 parametrize = pytest.mark.parametrize
@@ -319,3 +322,41 @@ def test_full_batches_need_one_more_copy(arrange, early_stopping):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < (2.3 if early_stopping else 1.3) * rows.nbytes
+
+
+@parametrize("seed", range(10))
+def test_the_mean_squared_length_does_not_depend_on_the_order(seed):
+    """So that all solvers have the same rules and choose between the same alphas."""
+    rng = np.random.default_rng(seed)
+    rows, w, y = rng.standard_normal((100, 3)), rng.uniform(0, 2, 100), np.arange(100) % 2
+    order = rng.permutation(100)
+    lengths = {
+        Data(rows[index], y[index], targets_of(y), w[index]).mean_squared_length() for index in (np.arange(100), order)
+    }
+    assert len(lengths) == 1
+
+
+@parametrize("early_stopping", [False, True])
+@parametrize("solver", FULL_BATCH)
+def test_callbacks_see_the_given_rows(solver, early_stopping, monkeypatch):
+    seen, y = [], LABELS["binary"]
+
+    class Tasks(CallbackTasks):
+        def __init__(self, context, attributes, **given):
+            seen.append(given)
+            super().__init__(context, attributes, **given)
+
+    monkeypatch.setattr(set_up, "CallbackTasks", Tasks)
+    net = ShallowNetClassifier(5, solver=solver, max_iter=2, early_stopping=early_stopping, random_state=0)
+    net.fit(X, y, sample_weight=W)
+    rows, labels, w = seen[0]["X"], seen[0]["y"], seen[0]["metadata"]["sample_weight"]
+    if not early_stopping:
+        assert rows is X
+        assert_array_equal(labels, y)
+        assert_array_equal(w, W)
+    else:  # the training rows, in their order, with all copies
+        kept = np.flatnonzero((X[:, None] == rows).all(axis=2).any(axis=1) & (W > 0))
+        assert_array_equal(rows, X[kept])
+        assert_array_equal(labels, y[kept])
+        assert_array_equal(w, W[kept])
+        assert len(rows) < np.count_nonzero(W)

@@ -207,6 +207,14 @@ def test_units_that_the_penalty_has_switched_off_are_harmless(hidden_size):
     assert_allclose(net.predict_proba(X_test), expected, atol=1e-6)
 
 
+def test_no_unit_is_switched_off_by_a_penalty_of_zero(iris, quiet):
+    weak = np.array([1e-6, 1e-6, 1, 1, 1])
+    net = with_weights(net_of(alpha=0.0).fit(*iris), weak * np.ones((4, 1)), [-1, -1, 1, 1, 1], weak[:, np.newaxis])
+    report = hidden_unit_report(net, iris[0])
+    assert report.dead_[:2].all()
+    assert not any("switched off" in line for line in report.advice_)
+
+
 CAUSES = {  # settings that kill or saturate units, the scaler, and the advice
     "rate": ({"learning_rate_init": 1.0}, StandardScaler, "learning_rate_init=None instead of 1.0"),
     "rate, sigmoid": ({"learning_rate_init": 1.0, "activation": "sigmoid"}, StandardScaler, "learning_rate_init=None"),

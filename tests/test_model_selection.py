@@ -489,6 +489,13 @@ def test_components_are_equal_if_their_parameters_are(wrap):
     """Whatever their representations show; functions must be identical."""
     kinds = [*ACTIVATIONS.values(), lambda: LeakyReLU(0.2), lambda: Knots(KNOTS), lambda: Knots(OTHER_KNOTS)]
     kinds += [lambda: FunctionActivation(np.sin, np.cos), lambda: FunctionActivation(np.sin, np.sin)]
+    kinds += [lambda: Knots(np.array([1.0, np.nan])), lambda: Knots({"a": np.arange(2.0)}), lambda: Knots("a")]
+    kinds += [
+        lambda: Knots([np.ones(1), np.ones(2)]),
+        lambda: Knots([np.ones(1), np.zeros(2)]),
+        lambda: Knots((Tanh(), 2)),
+    ]
+    kinds += [lambda: Knots(np.array([np.ones(1), None], dtype=object))]
     for i, one in enumerate(kinds):
         assert [equal(wrap(one()), wrap(other())) for other in kinds] == [i == j for j in range(len(kinds))]
 
