@@ -208,6 +208,14 @@ def test_a_column_of_labels_is_their_vector(kind, scoring, cv, iris):
     assert_array_equal(seen.scores_["relu"], expected.scores_["relu"])
 
 
+@parametrize("scoring", [None, "accuracy"])
+@parametrize("convert", [np.asarray, list], ids=["array", "list"])
+def test_integers_held_as_objects_are_integers(scoring, convert, iris):
+    X, y = iris
+    expected = compare(X, y, scoring=scoring, cv=2).scores_
+    assert_array_equal(compare(X, convert(y.astype(object)), scoring=scoring, cv=2).scores_["relu"], expected["relu"])
+
+
 def test_multilabel_targets_are_no_column():
     X, y = make_multilabel_classification(90, n_features=5, n_classes=3, random_state=0)
     assert compare(scale(X), y, scoring="f1_macro", cv=KFold(2)).n_splits_ == 2

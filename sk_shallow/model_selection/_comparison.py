@@ -261,9 +261,12 @@ def _measure(rows, log, estimator):
 
 
 def _rows_and_labels(X, y):
-    """Return X and y in a form that can be split. A column of labels becomes 1d, with a warning."""
+    """Return X and y in a form that can be split. A column of labels becomes 1d, with a warning, as in `fit`.
+
+    Integers held as objects become integers.
+    """
     X, y = indexable(X, y)
-    if np.ndim(y) == 2 and np.shape(y)[1] == 1:
+    if (np.ndim(y) == 2 and np.shape(y)[1] == 1) or type_of_target(y) == "unknown":
         y = as_labels(y if issparse(y) else np.asarray(y))
     return X, y
 
