@@ -22,6 +22,7 @@ from sk_shallow._fit.targets import targets_of
 from sk_shallow.solvers import SGD, SOLVERS, GradientDescent
 
 parametrize = pytest.mark.parametrize
+# Fits are short here: what they warn of has tests in test_convergence.py.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 FULL_BATCH = [name for name, solver in SOLVERS.items() if solver.full_batch]
 DTYPES = [np.float32, np.float64]
