@@ -16,7 +16,7 @@ class Clock:
     """The progress of training."""
 
     epochs: int = 0  # completed epochs, or calls of partial_fit
-    progress: float = 0.0  # steps taken / steps planned in this call of fit, in [0, 1]
+    progress: float = 0.0  # steps taken / steps of this round, or of this call of fit without rounds, in [0, 1]
     plateaus: int = 0  # number of times that the loss has stopped improving
 
 
@@ -38,6 +38,10 @@ class Schedule(Component):
     def stops(self, learning_rate_init: float, clock: Clock) -> bool:
         """Return whether training should stop at a plateau: the loss has stopped improving."""
         return True
+
+    def rises(self, clock: Clock) -> bool:
+        """Return whether the learning rate still rises. `n_iter_no_change` does not count these epochs."""
+        return False
 
 
 class Constant(Schedule):
@@ -141,6 +145,9 @@ class OneCycle(Schedule):
         if up < 1:
             return learning_rate_init * (self.start + (1 - self.start) * (1 - cos(pi * up)) / 2)
         return learning_rate_init * (1 + cos(pi * down)) / 2
+
+    def rises(self, clock: Clock) -> bool:
+        return clock.progress < self.warmup
 
 
 SCHEDULES: dict[str, type[Schedule]] = {

@@ -1,12 +1,16 @@
-"""`alpha="auto"`: choose the strength of the penalty with the lowest held-out loss.
+"""`alpha="auto"`: choose the strength of the penalty by cross-validation.
 
-One net per strength and fold is trained for a short time. All are trained together, by Adam on one_cycle for every
+The strongest is tried first, then weaker ones, as long as they lower the held-out loss clearly. For each strength, one
+net per fold is trained for a short time in float32. All folds are trained together, by Adam on one_cycle for every
 solver, because the best penalty does not depend on the solver.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse, vstack
+from sklearn.model_selection import StratifiedGroupKFold
 
 from sk_shallow._fit.data import Data
 from sk_shallow._fit.distinct import distinct_index
@@ -15,93 +19,174 @@ from sk_shallow._fit.monitor import Monitor
 from sk_shallow._fit.plan import Plan, annealed, default_rates
 from sk_shallow._fit.state import Stream, TrainingState
 from sk_shallow._model.network import Network, slices
+from sk_shallow._model.parameters import Parameters
 from sk_shallow.schedules import OneCycle
 from sk_shallow.solvers import Adam
 
-STRENGTHS = (0.1, 1.0, 10.0)  # times the alpha of the rule; large sample weights add stronger ones
-ALL_FOLDS_ROWS = 500  # with fewer rows, use all folds and skip the weakest strength, which often wins by chance
+STRENGTHS = (10.0, 1.0, 0.1)  # times the alpha of the rule; large sample weights add stronger ones
+MIN_GAIN = 0.02  # a weaker penalty must lower the held-out loss by this fraction
+FEW_ROWS = 500  # with fewer rows, skip the weakest strength, which often wins by chance
 MIN_HELD_OUT = 10  # fewer held-out rows say too little
 MAX_ROWS, MAX_NUMBERS = 2000, 2**20  # of X and Y that are used; 100 rows are used in any case
-N_FOLDS = 4
+N_FOLDS = 3
 MIN_EPOCHS, MIN_STEPS = 15, 60
 BATCH_ROWS = 64
 MAX_PARAMETERS = 2**18  # of the nets that are trained together
 
 
-def alpha_scores(network: Network, data: Data, plan: Plan, held_out: Network | None, seed: int) -> dict[float, float]:
-    """Return minus the held-out loss, in nats per sample, of each strength.
+@dataclass(frozen=True)
+class Choice:
+    """The strength of the penalty, and the score of each one that was tried: minus the held-out loss."""
+
+    alpha: float
+    scores: dict[float, float]
+
+
+def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | None, seed: int) -> Choice:
+    """Return the weakest alpha that had a clearly lower held-out loss, in nats per sample, than all stronger ones.
 
     `network` is at its initial weights, with the alpha of the rule; it does not change. `data` holds its rows after
-    equal ones were merged, so no row of a held-out fold is a copy of a training row. If `held_out` is given, it
-    replaces the folds. The dict is empty if there are too few rows or no loss is finite; a single loss that is not
-    finite has the score minus infinity.
+    equal ones were merged, so no held-out row is a copy of a training row. If there are groups, no group is on both
+    sides. If `held_out` is given, it replaces the folds. With too few rows, or if no loss is finite, the rule is kept
+    and there are no scores. A single loss that is not finite has the score minus infinity.
     """
-    rows = _chosen_rows(data, network.X.size // network.n_samples, seed)
-    n_held_out = len(rows) // N_FOLDS if held_out is None else held_out.n_samples
-    if n_held_out < MIN_HELD_OUT or not network.alpha:
-        return {}
-    few, folds = len(rows) < ALL_FOLDS_ROWS, np.arange(len(rows)) % N_FOLDS
-    turns = list(range(N_FOLDS)) if few and held_out is None else [0]
-    judges = {fold: held_out or _part(network, data, rows[folds == fold]) for fold in turns}
-    if held_out is not None:
-        folds = folds + 1  # no row is in fold 0
-    elif not few:
-        rows, folds = rows[folds > 0], folds[folds > 0]
-    strengths = [*STRENGTHS[few:], *_strengths_for_weights(network.sample_size / data.n_weighted())]
-    nets = [(float(network.alpha) * strength, fold) for strength in strengths for fold in turns]
-    losses = dict.fromkeys((alpha for alpha, _ in nets), 0.0)
-    part = _part(network, data, rows)
-    for together in slices(len(nets), max(1, MAX_PARAMETERS // network.parameters.theta.size)):
-        stack = _stack(part, folds, nets[together])
-        _train(stack, plan, seed)
-        for net, (alpha, fold) in enumerate(nets[together]):
-            losses[alpha] -= replace(judges[fold], parameters=stack.parameters[net]).loss() / len(turns)
-    scores = {alpha: loss if np.isfinite(loss) else -np.inf for alpha, loss in losses.items()}
-    return scores if max(scores.values()) > -np.inf else {}
+    rule = Choice(float(network.alpha), {})
+    if not network.alpha:
+        return rule
+    rows, shares = _chosen_rows(data, network.X.size // network.n_samples, seed)
+    folds = _folds(data, rows, seed) if held_out is None else np.full(len(rows), -1)
+    n_held_out = np.bincount(folds).min() if held_out is None and len(np.unique(folds)) > 1 else 0
+    if (n_held_out if held_out is None else held_out.n_samples) < MIN_HELD_OUT:
+        return rule
+    judge = None if held_out is None else _as_float32(held_out)
+    sample, judge = _rotated(_sample(network, data, rows, shares), judge)
+    enough, trials = (1 - MIN_GAIN) * sample.loss_of_constant(), {}
+    choice, lowest = rule.alpha, np.inf
+    for strength in _strengths(len(rows), network.sample_size / data.n_weighted()):
+        alpha = rule.alpha * strength
+        trials[alpha] = loss = _held_out_loss(replace(sample, alpha=alpha), judge, folds, plan, seed)
+        if loss < (1 - MIN_GAIN) * lowest:
+            choice, lowest = alpha, loss
+        elif lowest < enough:  # weaker ones would overfit even more
+            break
+    return Choice(choice, {alpha: -loss for alpha, loss in trials.items()}) if lowest < np.inf else rule
 
 
-def _strengths_for_weights(weight: float) -> list[float]:
-    """Return extra strengths (powers of 10) for a large mean weight, as in surveys."""
-    return [10.0**k for k in range(2, 2 + min(6, int(np.log10(weight))))]
+def _strengths(n_rows: int, weight: float) -> list[float]:
+    """Return the strengths, from the strongest. A large mean weight, as in surveys, adds powers of 10."""
+    extra = [10.0**k for k in range(2, 2 + min(6, int(np.log10(weight))))]
+    return [*reversed(extra), *STRENGTHS[: 2 if n_rows < FEW_ROWS else None]]
 
 
-def _chosen_rows(data: Data, numbers_per_row: int, seed: int) -> np.ndarray:
-    """Return a stratified random sample of the rows with positive weight, sorted by class."""
+def _chosen_rows(data: Data, numbers_per_row: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a random sample of the rows with positive weight, sorted by class, and the rows each one stands for.
+
+    It is stratified, but rare classes get more rows than their share: together up to as many as half of the others.
+    """
     w = data.weights()
     rows = np.arange(len(data.y)) if w is None else np.flatnonzero(w.any(axis=1))
     rows = Stream.ALPHA_ROWS.rng(seed).permutation(rows)
-    _, first, classes = np.unique(distinct_index(data.y)[rows], return_index=True, return_inverse=True)
+    _, first, classes, sizes = np.unique(
+        distinct_index(data.y)[rows], return_index=True, return_inverse=True, return_counts=True
+    )
     rows = rows[np.argsort(first[classes], kind="stable")]  # renaming the classes must not change the sample
     n_rows = min(MAX_ROWS, max(100, MAX_NUMBERS // (numbers_per_row + data.targets.n_outputs)))
-    return rows if len(rows) <= n_rows else rows[np.linspace(0, len(rows) - 1, n_rows).astype(int)]
+    if len(rows) <= n_rows:
+        return rows, np.ones(len(rows))
+    sizes = sizes[np.argsort(first)]
+    quotas = np.maximum(np.minimum(sizes, n_rows // (2 * len(sizes))), np.round(sizes * (n_rows / len(rows))))
+    quotas = np.maximum(1, quotas).astype(int)
+    place = np.arange(len(rows)) - np.repeat(sizes.cumsum() - sizes, sizes)  # of each row in its class
+    return rows[place < np.repeat(quotas, sizes)], np.repeat(sizes / quotas, quotas)
 
 
-def _part(network: Network, data: Data, rows: np.ndarray) -> Network:
-    """Return the network on some rows. Their weights get mean 1, and the sample size is the share of these rows."""
-    w, dtype, part = data.normalized_weights(), network.Y.dtype, data.take(rows)
-    w = np.ones((len(data.y), 1)) if w is None else w
-    size = network.sample_size * (w[rows].mean() * len(rows) / len(w))
-    X, Y = part.X.astype(dtype, copy=False), part.targets.encode(part.y, dtype)
-    return replace(network, X=X, Y=Y, w=(w[rows] / w[rows].mean()).astype(dtype), sample_size=size)
+def _folds(data: Data, rows: np.ndarray, seed: int) -> np.ndarray:
+    """Return the number of the fold of each row. The rows are sorted by class."""
+    if getattr(data, "groups", None) is None:
+        return np.arange(len(rows)) % N_FOLDS
+    groups = data.groups[rows]
+    folds, n_folds = np.zeros(len(rows), dtype=int), min(N_FOLDS, len(np.unique(groups)))
+    if n_folds > 1:
+        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+        classes = distinct_index(data.y)[rows]
+        for fold, (_, test) in enumerate(splitter.split(rows, classes, groups)):
+            folds[test] = fold
+    return folds
 
 
-def _stack(network: Network, folds: np.ndarray, nets: list[tuple[float, int]]) -> Network:
-    """Return one network of several nets, one per (alpha, fold). Rows of the held-out fold have weight zero."""
-    alphas = np.array([alpha for alpha, _ in nets]).reshape(-1, 1, 1)
-    w = np.stack([network.w * (folds != fold).reshape(-1, 1) for _, fold in nets])
+def _sample(network: Network, data: Data, rows: np.ndarray, shares: np.ndarray) -> Network:
+    """Return the network on a sample, in float32. The sample size is the share of these rows in all of them."""
+    w, part = data.normalized_weights(), data.take(rows)
+    w = shares.reshape(-1, 1) * (1.0 if w is None else w[rows])
+    size = network.sample_size * (w.mean() / shares.mean() * len(rows) / len(data.y))
+    sample = replace(network, X=part.X, Y=part.targets.encode(part.y, np.float32), w=w / w.mean(), sample_size=size)
+    return _as_float32(sample)
+
+
+def _as_float32(network: Network) -> Network:
+    parameters = Parameters(network.parameters.sizes, np.float32)
+    parameters.theta[:] = network.parameters.theta
+    w = None if network.w is None else network.w.astype(np.float32)
+    X, Y = network.X.astype(np.float32, copy=False), network.Y.astype(np.float32, copy=False)
+    return replace(network, parameters=parameters, X=X, Y=Y, w=w)
+
+
+def _rotated(sample: Network, judge: Network | None) -> tuple[Network, Network | None]:
+    """Return the networks in a basis of the space that all rows span, if these are fewer than the features.
+
+    Rows ``X = U S^(1/2) Q^T`` become ``U S^(1/2)``, and W1 becomes ``Q^T W1``. The part of W1 that is left out reaches
+    no row. All outputs stay the same, and so does the penalty on the rest.
+    """
+    n, (n0, n1, n2, n_pieces) = sample.n_samples, sample.parameters.sizes
+    parts = [sample.X] if judge is None else [sample.X, judge.X]
+    X = vstack(parts, format="csr") if issparse(sample.X) else np.concatenate(parts)
+    if X.shape[0] >= n0:
+        return sample, judge
+    gram = X @ X.T
+    S, U = np.linalg.eigh((gram.toarray() if issparse(gram) else gram).astype(np.float64))
+    kept = 1e-6 * S[-1] < S  # float32 rounds to 1e-7
+    root, U = np.sqrt(S[kept]), U[:, kept]
+    parameters = Parameters((len(root), n1, n2, n_pieces), np.float32)
+    parameters.filled([(U / root).T @ (X @ sample.parameters.W1), sample.parameters.W2], sample.parameters.intercepts)
+    X = (U * root).astype(np.float32)
+    sample = replace(sample, parameters=parameters, X=X[:n])
+    return sample, None if judge is None else replace(judge, parameters=parameters, X=X[n:])
+
+
+def _held_out_loss(sample: Network, judge: Network | None, folds: np.ndarray, plan: Plan, seed: int) -> float:
+    """Train a net for each fold without its rows, or one net for the judge. Return the mean loss, or infinity."""
+    turns, total = np.unique(folds), 0.0
+    for together in slices(len(turns), max(1, MAX_PARAMETERS // sample.parameters.theta.size)):
+        stack = _stack(sample, folds, turns[together] if judge is None else None)
+        _train(stack, plan, seed)
+        for net, fold in enumerate(turns[together]):
+            held_out = judge or _part(sample, folds == fold)
+            total += replace(held_out, parameters=stack.parameters[net]).loss() / len(turns)
+    return total if np.isfinite(total) else np.inf
+
+
+def _part(network: Network, rows: np.ndarray) -> Network:
+    w: Any = network.w
+    return replace(network, X=network.X[rows], Y=network.Y[rows], w=w[rows] / w[rows].mean())
+
+
+def _stack(network: Network, folds: np.ndarray, turns: np.ndarray | None) -> Network:
+    """Return one network of several nets, one per fold. Rows of its fold have weight zero."""
+    turns = np.array([-2]) if turns is None else turns
+    w = network.w * (folds != turns.reshape(-1, 1)).astype(np.float32)[..., np.newaxis]
     shares = w.mean(axis=(1, 2), keepdims=True)
-    parameters = network.parameters.repeated(len(nets))
-    return replace(network, parameters=parameters, w=w / shares, sample_size=network.sample_size * shares, alpha=alphas)
+    alpha = np.full(shares.shape, network.alpha)
+    parameters = network.parameters.repeated(len(turns))
+    return replace(network, parameters=parameters, w=w / shares, sample_size=network.sample_size * shares, alpha=alpha)
 
 
 def _train(network: Network, plan: Plan, seed: int) -> None:
-    epochs = 0 if plan.max_iter_is_limit else plan.max_iter // 2  # a long fit overfits more
     batch_size = min(BATCH_ROWS, network.n_samples)
     short = Plan(
         solver=annealed(Adam()),
         learning_rate_init=default_rates(Adam(), plan.q)[1],
         schedule=OneCycle(),
-        max_iter=max(epochs, MIN_EPOCHS, MIN_STEPS // -(-network.n_samples // batch_size)),
+        max_iter=max(MIN_EPOCHS, MIN_STEPS // -(-network.n_samples // batch_size)),
         batch_size=batch_size,
     )
     state = TrainingState(seed, Stream.ALPHA_TRAINING.rng(seed))

@@ -94,8 +94,10 @@ class Ending:
             if monitor.diverged:
                 self.network.parameters.theta[:] = monitor.first_theta
             return monitor.diverged
-        not_the_best = bool(monitor.signal) or monitor.losses[-1] > min(monitor.losses)
-        restore = bool(monitor.scores) or monitor.diverged or (self.limit is None and not_the_best)
+        not_the_best = self.limit is None and (bool(monitor.signal) or monitor.losses[-1] > min(monitor.losses))
+        if monitor.objectives and not monitor.stopped:
+            not_the_best = monitor.objectives[-1] > min(monitor.objectives)
+        restore = bool(monitor.scores) or monitor.diverged or not_the_best
         if restore:
             keep_best(self.network, monitor)
         return restore

@@ -44,18 +44,28 @@ def minimize(network: Network, plan: Plan, state: TrainingState, monitor: Monito
 
 
 def _descend(network: Network, plan: Plan, state: TrainingState, monitor: Monitor) -> Limit | None:
-    """Step along the gradient of one mini-batch after the other."""
+    """Step along the gradient of one mini-batch after the other, round by round (often, there is one round only)."""
+    state.prepare(plan.solver, network.parameters.theta)
+    for n_epochs in plan.rounds():
+        if _descend_for(n_epochs, network, plan, state, monitor):
+            return None
+        if plan.first_round and monitor.round_end(network.objective()):
+            return None
+    return Limit.MAX_ITER if plan.max_iter_is_limit else None
+
+
+def _descend_for(n_epochs: int, network: Network, plan: Plan, state: TrainingState, monitor: Monitor) -> Signal:
+    """Train for one cycle of the schedule. Return why it stopped early, if it did."""
     solver: Any = plan.solver
     rate: Any = plan.learning_rate_init
     m, clock = network.n_samples, state.clock
     theta, grad = network.parameters.theta, network.gradient.theta
-    clock.progress = 0.0
-    state.prepare(solver, theta)
     parts = [
         (theta[part], grad[part], {name: moment[part] for name, moment in state.moments.items()})
         for part in parameter_blocks(theta.size)
     ]
-    for _ in range(plan.max_iter):
+    clock.progress = 0.0
+    for _ in range(n_epochs):
         monitor.tasks.epoch_begin()
         total = 0.0
         for rows, size in mini_batches(m, plan, state.rng):
@@ -64,15 +74,17 @@ def _descend(network: Network, plan: Plan, state: TrainingState, monitor: Monito
             state.steps += 1
             for part in parts:
                 solver.update(*part, learning_rate, state.steps)
-            clock.progress += size / (m * plan.max_iter)
+            clock.progress += size / (m * n_epochs)
         clock.epochs += 1
         signal = monitor.epoch_end(total / m, state.moments.values())
+        if plan.schedule.rises(clock):
+            monitor.restart_patience()
         if signal is Signal.PLATEAU and not plan.schedule.stops(rate, clock):
             clock.plateaus += 1
             monitor.no_improvement_count = 0
         elif signal:
-            return None
-    return Limit.MAX_ITER if plan.max_iter_is_limit else None
+            return signal
+    return Signal.CONTINUE
 
 
 def mini_batches(m: int, plan: Plan, rng: np.random.Generator) -> Iterator[tuple[Rows, int]]:

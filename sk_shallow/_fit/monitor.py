@@ -11,6 +11,8 @@ from sk_shallow._fit.plan import Plan
 from sk_shallow._model.parameters import Parameters
 from sk_shallow.solvers import LBFGS
 
+MIN_GAIN = 0.2  # a round must lower the training objective by this fraction, or training ends
+
 
 class Signal(Enum):
     """The answer after an epoch. True if the solver should stop or lower its learning rate."""
@@ -81,7 +83,11 @@ class Monitor:
         self.stopped = False  # whether a callback has stopped the fit
         self.losses: list[float] = []  # training objective of each epoch, in nats per sample
         self.scores: list[float] = []  # validation score of each epoch
-        self.best = np.inf  # the lowest loss, or minus the highest score
+        self.objectives: list[float] = []  # J of the weights after each round, without dropout
+        self.first_score_of_round = 0  # its index in `scores`
+        self.still_gains = True  # whether the last round improved by enough for another one
+        self.best = np.inf  # the lowest loss, or minus the highest score, since the learning rate last rose
+        self.best_of_all = np.inf
         self.no_improvement_count = 0  # epochs since the last improvement
         self.diverged = False  # whether a number was not finite
         self.signal = Signal.CONTINUE  # result of the last `epoch_end`
@@ -110,6 +116,30 @@ class Monitor:
         self.signal = Signal.STOP if stop else Signal.PLATEAU if plateau else Signal.CONTINUE
         return self.signal
 
+    def restart_patience(self) -> None:
+        """Forget the epochs so far: while the learning rate rises, scores get worse for a while."""
+        self.best, self.no_improvement_count = np.inf, 0
+
+    def round_end(self, objective: float) -> Signal:
+        """Record J after a round and say whether to stop: if the round gained too little.
+
+        It must lower J by `MIN_GAIN` and by `tol`. With scores, its best one must beat those of all earlier rounds by
+        `tol`.
+        """
+        if self.scores:
+            scores, earlier = self.scores[self.first_score_of_round :], self.scores[: self.first_score_of_round]
+            self.still_gains = max(scores) > max(earlier, default=-np.inf) + self.plan.tol
+            self.first_score_of_round = len(self.scores)
+        elif self.objectives:
+            before = self.objectives[-1]
+            self.still_gains = before - objective >= max(MIN_GAIN * before, self.plan.tol)
+        self.objectives.append(objective)
+        if not self.scores and objective < self.best_of_all:
+            self.best_of_all, self.best_theta[:] = objective, self.theta
+        if not self.still_gains:
+            self.signal = Signal.PLATEAU
+        return self.signal
+
     def recent_change(self) -> tuple[float, float]:
         """Return the best loss (or score) before the last `n_iter_no_change` epochs, and the best one of all."""
         values, best = (self.scores, max) if self.scores else (self.losses, min)
@@ -124,8 +154,9 @@ class Monitor:
 
     def _compare(self, value: float, theta: np.ndarray) -> None:
         self.no_improvement_count = 0 if value < self.best - self.plan.tol else self.no_improvement_count + 1
-        if value < self.best:
-            self.best = value
+        self.best = min(value, self.best)
+        if value < self.best_of_all:
+            self.best_of_all = value
             self.best_theta[:] = theta
 
     def print(self, line: str) -> None:

@@ -4,6 +4,7 @@ The rules depend on m, the number of rows with a positive weight, and on q, the 
 number of features, if they are standardized). docs/benchmarks.rst shows the results of each rule.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,7 @@ class Plan:
     solver_name: str = ""  # in SOLVERS, or the representation of the user's own solver
     max_iter: int = 1  # largest number of epochs; for L-BFGS, of iterations
     max_iter_is_limit: bool = False  # True: reaching `max_iter` means no convergence. False: planned length
+    first_round: int = 0  # epochs of the first round; 0: training does not go in rounds
     stop_at_plateau: bool = False  # whether training stops when the loss or the score stops improving
     tol: float = 0.0  # smallest improvement of an epoch; for L-BFGS also the largest element of the final gradient
     n_iter_no_change: float = np.inf  # more than so many epochs without improvement are a plateau
@@ -36,6 +38,13 @@ class Plan:
     q: float = 1.0  # mean squared length of a row
     peak_rate: float = 1.0  # default peak learning rate for these data
 
+    def rounds(self) -> Iterator[int]:
+        """Yield the epochs of each round: each has twice as many as the one before it, up to `max_iter` in all."""
+        length, left = self.first_round or self.max_iter, self.max_iter
+        while left:
+            yield min(length, left)
+            length, left = 2 * length, max(0, left - length)
+
 
 def make_plan(estimator: Any, data: Data, incremental: bool = False) -> Plan:
     """Return the plan of a fit. `incremental` means one epoch of `partial_fit`."""
@@ -44,9 +53,9 @@ def make_plan(estimator: Any, data: Data, incremental: bool = False) -> Plan:
     schedule = choose_schedule(estimator, solver, incremental)
     has_rate = not isinstance(solver, LBFGS)
     planned = schedule.needs_length and has_rate
+    in_rounds = planned and estimator.learning_rate == "auto"
     n_rows = len(data.given.y)
     batch_size = n_rows if solver.full_batch else min(_given(estimator.batch_size, batch_size_rule(m)), n_rows)
-    epochs = max_iter_rule(-(-m // int(batch_size))) if planned else 200
     constant_rate, peak_rate = default_rates(solver, q)
     rate = float(_given(estimator.learning_rate_init, peak_rate if planned else constant_rate))
     return Plan(
@@ -54,8 +63,9 @@ def make_plan(estimator: Any, data: Data, incremental: bool = False) -> Plan:
         solver_name=to_name(SOLVERS, solver),
         learning_rate_init=rate if has_rate else None,
         schedule=schedule,
-        max_iter=1 if incremental else int(_given(estimator.max_iter, epochs)),
-        max_iter_is_limit=not (planned or incremental),
+        max_iter=1 if incremental else int(estimator.max_iter),
+        max_iter_is_limit=in_rounds or not (planned or incremental),
+        first_round=first_round_rule(-(-m // int(batch_size))) if in_rounds else 0,
         stop_at_plateau=estimator.early_stopping or (has_rate and not planned),
         tol=float(estimator.tol),
         n_iter_no_change=float(estimator.n_iter_no_change),
@@ -113,9 +123,9 @@ def batch_size_rule(m: int) -> int:
     return max(32, min(512, m // 50))
 
 
-def max_iter_rule(steps_per_epoch: int) -> int:
-    """Return 30 epochs, or more if that is fewer than 240 steps."""
-    return max(30, -(-240 // steps_per_epoch))
+def first_round_rule(steps_per_epoch: int) -> int:
+    """Return 15 epochs, or more if that is fewer than 120 steps."""
+    return max(15, -(-120 // steps_per_epoch))
 
 
 def _given(value: Any, rule: float) -> Any:

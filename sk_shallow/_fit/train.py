@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sk_shallow._fit.alpha import alpha_scores
+from sk_shallow._fit.alpha import choose_alpha
 from sk_shallow._fit.data import Data
 from sk_shallow._fit.diagnosis import Ending, keep_best
 from sk_shallow._fit.minimize import Limit, minimize
@@ -33,9 +33,9 @@ def train(
     activation is wrong, or if the loss was never finite.
     """
     fit = set_up(estimator, data, validation, resume=resume, incremental=incremental)
+    _set_alpha(fit)  # an interrupt leaves the estimator as it was
     limit, interrupted = None, None
     try:
-        _choose_alpha(fit)
         limit = minimize(fit.network, fit.plan, fit.state, fit.monitor)
         ending = Ending(fit, limit)
         ending.choose_weights()
@@ -50,19 +50,20 @@ def train(
     return Outcome(attributes | {"stop_reason_": reason}, fit.warnings, interrupted)
 
 
-def _choose_alpha(fit: Fit) -> None:
+def _set_alpha(fit: Fit) -> None:
     """Choose alpha on held-out rows if it is "auto". `partial_fit` and warm starts keep an earlier choice."""
     estimator, plan = fit.estimator, fit.plan
     if estimator.alpha != "auto":
         return
     if fit.state.fitted:
         fit.alpha_scores = estimator.alpha_scores_ or {}
+        if fit.alpha_scores:
+            fit.network = replace(fit.network, alpha=estimator.alpha_)
     elif not plan.incremental:
-        fit.alpha_scores = alpha_scores(fit.network, fit.data.merged(), plan, fit.held_out, fit.state.seed)
+        choice = choose_alpha(fit.network, fit.data.merged(), plan, fit.held_out, fit.state.seed)
+        fit.network, fit.alpha_scores = replace(fit.network, alpha=choice.alpha), choice.scores
         for alpha, score in fit.alpha_scores.items():
             fit.monitor.print(f"alpha = {alpha:.6g}, score of held-out rows = {score:.6f}")
-    if fit.alpha_scores:
-        fit.network = replace(fit.network, alpha=max(fit.alpha_scores, key=fit.alpha_scores.__getitem__))
 
 
 def _history(fit: Fit) -> dict[str, Any]:
