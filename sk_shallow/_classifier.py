@@ -158,7 +158,8 @@ class ShallowNetClassifier(
     t_ : int
         Number of rows processed so far, over epochs (iterations) and continued calls.
     loss_curve_ : list of float
-        J of every epoch, averaged while the weights change. `warm_start` and `partial_fit` append to it.
+        J of every epoch: its loss, averaged while the weights change, and the penalty of the weights at its beginning.
+        `warm_start` and `partial_fit` append to it.
     loss_, best_loss_ : float
         Last and smallest element of `loss_curve_`.
     validation_scores_ : list of float or None

@@ -4,6 +4,7 @@ Only `_parameter_constraints`, a table that scikit-learn reads from each class, 
 """
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 from sklearn.utils import _safe_indexing as rows_of
@@ -63,8 +64,14 @@ def validate_parameters(estimator: Any) -> None:
     estimator._validate_params()
 
 
+@cache
 def blas_libraries() -> list[Any]:
-    return _get_threadpool_controller().select(user_api="blas").lib_controllers
+    """Return the OpenBLAS libraries whose number of threads is one for the whole process.
+
+    With OpenMP it belongs to each thread, and other libraries choose a good number themselves.
+    """
+    libraries = _get_threadpool_controller().select(internal_api="openblas").lib_controllers
+    return [library for library in libraries if library.threading_layer != "openmp"]
 
 
 def set_blas_threads(library: Any, n_threads: int) -> None:

@@ -31,6 +31,12 @@ class Solver(Component):
 class FirstOrderSolver(Solver):
     """Base class of solvers that step along the gradient. A subclass implements `start` and `update`, elementwise.
 
+    Attributes
+    ----------
+    options_of_moments : tuple of str
+        Options that determine what the moments mean. If one changes, `warm_start` and `partial_fit` continue with the
+        weights, but with new moments, as after a change of solver.
+
     Examples
     --------
     >>> import numpy as np
@@ -46,6 +52,8 @@ class FirstOrderSolver(Solver):
     >>> ShallowNetClassifier(8, solver=SignDescent(), random_state=0).fit(X, y).predict(X)
     array([0, 1, 1, 1])
     """
+
+    options_of_moments: tuple[str, ...] = ()
 
     @abstractmethod
     def start(self, theta: Array) -> Moments:
@@ -125,6 +133,7 @@ class Adam(FirstOrderSolver):
     Kingma, Ba, "Adam: a method for stochastic optimization", ICLR, 2015.
     """
 
+    options_of_moments = ("beta_1", "beta_2")
     _parameter_constraints = {"beta_1": [SHARE], "beta_2": [SHARE, StrOptions({"auto"})], "epsilon": [POSITIVE]}
 
     def __init__(self, beta_1: float = 0.9, beta_2: float | str = "auto", epsilon: float = 1e-8) -> None:
@@ -136,20 +145,19 @@ class Adam(FirstOrderSolver):
         return {"m": np.zeros_like(theta), "v": np.zeros_like(theta)}
 
     def update(self, theta: Array, grad: Array, moments: Moments, learning_rate: float, t: int) -> None:
+        # Both moments lack their factors 1 - beta, which saves two of twelve passes over the parameters.
         m, v, beta_1 = moments["m"], moments["v"], float(self.beta_1)
         beta_2 = 0.999 if self.beta_2 == "auto" else float(self.beta_2)
         m *= beta_1
-        grad *= 1 - beta_1
         m += grad
         grad *= grad
-        grad *= (1 - beta_2) / (1 - beta_1) ** 2  # (1 - beta_2) g^2
         v *= beta_2
         v += grad
-        v_scale = (1 - beta_2**t) ** 0.5
+        v_scale = ((1 - beta_2) / (1 - beta_2**t)) ** 0.5
         step = np.sqrt(v, out=grad)
-        step += float(self.epsilon) * v_scale
+        step += float(self.epsilon) / v_scale
         np.divide(m, step, out=step)
-        step *= learning_rate * v_scale / (1 - beta_1**t)
+        step *= learning_rate * (1 - beta_1) / (1 - beta_1**t) / v_scale
         theta -= step
 
 

@@ -316,7 +316,7 @@ def test_warm_start_keeps_the_classes(iris):
 
 
 def interrupt_after(monkeypatch, n_calls):
-    original, calls = Network.value_and_gradient, []
+    original, calls = Network.loss_and_gradient, []
 
     def interrupting(self, *args, **kwargs):
         calls.append(None)
@@ -324,7 +324,7 @@ def interrupt_after(monkeypatch, n_calls):
             raise KeyboardInterrupt
         return original(self, *args, **kwargs)
 
-    monkeypatch.setattr(Network, "value_and_gradient", interrupting)
+    monkeypatch.setattr(Network, "loss_and_gradient", interrupting)
 
 
 @parametrize("solver", SOLVERS)
@@ -348,8 +348,8 @@ def test_an_interrupted_fit_is_fitted_and_reraises_the_interrupt(solver, early_s
 
 def n_evaluations(monkeypatch, net, X, y):
     with monkeypatch.context() as patch:
-        calls, original = [], Network.value_and_gradient
-        patch.setattr(Network, "value_and_gradient", lambda *args: calls.append(None) or original(*args))
+        calls, original = [], Network.loss_and_gradient
+        patch.setattr(Network, "loss_and_gradient", lambda *args: calls.append(None) or original(*args))
         net.fit(X, y)
     return len(calls)
 

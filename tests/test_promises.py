@@ -39,7 +39,7 @@ def failing_scorer(estimator, X, y):
 @contextmanager
 def interrupted_at(n_calls):
     """Interrupt the n-th evaluation of the objective."""
-    original, calls = Network.value_and_gradient, []
+    original, calls = Network.loss_and_gradient, []
 
     def interrupting(self, *args, **kwargs):
         calls.append(None)
@@ -47,11 +47,11 @@ def interrupted_at(n_calls):
             raise KeyboardInterrupt
         return original(self, *args, **kwargs)
 
-    Network.value_and_gradient = interrupting
+    Network.loss_and_gradient = interrupting
     try:
         yield
     finally:
-        Network.value_and_gradient = original
+        Network.loss_and_gradient = original
 
 
 class Net(RuleBasedStateMachine):

@@ -62,7 +62,7 @@ def test_rules_are_elementwise(name, digits, quiet, monkeypatch):
     """Updating the parameters in blocks of 100 gives the same result as all at once."""
     net = ShallowNetClassifier(20, solver=name, max_iter=3, random_state=0)
     whole = net.fit(*digits).coefs_
-    monkeypatch.setattr(model, "BLOCK_PARAMETERS", 100)
+    monkeypatch.setattr(model, "BLOCK_NUMBERS", 100)
     for one, other in zip(whole, net.fit(*digits).coefs_, strict=True):
         assert_allclose(one, other, rtol=1e-12, atol=1e-14)
 
@@ -71,13 +71,13 @@ def test_rules_are_elementwise(name, digits, quiet, monkeypatch):
 @parametrize("dtype", [np.float32, np.float64])
 def test_works_in_the_dtype_of_the_data(solver, dtype, iris, quiet, monkeypatch):
     X, y = iris[0].astype(dtype), iris[1]
-    seen, original = [], Network.value_and_gradient
+    seen, original = [], Network.loss_and_gradient
 
     def spy(self, *args, **kwargs):
         seen.append(self.X)
         return original(self, *args, **kwargs)
 
-    monkeypatch.setattr(Network, "value_and_gradient", spy)
+    monkeypatch.setattr(Network, "loss_and_gradient", spy)
     ShallowNetClassifier(5, solver=solver, max_iter=2, alpha=0.1).fit(X, y)
     if SOLVERS[solver].full_batch:
         assert len({id(data) for data in seen}) == 1  # it is copied once, when rows are merged
@@ -210,14 +210,14 @@ def test_gradient_descent_step():
 
 
 def seen_rows(monkeypatch, net, X, y):
-    """Return the rows of every call of value_and_gradient."""
-    seen, original = [], Network.value_and_gradient
+    """Return the rows of every call of loss_and_gradient."""
+    seen, original = [], Network.loss_and_gradient
 
     def spy(self, rows=slice(None), rng=None):
         seen.append(np.arange(self.n_samples)[rows])
         return original(self, rows, rng)
 
-    monkeypatch.setattr(Network, "value_and_gradient", spy)
+    monkeypatch.setattr(Network, "loss_and_gradient", spy)
     net.fit(X, y)
     return seen
 

@@ -170,7 +170,7 @@ def test_whose_library_it_is(path, expected):
 @pytest.mark.usefixtures("quiet", "four_threads")
 @parametrize("solver", ["adam", "lbfgs"])
 def test_only_lbfgs_limits_scipys_threads(solver, iris, monkeypatch):
-    barrier, seen, original = Barrier(2, timeout=30), [], Network.value_and_gradient
+    barrier, seen, original = Barrier(2, timeout=30), [], Network.loss_and_gradient
 
     def watch(self, *args, **kwargs):
         if len(seen) < 2:
@@ -179,7 +179,7 @@ def test_only_lbfgs_limits_scipys_threads(solver, iris, monkeypatch):
             barrier.wait()
         return original(self, *args, **kwargs)
 
-    monkeypatch.setattr(Network, "value_and_gradient", watch)
+    monkeypatch.setattr(Network, "loss_and_gradient", watch)
     with ThreadPoolExecutor(2) as pool:
         fits = [pool.submit(ShallowNetClassifier(5, solver=solver, max_iter=2, alpha=1.0).fit, *iris) for _ in range(2)]
         assert all(fit.result() for fit in fits)

@@ -1,23 +1,19 @@
 """Minimization of the objective: the epoch loop of first-order solvers, and L-BFGS.
 
-Both evaluate the objective through ``network.value_and_gradient`` and report each epoch to the monitor.
+Both take the gradient of the objective from ``network.loss_and_gradient`` and report each epoch to the monitor.
 """
 
-import os
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from enum import Enum, auto
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import optimize
 
-from sk_shallow._compat import blas_libraries, set_blas_threads
 from sk_shallow._fit.monitor import Monitor, Signal
 from sk_shallow._fit.plan import Plan
 from sk_shallow._fit.state import TrainingState
+from sk_shallow._fit.threads import one_thread_if_small, scipy_has_one_thread
 from sk_shallow._model.network import Network, Rows, parameter_blocks, slices
 from sk_shallow.solvers import LBFGS
 
@@ -36,10 +32,11 @@ def minimize(network: Network, plan: Plan, state: TrainingState, monitor: Monito
 
     Returns what stopped it before it converged, or None.
     """
-    if isinstance(plan.solver, LBFGS):
-        limit = _minimize_by_lbfgs(network, plan, monitor)
-    else:
-        limit = _descend(network, plan, state, monitor)
+    with one_thread_if_small(network.largest_product(plan.batch_size)):
+        if isinstance(plan.solver, LBFGS):
+            limit = _minimize_by_lbfgs(network, plan, monitor)
+        else:
+            limit = _descend(network, plan, state, monitor)
     return limit or (Limit.CALLBACK if monitor.stopped else None)
 
 
@@ -67,9 +64,9 @@ def _descend_for(n_epochs: int, network: Network, plan: Plan, state: TrainingSta
     clock.progress = 0.0
     for _ in range(n_epochs):
         monitor.tasks.epoch_begin()
-        total = 0.0
+        total = m * network.penalty()  # its value once an epoch is enough
         for rows, size in mini_batches(m, plan, state.rng):
-            total += size * network.value_and_gradient(rows, state.rng)
+            total += size * network.loss_and_gradient(rows, state.rng)
             learning_rate = float(plan.schedule.rate(rate, clock))
             state.steps += 1
             for part in parts:
@@ -137,65 +134,3 @@ def _run_lbfgs(
     options["ftol"] = max(64 * np.finfo(np.float64).eps, np.finfo(network.gradient.theta.dtype).eps)
     with scipy_has_one_thread():
         return optimize.minimize(objective, start, jac=True, method="L-BFGS-B", callback=report, options=options)
-
-
-class OneThread:
-    """A reference-counted limit of one thread for SciPy's BLAS: fits at the same time share it, and the last lifts it.
-
-    If another thread holds a limit of threadpoolctl, that limit is left alone. A forked child
-    runs none of these fits, so its limit is lifted.
-    """
-
-    def __init__(self) -> None:
-        self.users: set[object] = set()
-        self.before: dict[str, int] = {}
-        self.lock = threading.Lock()
-        if hasattr(os, "register_at_fork"):  # not on Windows
-            # Hold the lock during a fork: otherwise the child could inherit a locked lock and wait forever.
-            os.register_at_fork(
-                before=self.lock.acquire, after_in_parent=self.lock.release, after_in_child=self._lift_in_child
-            )
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        """Limit SciPy's BLAS to one thread inside the block."""
-        user = object()
-        try:
-            self._change(self.users.add, user)
-            yield
-        finally:
-            try:
-                self._change(self.users.discard, user)
-            except BaseException:  # an interrupt: no limit may survive
-                self._change(self.users.discard, user)
-                raise
-
-    def _change(self, change: Callable[[object], None], user: object) -> None:
-        with self.lock:
-            change(user)
-            self._apply()
-
-    def _apply(self) -> None:
-        for library in filter(is_of_scipy, blas_libraries()):
-            before = self.before.setdefault(library.filepath, library.num_threads)
-            set_blas_threads(library, 1 if self.users else before)
-        if not self.users:
-            self.before.clear()
-
-    def _lift_in_child(self) -> None:
-        try:
-            self.users.clear()
-            if self.before:
-                self._apply()
-        finally:
-            self.lock.release()
-
-
-def is_of_scipy(library: Any) -> bool:
-    """Return whether a library came with SciPy's wheel, and is not the one that NumPy calls."""
-    folder = Path(library.filepath).parent  # on Linux and Windows, or on macOS
-    return folder.name == "scipy.libs" or (folder.name, folder.parent.name) == (".dylibs", "scipy")
-
-
-# Without this limit, SciPy's threads wait for cores on which NumPy's still spin: L-BFGS takes 2 to 5 times as long.
-scipy_has_one_thread = OneThread()

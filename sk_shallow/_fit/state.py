@@ -30,7 +30,7 @@ class TrainingState:
     seed: int  # of all random numbers
     rng: np.random.Generator  # of the order of rows and the dropout masks
     clock: Clock = field(default_factory=Clock)
-    rule: str = ""  # name of the update rule that the moments belong to
+    rule: str = ""  # name of the update rule that the moments belong to, with the options that they depend on
     moments: dict[str, np.ndarray] = field(default_factory=dict)
     steps: int = 0  # steps of the rule
     best: float = np.inf  # of the monitor, as no_improvement_count; partial_fit keeps both from call to call
@@ -51,8 +51,9 @@ class TrainingState:
         return {name: value for name, value in vars(self).items() if name != "fitted"}
 
     def prepare(self, solver: Any, theta: np.ndarray) -> None:
-        """Keep the moments if the update rule is the same, otherwise start new ones. Convert them to the dtype."""
-        rule = f"{type(solver).__module__}.{type(solver).__qualname__}"
+        """Keep the moments if they mean the same to the solver, otherwise start new ones. Convert them to the dtype."""
+        options = [getattr(solver, name) for name in solver.options_of_moments]
+        rule = f"{type(solver).__module__}.{type(solver).__qualname__} {options}"
         if self.rule != rule:
             self.rule, self.moments, self.steps = rule, solver.start(theta), 0
         self.moments = {name: moment.astype(theta.dtype, copy=False) for name, moment in self.moments.items()}
