@@ -102,10 +102,11 @@ class ShallowNetClassifier(
         None is 30 epochs on "one_cycle" and "cosine" (at least 240 steps), otherwise 200.
     tol : float in [0, inf), default=1e-4
         An epoch counts as an improvement if the loss (nats per sample) or the validation score improves by more than
-        `tol`. "lbfgs" also stops when the largest element of the gradient is at most `tol`.
+        `tol`. "lbfgs" also stops when the largest element of the gradient is at most `tol`. With "gd", 0 switches
+        stopping off: `fit` runs `max_iter` epochs, without a warning.
     n_iter_no_change : int in [1, inf) or inf, default=10
         Training stops after more than so many epochs in a row without an improvement. "lbfgs", "one_cycle" and
-        "cosine" use it with `early_stopping` only.
+        "cosine" use it with `early_stopping` only. With "gd", inf switches stopping off, like ``tol=0``.
     shuffle : bool, default=True
         Whether to shuffle the rows in each epoch. Unused by "gd" and "lbfgs".
     alpha : float in [0, inf) or "auto", default="auto"

@@ -56,6 +56,34 @@ def test_max_iter_warns_of_the_validation_score(iris):
     assert f"is {net.best_validation_score_:.6g} now" in text
 
 
+@parametrize("activation", ["relu", "tanh", "sigmoid"])
+@parametrize("off", [{"tol": 0}, {"n_iter_no_change": np.inf}], ids=str)
+@parametrize("kwargs", [{}, {"learning_rate_init": 0.5}, {"learning_rate": "invscaling"}, {"max_iter": 1}], ids=str)
+def test_gd_without_a_stopping_rule_is_as_long_as_wanted(activation, off, kwargs, problems):
+    net = net_of(solver="gd", activation=activation, max_iter=60).set_params(**off, **kwargs)
+    for X, y in problems.values():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert net.fit(X, y).n_iter_ == net.max_iter
+        assert "The fit stopped" not in str([warning.message for warning in caught])
+
+
+@parametrize(
+    "kwargs",
+    [
+        {"solver": "gd", "tol": 1e-9},
+        {"solver": "gd", "n_iter_no_change": 1000},
+        {"solver": "gd", "tol": 0, "early_stopping": True},  # the score can still stop it
+        {"solver": "sgd", "tol": 0, "learning_rate": "constant"},
+        {"solver": "adam", "n_iter_no_change": np.inf, "learning_rate": "constant"},
+        {"solver": "lbfgs", "tol": 0},
+    ],
+    ids=str,
+)
+def test_a_fit_with_a_stopping_rule_warns_of_max_iter(kwargs, iris):
+    assert "max_iter=8" in warning_of(net_of(max_iter=8, activation="tanh", init_scale=0.1, **kwargs), *iris)
+
+
 @parametrize("solver", SOLVERS)
 def test_a_converged_fit_does_not_warn(solver, iris):
     net = net_of(solver=solver, activation="tanh", max_iter=3000, learning_rate_init=0.05, alpha=0.1, tol=1e-3)

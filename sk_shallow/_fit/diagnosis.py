@@ -12,7 +12,7 @@ from sk_shallow._fit.monitor import Monitor, Signal
 from sk_shallow._fit.set_up import Fit
 from sk_shallow._model.network import BLOCK_NUMBERS, Network, hidden_activations, rows_per_block, slices
 from sk_shallow.activations import Identity
-from sk_shallow.solvers import Adam
+from sk_shallow.solvers import Adam, GradientDescent
 
 UNSCALED_RMS = 10.0  # root mean square above which a feature counts as unscaled; a standardized one has 1
 TINY_RMS = 0.01  # root mean square of the largest feature below which all count as tiny
@@ -120,7 +120,8 @@ class Ending:
         yield loss > self.bound, failure("Training ended worse than a constant", self._causes_of_slowness)
         if self.constant <= 1e-9 * self.zero:  # only one class has weight
             return
-        yield self.limit is not None and self.monitor.still_improves(), self._unfinished
+        unfinished = self.limit is not None and not self._never_stops_itself and self.monitor.still_improves()
+        yield unfinished, self._unfinished
         nothing = loss > (1 - MIN_EXPLAINED) * self.constant
         yield nothing, failure("The net learned almost nothing", self._causes_of_nothing)
         yield self._rate_is_low(), self._low_rate
@@ -140,6 +141,13 @@ class Ending:
         changes = np.abs(np.diff(losses))
         unsteady = changes.size and changes.mean() > max(10 * plan.tol, 0.1 * float(np.mean(losses)))
         return bool(unsteady) and rate > HIGH_RATE * plan.peak_rate
+
+    @property
+    def _never_stops_itself(self) -> bool:
+        """Whether the user has switched off the stopping rule of "gd", so that `max_iter` is the wanted length."""
+        plan = self.plan
+        no_rule = np.isinf(plan.n_iter_no_change) or (plan.tol == 0 and not self.monitor.scores)
+        return isinstance(plan.solver, GradientDescent) and bool(no_rule)
 
     # Messages
 
