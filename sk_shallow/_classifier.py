@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sk_shallow._compat import CALLBACK_STATE, CallbackSupportMixin, Interval, Options, StrOptions, with_callbacks
 from sk_shallow._component import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, all_or_none
 from sk_shallow._fit.prediction import PredictionMixin, hidden_overflow
+from sk_shallow._fit.set_up import SmallAlphaWarning
 from sk_shallow._fit.targets import LabelTargets, MultilabelTargets
 from sk_shallow._fit.train import train
 from sk_shallow._fit.validation import check_fit, check_partial_fit
@@ -347,7 +348,8 @@ class ShallowNetClassifier(
             fit reached `max_iter` (as a limit), or if `learning_rate_init` is far too low or too high for the data.
         UserWarning
             If `batch_size` is above the number of rows, if `init_scale` is 0, if `y` has only one class, or if a class
-            is too rare for a stratified split.
+            is too rare for a stratified split. Once per process, if `alpha` is above zero, but far below the values
+            that "auto" tries (not with "gd" and "lbfgs").
         """
         return self._finish(self._fit((X, y, sample_weight), (X_val, y_val, sample_weight_val)))
 
@@ -463,6 +465,8 @@ class ShallowNetClassifier(
         try:
             for warning in outcome.warnings:
                 warnings.warn(warning, stacklevel=3)
+                if isinstance(warning, SmallAlphaWarning):
+                    SmallAlphaWarning.given = True
         finally:
             if outcome.interrupted:
                 raise outcome.interrupted
