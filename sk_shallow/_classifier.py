@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sk_shallow._compat import CALLBACK_STATE, CallbackSupportMixin, Interval, Options, StrOptions, with_callbacks
 from sk_shallow._component import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, all_or_none
 from sk_shallow._fit.prediction import PredictionMixin, hidden_overflow
+from sk_shallow._fit.set_up import SmallAlphaWarning
 from sk_shallow._fit.targets import LabelTargets, MultilabelTargets
 from sk_shallow._fit.train import train
 from sk_shallow._fit.validation import check_fit, check_partial_fit
@@ -102,10 +103,11 @@ class ShallowNetClassifier(
         None is 30 epochs on "one_cycle" and "cosine" (at least 240 steps), otherwise 200.
     tol : float in [0, inf), default=1e-4
         An epoch counts as an improvement if the loss (nats per sample) or the validation score improves by more than
-        `tol`. "lbfgs" also stops when the largest element of the gradient is at most `tol`.
+        `tol`. "lbfgs" also stops when the largest element of the gradient is at most `tol`. With "gd", 0 switches
+        stopping off: `fit` runs `max_iter` epochs, without a warning.
     n_iter_no_change : int in [1, inf) or inf, default=10
         Training stops after more than so many epochs in a row without an improvement. "lbfgs", "one_cycle" and
-        "cosine" use it with `early_stopping` only.
+        "cosine" use it with `early_stopping` only. With "gd", inf switches stopping off, like ``tol=0``.
     shuffle : bool, default=True
         Whether to shuffle the rows in each epoch. Unused by "gd" and "lbfgs".
     alpha : float in [0, inf) or "auto", default="auto"
@@ -347,7 +349,8 @@ class ShallowNetClassifier(
             fit reached `max_iter` (as a limit), or if `learning_rate_init` is far too low or too high for the data.
         UserWarning
             If `batch_size` is above the number of rows, if `init_scale` is 0, if `y` has only one class, or if a class
-            is too rare for a stratified split.
+            is too rare for a stratified split. Once per process, if `alpha` is above zero, but far below the values
+            that "auto" tries (not with "gd" and "lbfgs").
         """
         return self._finish(self._fit((X, y, sample_weight), (X_val, y_val, sample_weight_val)))
 
@@ -463,6 +466,8 @@ class ShallowNetClassifier(
         try:
             for warning in outcome.warnings:
                 warnings.warn(warning, stacklevel=3)
+                if isinstance(warning, SmallAlphaWarning):
+                    SmallAlphaWarning.given = True
         finally:
             if outcome.interrupted:
                 raise outcome.interrupted

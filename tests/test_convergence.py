@@ -7,21 +7,23 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import plan_of
+from helpers import plan_of, values_equal
 from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import load_wine, make_classification
+from sklearn.datasets import load_breast_cancer, load_wine, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler, scale
 
 from sk_shallow import ShallowNetClassifier
-from sk_shallow._fit.diagnosis import feature_moments, unscaled_features
+from sk_shallow._fit import diagnosis
+from sk_shallow._fit.features import different_features, feature_moments, unscaled_features
 from sk_shallow._fit.monitor import Monitor, Signal
 from sk_shallow._model.network import Network
 from sk_shallow._model.parameters import Parameters
 from sk_shallow.inspection._gradient_check import network_at_start
-from sk_shallow.solvers import LBFGS, SGD, SOLVERS
+from sk_shallow.solvers import LBFGS, SGD, SOLVERS, GradientDescent
 
 parametrize = pytest.mark.parametrize
 
@@ -54,6 +56,34 @@ def test_max_iter_warns_of_the_validation_score(iris):
     text = warning_of(net, *iris)
     assert f"validation score was {max(net.validation_scores_[:-10]):.6g} before the last 10" in text
     assert f"is {net.best_validation_score_:.6g} now" in text
+
+
+@parametrize("activation", ["relu", "tanh", "sigmoid"])
+@parametrize("off", [{"tol": 0}, {"n_iter_no_change": np.inf}], ids=str)
+@parametrize("kwargs", [{}, {"learning_rate_init": 0.5}, {"learning_rate": "invscaling"}, {"max_iter": 1}], ids=str)
+def test_gd_without_a_stopping_rule_is_as_long_as_wanted(activation, off, kwargs, problems):
+    net = net_of(solver="gd", activation=activation, max_iter=60).set_params(**off, **kwargs)
+    for X, y in problems.values():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert net.fit(X, y).n_iter_ == net.max_iter
+        assert "The fit stopped" not in str([warning.message for warning in caught])
+
+
+@parametrize(
+    "kwargs",
+    [
+        {"solver": "gd", "tol": 1e-9},
+        {"solver": "gd", "n_iter_no_change": 1000},
+        {"solver": "gd", "tol": 0, "early_stopping": True},  # the score can still stop it
+        {"solver": "sgd", "tol": 0, "learning_rate": "constant"},
+        {"solver": "adam", "n_iter_no_change": np.inf, "learning_rate": "constant"},
+        {"solver": "lbfgs", "tol": 0},
+    ],
+    ids=str,
+)
+def test_a_fit_with_a_stopping_rule_warns_of_max_iter(kwargs, iris):
+    assert "max_iter=8" in warning_of(net_of(max_iter=8, activation="tanh", init_scale=0.1, **kwargs), *iris)
 
 
 @parametrize("solver", SOLVERS)
@@ -504,3 +534,252 @@ def test_a_low_rate_with_many_steps_is_not_blamed(problems):
     """Many steps at a low rate move the weights as far as the default rate does in fewer epochs."""
     X, y = problems["multiclass"]
     net_of(learning_rate="cosine", learning_rate_init=0.004, max_iter=1000).fit(X, y)  # a warning would be an error
+
+
+# Learning rates that are too high, and the schedule that lowers them too fast
+
+
+def messages_of(net, X, y, **kwargs):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        net.fit(X, y, **kwargs)
+    return [str(warning.message) for warning in caught]
+
+
+@pytest.fixture(scope="module")
+def cancer():
+    X, y = load_breast_cancer(return_X_y=True)
+    return scale(X), y
+
+
+OTHERS = ["dead", "information", "hidden_size", "n_iter_no_change", "tol", "alpha", "max_iter", "unscaled"]
+
+
+@parametrize(("activation", "rate"), [("relu", 10.0), ("gelu", 3.0), ("gelu", 10.0), ("tanh", 1.0), ("sigmoid", 100.0)])
+@parametrize("schedule", ["auto", "one_cycle", "cosine", "constant", "adaptive", "invscaling"])
+def test_a_rate_far_too_high_is_the_only_cause(activation, rate, schedule, cancer):
+    """The net ends at or near a constant, with dead units, a plateau or both."""
+    options = {"learning_rate_init": rate, "learning_rate": schedule, "max_iter": 30}
+    net = ShallowNetClassifier(20, activation, random_state=0, **options)
+    texts = messages_of(net, *cancer)
+    if net.score(*cancer) < 0.9:
+        (text,) = texts
+        default = "0.0015" if schedule in ("constant", "adaptive", "invscaling") else "0.018"
+        assert f"learning_rate_init={rate:g} is too high (None, the default, is {default} here)" in text
+        assert not [word for word in OTHERS if word in text]
+
+
+def test_no_rate_too_high_passes_in_silence():
+    """Each net is compared with one at the default rate."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(334, 128))
+    y = X[:, :7].argmax(axis=1)
+    nets = [net_of(hidden_size=100, learning_rate_init=rate, max_iter=50) for rate in (0.1, 0.2, 0.3, 0.4)]
+    told = {net.score(X, y): messages_of(clone(net), X, y) for net in nets if messages_of(net, X, y) or net}
+    assert min(told) < 0.7
+    assert all("is too high" in str(texts) for score, texts in told.items() if score < 0.8)
+
+
+@parametrize("activation", ["relu", "tanh", "gelu", "sigmoid"])
+@parametrize("solver", ["adam", "sgd"])
+def test_a_high_rate_that_does_well_is_no_problem(activation, solver, cancer):
+    """Of nets at one to ten times the default rate, those are told of that learn less than the net at the default."""
+    X, y = cancer
+    default = ShallowNetClassifier(
+        20, activation, solver=solver, learning_rate="one_cycle", max_iter=30, random_state=0
+    )
+    rate, loss = default.fit(X, y).learning_rate_init_, log_loss(y, default.predict_proba(X))
+    n_good = 0
+    for factor in (2.1, 3, 5, 10):
+        net = clone(default).set_params(learning_rate_init=factor * rate)
+        texts = messages_of(net, X, y)
+        if log_loss(y, net.predict_proba(X)) < loss + 0.02:
+            assert not texts
+            n_good += 1
+    assert n_good
+
+
+@parametrize("solver", ["sgd", "adam"])
+def test_a_high_rate_is_not_blamed_for_noise(solver):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((6000, 3)), rng.integers(2, size=6000)
+    for text in messages_of(net_of(solver=solver, learning_rate_init=0.5 if solver == "adam" else 3.0), X, y):
+        assert "learned less than it could" not in text
+
+
+def test_early_stopping_before_overfitting_is_not_blamed_on_the_rate(problems):
+    """The training loss could be lower, but the validation loss could not."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((400, 20))
+    y = (X[:, 0] + 1.5 * rng.standard_normal(400) > 0).astype(int)
+    net = ShallowNetClassifier(early_stopping=True, learning_rate_init=0.06, alpha=0, random_state=0)
+    assert not messages_of(net, X, y)
+
+
+@parametrize("early_stopping", [False, True])
+@parametrize(("solver", "rate"), [("adam", None), ("adam", 0.001), ("sgd", 0.001)])
+def test_invscaling_that_trains_too_little_is_named(early_stopping, solver, rate, cancer):
+    options = {"learning_rate": "invscaling", "learning_rate_init": rate, "early_stopping": early_stopping}
+    X, y = cancer[0][:100], cancer[1][:100]
+    (text,) = messages_of(net_of(solver=solver, activation="tanh", **options), X, y)
+    assert "learning_rate='invscaling'" in text
+    assert "use 'auto' or 'constant'" in text
+    assert "\n" not in text
+
+
+@parametrize("solver", ["adam", "sgd"])
+@parametrize("activation", ["relu", "tanh"])
+def test_invscaling_that_trains_enough_is_no_problem(solver, activation, cancer):
+    net = ShallowNetClassifier(activation=activation, solver=solver, learning_rate="invscaling", random_state=0)
+    net.set_params(learning_rate_init=0.02)
+    assert "invscaling" not in str(messages_of(net, *cancer))
+    assert net.score(*cancer) > 0.97
+
+
+def test_a_short_fit_leaves_no_trace(cancer):
+    """The diagnosis trains a net, but on copies."""
+    options = {"learning_rate_init": 0.1, "learning_rate": "one_cycle", "max_iter": 20, "random_state": 0}
+    plain, judged = ShallowNetClassifier(20, **options), ShallowNetClassifier(20, **options)
+    plain.fit(*cancer)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(diagnosis, "HIGH_RATE", 0.0)
+        patch.setattr(diagnosis, "MAX_MISSED", 0.0)
+        messages_of(judged, *cancer)
+    assert values_equal(plain.coefs_ + plain.intercepts_, judged.coefs_ + judged.intercepts_)
+    assert plain.loss_curve_ == judged.loss_curve_
+
+
+# Validation sets on another scale
+
+SCALERS = {
+    "StandardScaler": (StandardScaler, 1.0, np.asarray),
+    "of tiny features": (StandardScaler, 1e-4, np.asarray),
+    "of huge features": (StandardScaler, 1e6, np.float32),
+    "MinMaxScaler": (MinMaxScaler, 100.0, np.asarray),
+    "MaxAbsScaler": (MaxAbsScaler, 1e3, sparse.csr_array),
+}
+
+
+@parametrize("case", SCALERS)
+@parametrize("scoring", ["loss", "accuracy"])
+def test_a_validation_set_that_is_not_scaled_is_named(case, scoring):
+    scaler, unit, container = SCALERS[case]
+    rng = np.random.default_rng(0)
+    X = unit * (rng.gamma(4, size=(400, 6)) + 5)
+    y = (X[:, 0] > 9 * unit).astype(int)
+    train, validation = slice(0, 300), slice(300, 400)
+    net = net_of(early_stopping=True, scoring=scoring)
+    Z = scaler().fit(X[train]).transform(X)
+    given = {"y_val": y[validation], "X_val": container(X[validation])}
+    (text,) = messages_of(net, container(Z[train]), y[train], **given)
+    assert "The validation set is on another scale" in text
+    assert re.search(r"features differ: column \d, column \d, column \d and 3 more\.", text)
+    assert 'Pipeline(..., transform_input=["X_val"])' in text
+    assert "set_fit_request(X_val=True, y_val=True)" in text
+    assert not messages_of(net, container(Z[train]), y[train], **given | {"X_val": container(Z[validation])})
+
+
+def test_only_the_features_that_differ_are_named(iris):
+    X = pd.DataFrame(iris[0], columns=list("abcd"))
+    X_val = X[::3].copy()
+    X_val["c"] = 100 + 20 * X_val["c"]
+    (text,) = messages_of(net_of(early_stopping=True), X, iris[1], X_val=X_val, y_val=iris[1][::3])
+    assert "features differ: 'c'." in text
+
+
+@parametrize("size", [2, 3, 5, 10, 50])
+@parametrize("kind", ["normal", "rare", "heavy"])
+def test_honest_validation_sets_of_noise_have_no_features_that_differ(size, kind):
+    """The loss is worse than that of a constant, because there is nothing to learn."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X = {
+            "normal": lambda rng=rng: rng.standard_normal((300, 30)),
+            "rare": lambda rng=rng: (rng.random((300, 30)) < 0.02).astype(float),
+            "heavy": lambda rng=rng: rng.standard_t(2, size=(300, 30)),
+        }[kind]()
+        assert different_features(X[size:], X[:size], None) == ""
+        assert different_features(sparse.csr_array(X[size:]), sparse.csr_array(X[:size]), None) == ""
+
+
+def test_a_validation_set_that_says_the_opposite_is_on_the_same_scale(cancer):
+    """Its loss is worse than that of a constant, but no feature differs: the validation scores show that."""
+    X, y = cancer
+    texts = messages_of(net_of(early_stopping=True), X[100:], y[100:], X_val=X[:100], y_val=1 - y[:100])
+    assert "another scale" not in str(texts)
+
+
+# Advice
+
+
+NOISE = (np.random.default_rng(0).standard_normal((300, 5)), np.random.default_rng(1).integers(2, size=300))
+SITUATIONS = [
+    *({"solver": solver} for solver in SOLVERS),
+    *({"solver": solver, "early_stopping": True} for solver in SOLVERS),
+    *({"solver": solver, "max_iter": 3} for solver in SOLVERS),
+    *({"solver": solver, "init_scale": 30.0} for solver in SOLVERS),
+    *({"learning_rate": name} for name in ("constant", "invscaling", "adaptive", "cosine")),
+    *({"learning_rate_init": rate} for rate in (1e-6, 1e-3, 0.03, 1.0, 30.0)),
+    {"learning_rate": "constant", "tol": 0.1},
+    {"learning_rate": "constant", "tol": 0.0},
+    {"learning_rate": "constant", "n_iter_no_change": 1},
+    {"solver": LBFGS(max_fun=3), "init_scale": 10.0},
+    {"init": "normal"},
+    {"alpha": 1e4},
+    {"dropout": 0.95},
+]
+
+
+@parametrize("situation", SITUATIONS, ids=str)
+@parametrize("rows", ["iris", "noise", "unscaled"])
+def test_only_parameters_that_are_set_are_blamed(situation, rows, iris):
+    X, y = {"iris": iris, "noise": NOISE, "unscaled": (iris[0] * 1e3 + 1e3, iris[1])}[rows]
+    solver = situation.get("solver")
+    given = situation | (solver.get_params() if isinstance(solver, LBFGS) else {})
+    for text in messages_of(net_of(**situation), X, y):
+        blamed = re.findall(r"(\w+)=\S+ (?:is too|leaves|which)", text)
+        assert set(blamed) <= set(given)
+        assert "initial weights are too large" not in text or {"init_scale", "init"} & set(given)
+        assert not re.search(r"\w+ is too (low|high)", text.replace("=", " = ")) or blamed
+
+
+@parametrize(
+    ("kwargs", "end"),
+    [
+        ({}, "information about the classes. Try this: raise n_iter_no_change (now 10)."),
+        (
+            {"n_iter_no_change": 2, "tol": 0.01},
+            "tol=0.01 is too high; training stopped too soon: n_iter_no_change=2",
+        ),
+        ({"n_iter_no_change": 50, "tol": 0.01}, "Likely cause: training stopped too soon: tol=0.01 is too high."),
+        ({"tol": 1e-6}, "information about the classes. Try this: raise n_iter_no_change (now 10)."),
+    ],
+    ids=str,
+)
+def test_a_plateau_is_blamed_on_the_values_that_make_it_come_early(kwargs, end):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((2000, 3)), rng.integers(2, size=2000)
+    assert end in messages_of(net_of(solver="sgd", learning_rate="constant", **kwargs), X, y)[-1]
+
+
+class BadDefaults(ShallowNetClassifier):
+    def __init__(self, learning_rate="constant", max_iter=2, init_scale=10):
+        super().__init__(10, learning_rate=learning_rate, max_iter=max_iter, init_scale=init_scale, random_state=0)
+
+
+def test_parameters_at_their_defaults_are_only_tried(iris):
+    """Where nothing else is to blame, the warning says what to try."""
+    text = warning_of(BadDefaults(), *iris)
+    assert text.endswith("Try this: raise max_iter (now 2); lower init_scale (now 10).")
+    text = warning_of(BadDefaults(max_iter=3), *iris)
+    assert text.endswith("Likely cause: max_iter=3 is too low.")
+
+
+class Wild(GradientDescent):
+    learning_rate_init = 1e3
+
+
+def test_a_default_rate_that_diverges_is_only_tried(iris):
+    text = warning_of(net_of(solver=Wild(), activation="identity"), *iris)
+    assert "Training diverged" in text
+    assert text.endswith("Try this: lower learning_rate_init (now 1000).")

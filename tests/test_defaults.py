@@ -9,9 +9,12 @@ from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
 
 from sk_shallow import ShallowNetClassifier
+from sk_shallow._fit import alpha
 from sk_shallow._fit import plan as rules
+from sk_shallow._fit.set_up import SmallAlphaWarning
 from sk_shallow.activations import ACTIVATIONS, Activation
 from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.solvers import LBFGS, SGD, Adam
@@ -226,6 +229,67 @@ def test_sigmoid_and_tanh_are_one_net(iris):
     sigmoid.b2[...] = -tanh.W2.sum(axis=0)
     assert_allclose(nets["sigmoid"].objective(), nets["tanh"].objective(), rtol=1e-12)
     assert (Activation.gain, Activation.alpha_factor) == (0.5, 1.0)
+
+
+@pytest.fixture
+def nothing_given(monkeypatch):
+    monkeypatch.setattr(SmallAlphaWarning, "given", False)
+
+
+def messages_of(call):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    return [str(warning.message) for warning in caught if warning.category is not ConvergenceWarning]
+
+
+@parametrize("activation", NAMES)
+@parametrize("container", [np.asarray, np.float32, sparse.csr_array], ids=["dense", "float32", "sparse"])
+@parametrize("solver", ["adam", "sgd"])
+def test_a_small_alpha_is_named(activation, container, solver, iris, nothing_given):
+    """Below a hundredth of the weakest alpha that "auto" tries: 0.1 times the rule, which is about 0.1 here."""
+    X, y = container(iris[0]), iris[1]
+    bound = 0.01 * min(alpha.STRENGTHS) * ACTIVATIONS[activation].alpha_factor * rules.alpha_rule(150, 4.0)
+    net = net_of(activation=activation, solver=solver, max_iter=3)
+    for silent in ("auto", 0, 1.01 * bound, 1.0):
+        assert not messages_of(lambda value=silent: clone(net).set_params(alpha=value).fit(X, y))
+    (text,) = messages_of(lambda: net.set_params(alpha=0.99 * bound).fit(X, y))
+    assert "about 0.1 here" in text
+    assert "alpha * n_samples / batch_size" in text
+
+
+@parametrize("solver", ["lbfgs", "gd", LBFGS()], ids=str)
+def test_a_small_alpha_of_a_full_batch_is_that_of_mlpclassifier(solver, iris, nothing_given):
+    assert not messages_of(lambda: net_of(solver=solver, alpha=1e-6, max_iter=3).fit(*iris))
+    assert not SmallAlphaWarning.given
+
+
+def test_a_small_alpha_of_a_stream_is_not_named(iris, nothing_given):
+    assert not messages_of(lambda: net_of(alpha=1e-6).partial_fit(*iris, classes=[0, 1, 2]))
+
+
+def test_a_search_over_alpha_shows_one_warning(iris, nothing_given):
+    grid = {"alpha": np.geomspace(1e-9, 1e-5, 20)}
+    search = GridSearchCV(net_of(max_iter=2), grid, cv=2)
+    assert len(messages_of(lambda: search.fit(*iris))) == 1
+    assert not messages_of(lambda: search.fit(*iris))
+
+
+def test_the_text_has_no_number_of_one_fit(monkeypatch, iris):
+    texts = set()
+    for value, rows in ((1e-4, slice(None)), (3e-7, slice(None)), (1e-5, slice(0, 140))):
+        monkeypatch.setattr(SmallAlphaWarning, "given", False)
+        texts.update(messages_of(lambda v=value, r=rows: net_of(alpha=v, max_iter=2).fit(iris[0][r], iris[1][r])))
+    assert len(texts) == 1
+
+
+def test_a_small_alpha_made_an_error_is_one_in_every_fit(iris, quiet):
+    """Otherwise the first test of a suite would fail, and the others would pass."""
+    net = net_of(alpha=1e-6, max_iter=2)
+    for _ in range(3):
+        with pytest.raises(SmallAlphaWarning):
+            net.fit(*iris)
+    assert net.n_iter_ == 2
 
 
 @parametrize("activation", sorted(set(NAMES) - {"identity"}))

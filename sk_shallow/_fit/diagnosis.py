@@ -1,20 +1,24 @@
 """The end of a fit: choose the weights, diagnose problems, write the warning."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from inspect import signature
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 
-from sk_shallow._fit.minimize import Limit
+from sk_shallow._fit.features import different_features, feature_moments, unscaled_features
+from sk_shallow._fit.minimize import Limit, minimize
 from sk_shallow._fit.monitor import Monitor, Signal
+from sk_shallow._fit.plan import Plan, annealed, default_rates
 from sk_shallow._fit.set_up import Fit
-from sk_shallow._model.network import BLOCK_NUMBERS, Network, hidden_activations, rows_per_block, slices
+from sk_shallow._fit.state import Stream, TrainingState
+from sk_shallow._model.network import Network, hidden_activations
 from sk_shallow.activations import Identity
-from sk_shallow.solvers import Adam
+from sk_shallow.schedules import InverseScaling, OneCycle
+from sk_shallow.solvers import Adam, GradientDescent
 
-UNSCALED_RMS = 10.0  # root mean square above which a feature counts as unscaled; a standardized one has 1
 TINY_RMS = 0.01  # root mean square of the largest feature below which all count as tiny
 MAX_STANDARD_DEVIATIONS = 10.0  # a feature hardly varies if its mean exceeds so many standard deviations
 MAX_SAMPLE_WEIGHT = 100.0  # above it, `partial_fit` names sample weights as a cause if it diverges
@@ -22,9 +26,13 @@ MIN_EXPLAINED = 0.02  # a net has learned something if its loss is lower than th
 DEFAULT_FIT_STEPS = 1500  # number of steps of a default fit on a few thousand rows
 # Rates below LOW or above HIGH times the default peak rate are reported. PLANNED is for one_cycle and cosine.
 LOW_RATE_PLANNED, LOW_RATE, HIGH_RATE = 0.1, 0.01, 2.0
+SHORT_EPOCHS, SHORT_STEPS = 15, 120  # at least so many, of the short fit that shows what the net can learn
+MAX_MISSED = 0.1  # of what the short fit learns; half of it for a net with twice the loss of the short fit
 SAMPLE_ROWS = 2048  # rows of the sample that is checked first; if its loss is fine, the full pass is skipped
 
-Cause = tuple[str | None, str, bool]  # the parameter to blame or None, what to tell the user, whether it applies
+Cause = tuple[
+    bool, str, str
+]  # whether it applies; what to blame, the data or what the user has set, or ""; what to try
 
 
 def keep_best(network: Network, monitor: Monitor) -> None:
@@ -113,20 +121,23 @@ class Ending:
         got = f"{loss:.4g} nats per sample" if finite else "not finite"
 
         def failure(headline: str, causes: Callable[[], list[Cause]]) -> Callable[[], str]:
-            return lambda: self._failure(got, headline, causes())
+            return lambda: self._failure(f"{headline}: the final loss is {got}, but {self._reference}.", causes())
 
         diverged = not finite or (loss > self.bound and loss >= self._first_loss)
         yield diverged, failure("Training diverged", self._causes_of_divergence)
         if self.plan.incremental or self.monitor.stopped:  # a part of the data, or an early end
             return
+        yield bool(self._different), self._validation_differs
+        yield self._rate_is_high() and self._misses_much(), self._high_rate
+        yield isinstance(self.plan.schedule, InverseScaling) and self._misses_much(), self._inverse_scaling
         yield loss > self.bound, failure("Training ended worse than a constant", self._causes_of_slowness)
         if self.constant <= 1e-9 * self.zero:  # only one class has weight
             return
-        yield self.limit is not None and self.monitor.still_improves(), self._unfinished
+        unfinished = self.limit is not None and not self._never_stops_itself and self.monitor.still_improves()
+        yield unfinished, self._unfinished
         nothing = loss > (1 - MIN_EXPLAINED) * self.constant
         yield nothing, failure("The net learned almost nothing", self._causes_of_nothing)
         yield self._rate_is_low(), self._low_rate
-        yield self._rate_is_high(), self._high_rate
 
     def _rate_is_low(self) -> bool:
         plan, losses, rate = self.plan, self.monitor.losses, self.plan.learning_rate_init
@@ -136,87 +147,156 @@ class Ending:
         return rate < low and rate * steps < low * DEFAULT_FIT_STEPS and losses[-1] > self.constant / 10
 
     def _rate_is_high(self) -> bool:
-        plan, losses, rate = self.plan, self.monitor.losses[-10:], self.plan.learning_rate_init
-        if rate is None or self.monitor.signal is not Signal.PLATEAU:
-            return False
-        changes = np.abs(np.diff(losses))
-        unsteady = changes.size and changes.mean() > max(10 * plan.tol, 0.1 * float(np.mean(losses)))
-        return bool(unsteady) and rate > HIGH_RATE * plan.peak_rate
+        rate = self.plan.learning_rate_init
+        return rate is not None and rate > HIGH_RATE * self.plan.peak_rate
+
+    def _misses_much(self) -> bool:
+        """Return whether the net has learned clearly less than a short fit at the default rate learns."""
+        constant, reached, could = self._learned
+        gain, share = constant - could, MAX_MISSED / 2 if reached > 2 * could else MAX_MISSED
+        return gain > MIN_EXPLAINED * constant and reached - could > share * gain
+
+    @property
+    def _learned(self) -> tuple[float, float, float]:
+        """Return the losses of a constant, of the net and of a short fit, in nats per sample.
+
+        They are validation losses if scores chose the weights, and otherwise training losses, on a sample of the rows.
+        """
+
+        def compute() -> tuple[float, float, float]:
+            judge = (self.fit.held_out if self.monitor.scores else None) or self.network.sample(SAMPLE_ROWS)
+            constant, reached = judge.loss_of_constant(), judge.loss()
+            if reached <= MAX_MISSED / 2 * constant:  # however much the short fit learns
+                return constant, reached, reached
+            return constant, reached, judge.value_at(short_fit(self.fit), judge.loss)
+
+        learned: tuple[float, float, float] = self._once("learned", compute)
+        return learned
+
+    @property
+    def _different(self) -> str:
+        """The features of the validation set that are on another scale; "" if its loss is fine."""
+
+        def compute() -> str:
+            held_out = self.fit.held_out
+            if held_out is None or held_out.loss() <= (1 - MIN_EXPLAINED) * held_out.loss_of_constant():
+                return ""
+            return different_features(self.network.sample(SAMPLE_ROWS).X, held_out.sample(SAMPLE_ROWS).X, self._names)
+
+        return self._once("different", compute)
+
+    @property
+    def _never_stops_itself(self) -> bool:
+        """Whether the user has switched off the stopping rule of "gd", so that `max_iter` is the wanted length."""
+        plan = self.plan
+        no_rule = np.isinf(plan.n_iter_no_change) or (plan.tol == 0 and not self.monitor.scores)
+        return isinstance(plan.solver, GradientDescent) and bool(no_rule)
 
     # Messages
 
-    def _failure(self, got: str, headline: str, causes: list[Cause]) -> str:
-        """Write a warning. It blames parameters at their defaults only if there is no other cause."""
-        reference = f"always predicting the class frequencies gives {self.constant:.4g}"
-        if self.plan.incremental:
-            reference = f"giving every class the same probability gives {self.zero:.4g}"
+    def _failure(self, what: str, causes: list[Cause]) -> str:
+        """Write a warning. The last cause is named only if nothing else is to blame."""
         scaling = f"unscaled features, {self._unscaled}: {self._scaler}"
-        *possible, otherwise = causes
-        possible = [(None, scaling, bool(self._unscaled)), *possible]
-        found = [cause for cause in possible if cause[2]] or [otherwise]
-        found = [cause for cause in found if cause[0] is None or self._is_given(cause[0])] or found
-        texts = "; ".join(text for _, text, _ in found)
-        return f"{headline}: the final loss is {got}, but {reference}. Likely cause{'s' * (len(found) > 1)}: {texts}."
+        *possible, otherwise = [(bool(self._unscaled), scaling, ""), *causes]
+        found = [cause for cause in possible if cause[0]]
+        blamed = [blame for _, blame, _ in found if blame]
+        advice = [] if blamed else [text for *_, text in found if text] or [otherwise[2]]
+        blamed = blamed or [otherwise[1]]
+        likely = f" Likely cause{'s' * (len(blamed) > 1)}: {'; '.join(blamed)}." if any(blamed) else ""
+        return what + likely + (f" Try this: {'; '.join(advice)}." if any(advice) else "")
+
+    @property
+    def _reference(self) -> str:
+        if self.plan.incremental:
+            return f"giving every class the same probability gives {self.zero:.4g}"
+        return f"always predicting the class frequencies gives {self.constant:.4g}"
+
+    def _if_given(self, name: str, applies: bool, blame: str, advice: str = "", owner: Any = None) -> Cause:
+        """Return a cause that blames a parameter only if the user has changed it."""
+        return applies, blame if self._is_given(name, owner) else "", advice
 
     def _causes_of_divergence(self) -> list[Cause]:
         network, w, rate = self.network, self.network.w, self.plan.learning_rate_init
         largest = 0.0 if w is None or not self.plan.incremental else w.max()
         weights = f"sample weights up to {largest:.3g}, which partial_fit does not normalize"
         step_of_penalty = 0.0 if rate is None or isinstance(self.plan.solver, Adam) else rate * network.alpha
-        alpha_too_high = step_of_penalty > 2 * network.sample_size
+        alpha, alpha_high = f"alpha={network.alpha:.3g} is too high", step_of_penalty > 2 * network.sample_size
+        rate_high = self._rate_is("too high")
         return [
-            (None, weights, largest > MAX_SAMPLE_WEIGHT),
-            ("alpha", f"alpha={network.alpha:.3g} is too high for this learning rate", alpha_too_high),
-            ("learning_rate_init", f"{self._rate} is too high", rate is not None),
+            (largest > MAX_SAMPLE_WEIGHT, weights, ""),
+            self._if_given("alpha", alpha_high, f"{alpha} for this learning rate", "set a lower alpha"),
+            self._if_given("learning_rate_init", rate is not None, rate_high, f"lower {self._rate_now}"),
             self._first_weights,
-            (None, self._first_weights[1], True),
+            (True, "", self._first_weights[2]),
         ]
 
     def _causes_of_slowness(self) -> list[Cause]:
-        reached = self.limit or (None if self.monitor.signal else Limit.MAX_ITER)
-        parameter = "max_iter" if reached is Limit.MAX_ITER else None
+        limit = self.limit or (None if self.monitor.signal else Limit.MAX_ITER)
+        patience = f"raise n_iter_no_change (now {self.plan.n_iter_no_change:g})"
+        otherwise = "scale the features" if self.plan.learning_rate_init is None else f"raise {self._rate_now}"
         return [
-            (parameter, f"{self._reached(reached)} is too low", reached in (Limit.MAX_ITER, Limit.MAX_FUN)),
+            *([self._limit_is_low(limit)] if limit in (Limit.MAX_ITER, Limit.MAX_FUN) else []),
             self._first_weights,
             *self._causes_of_nothing()[:-1],
-            (None, "the learning rate or n_iter_no_change is too low", True),
+            (True, "", f"{otherwise} or {patience}"),
         ]
+
+    def _limit_is_low(self, limit: Limit) -> Cause:
+        reached, owner = self._reached(limit), self.plan.solver if limit is Limit.MAX_FUN else None
+        name, _, value = reached.partition("=")
+        return self._if_given(name, True, f"{reached} is too low", f"raise {name} (now {value})", owner)
 
     @property
     def _first_weights(self) -> Cause:
+        too_large = self._first_loss > 5 * self.zero
         if self.fit.state.fitted:
             text = "the weights of the earlier call do not suit these data: set warm_start=False and call fit"
-            return "warm_start", text, self._first_loss > 5 * self.zero and not self.plan.incremental
+            return too_large and not self.plan.incremental, text, ""
         parameter = "init" if self._is_given("init") else "init_scale"
-        return parameter, "the initial weights are too large: lower init_scale", self._first_loss > 5 * self.zero
+        advice = f"lower init_scale (now {self.fit.estimator.init_scale:g})"
+        return self._if_given(parameter, too_large, "the initial weights are too large: lower init_scale", advice)
 
     def _causes_of_nothing(self) -> list[Cause]:
         network, plan, rate = self.network, self.plan, self.plan.learning_rate_init
-        means, mean_square = feature_moments(network.X)
+        scale = self.fit.estimator.init_scale
+        no_start = "init_scale=0" if scale == 0 else f"init={self.fit.estimator.init!r}"
+        shrunk = bool(network.alpha) and self.shrunk
+        lowest_rate = (LOW_RATE_PLANNED if plan.schedule.needs_length else LOW_RATE) * plan.peak_rate
+        rate_is_low = rate is not None and rate < lowest_rate
+        linear = " linear" if isinstance(network.activation, Identity) else ""
+        return [
+            (not self.monitor.first_theta.any(), f"{no_start} leaves every weight at zero", ""),
+            (self._is_dead(), "all hidden units are dead: raise hidden_size, or use leaky_relu", ""),
+            *self._causes_in_the_features(),
+            self._if_given("alpha", shrunk, f"alpha={network.alpha:.3g} is too high: it has shrunk the weights"),
+            self._if_given("learning_rate_init", rate_is_low, self._rate_is("too low"), f"raise {self._rate_now}"),
+            (network.dropout >= 0.8, f"dropout={network.dropout:g} is too high", ""),
+            *self._causes_of_a_plateau(),
+            (True, f"the features may carry no{linear} information about the classes", ""),
+        ]
+
+    def _causes_in_the_features(self) -> list[Cause]:
+        means, mean_square = feature_moments(self.network.X)
         largest, variance = float(np.sqrt(mean_square.max())), mean_square - means**2
         far = (means**2 > MAX_STANDARD_DEVIATIONS**2 * variance) & (variance > 1e-12 * mean_square)
         n_far = np.count_nonzero(far)
         hardly_varying = f"{n_far} features hardly vary around their mean"
         if n_far == 1:
             hardly_varying = "1 feature hardly varies around its mean"
-        lowest_rate = (LOW_RATE_PLANNED if plan.schedule.needs_length else LOW_RATE) * plan.peak_rate
-        patience = (
-            f"training stopped too soon: raise n_iter_no_change={plan.n_iter_no_change:g} or lower tol={plan.tol:g}"
-        )
-        tolerance = "tol" if self._is_given("tol") else "n_iter_no_change"
-        impatient = self.monitor.signal is Signal.PLATEAU and not self.shrunk and not self.monitor.scores
-        shrunk = self._is_given("alpha") and bool(network.alpha) and self.shrunk
-        linear = " linear" if isinstance(network.activation, Identity) else ""
+        tiny = f"features are tiny (root mean square at most {largest:.2g})"
         return [
-            ("init_scale", "init_scale=0 leaves every weight at zero", not self.monitor.first_theta.any()),
-            (None, "all hidden units are dead: raise hidden_size, or use leaky_relu", self._is_dead()),
-            (None, f"features are tiny (root mean square at most {largest:.2g}): {self._scaler}", largest < TINY_RMS),
-            (None, f"{hardly_varying}: {self._scaler}", bool(far.any())),
-            ("alpha", f"alpha={network.alpha:.3g} is too high: it has shrunk the weights", shrunk),
-            ("learning_rate_init", f"{self._rate} is too low", rate is not None and rate < lowest_rate),
-            ("dropout", f"dropout={network.dropout:g} is too high", network.dropout >= 0.8),
-            (tolerance, patience, impatient),
-            (None, f"the features may carry no{linear} information about the classes", True),
+            (largest < TINY_RMS, f"{tiny}: {self._scaler}", ""),
+            (bool(far.any()), f"{hardly_varying}: {self._scaler}", ""),
+        ]
+
+    def _causes_of_a_plateau(self) -> list[Cause]:
+        tol, patience = self.plan.tol, self.plan.n_iter_no_change
+        too_soon = self.monitor.signal is Signal.PLATEAU and not self.shrunk and not self.monitor.scores
+        hasty = f"training stopped too soon: n_iter_no_change={patience:g} is too low"
+        return [
+            (too_soon and tol > self._default("tol"), f"training stopped too soon: tol={tol:g} is too high", ""),
+            (too_soon and patience < self._default("n_iter_no_change"), hasty, ""),
+            (too_soon, "", f"raise n_iter_no_change (now {patience:g})"),
         ]
 
     def _unfinished(self) -> str:
@@ -224,7 +304,7 @@ class Ending:
         reached = self._reached(self.limit)
         name, equals, _ = reached.partition("=")
         unit = "iteration" if plan.learning_rate_init is None else "epoch"
-        rate = f", learning_rate_init (now {plan.learning_rate_init:g})" if unit == "epoch" else ""
+        rate = "" if unit == "iteration" or self._rate_is_high() else f", {self._rate_now}"
         advice = f"Raise {name}{rate} or tol" if equals else "Scale the features, or raise tol"
         if len(monitor.losses) == 1:
             loss, advice = monitor.losses[0], f"Raise {name}" if equals else advice
@@ -244,9 +324,31 @@ class Ending:
         )
 
     def _high_rate(self) -> str:
+        return self._failure(self._less_than_it_could, [(True, self._rate_is("too high"), ""), (True, "", "")])
+
+    def _inverse_scaling(self) -> str:
+        """Write a warning. `MLPClassifier` ignores this schedule with "adam", so scripts may have it by accident."""
+        rate = float(self.plan.schedule.rate(self.plan.learning_rate_init or 0.0, self.fit.state.clock))
+        blame = f"learning_rate='invscaling', which has lowered the rate to {rate:.2g}: use 'auto' or 'constant'"
+        return self._failure(self._less_than_it_could, [(True, blame, ""), (True, "", "")])
+
+    @property
+    def _less_than_it_could(self) -> str:
+        _, reached, could = self._learned
+        what = "validation loss" if self.monitor.scores else "training loss"
         return (
-            f"{self._rate} is too high for these data: the training loss goes up and down, and stopped improving at "
-            f"{min(self.monitor.losses):.6g}. Use {self.plan.peak_rate / 10:.1g}, or None for the default."
+            f"The net learned less than it could: the {what} is {reached:.4g} nats per sample, "
+            f"but a short fit at the default rate reaches {could:.4g}."
+        )
+
+    def _validation_differs(self) -> str:
+        held_out: Any = self.fit.held_out
+        return (
+            "The validation set is on another scale than the training rows: its loss is "
+            f"{held_out.loss():.4g} nats per sample, but always predicting its class frequencies gives "
+            f"{held_out.loss_of_constant():.4g}. These features differ: {self._different}. Transform X_val like X. "
+            'A pipeline does so with Pipeline(..., transform_input=["X_val"]), set_fit_request(X_val=True, y_val=True) '
+            "and sklearn.set_config(enable_metadata_routing=True)."
         )
 
     def _reached(self, limit: Limit | None) -> str:
@@ -262,10 +364,25 @@ class Ending:
         rate = self.plan.learning_rate_init
         return "" if rate is None else f"learning_rate_init={rate:g}"
 
-    def _is_given(self, name: str) -> bool:
+    @property
+    def _rate_now(self) -> str:
+        return f"learning_rate_init (now {self.plan.learning_rate_init:g})" if self._rate else ""
+
+    def _rate_is(self, too: str) -> str:
+        """Blame the rate, and name the default for these data and this schedule."""
+        plan, given = self.plan, self.fit.estimator.learning_rate
+        planned = plan.schedule.needs_length or (given == "auto" and not plan.incremental)
+        return f"{self._rate} is {too} (None, the default, is {default_rates(plan.solver, plan.q)[planned]:.2g} here)"
+
+    def _default(self, name: str, owner: Any = None) -> Any:
+        """Return the default of a parameter, from the first class in the order of inheritance that has it."""
+        classes = type(owner or self.fit.estimator).__mro__
+        every = (signature(kind).parameters for kind in classes)
+        return next(parameters[name].default for parameters in every if name in parameters)
+
+    def _is_given(self, name: str, owner: Any = None) -> bool:
         """Return whether the user has changed a parameter."""
-        default = signature(type(self.fit.estimator)).parameters.get(name)
-        return default is None or getattr(self.fit.estimator, name) != default.default
+        return getattr(owner or self.fit.estimator, name) != self._default(name, owner)
 
     def _is_dead(self) -> bool:
         """Return whether no hidden unit is ever active, on a sample of the rows."""
@@ -279,8 +396,11 @@ class Ending:
 
     @property
     def _unscaled(self) -> str:
-        names = getattr(self.fit.estimator, "feature_names_in_", None)
-        return self._once("unscaled", lambda: unscaled_features(self.network.X, names))
+        return self._once("unscaled", lambda: unscaled_features(self.network.X, self._names))
+
+    @property
+    def _names(self) -> np.ndarray | None:
+        return getattr(self.fit.estimator, "feature_names_in_", None)
 
     def _once(self, name: str, compute: Callable[[], Any]) -> Any:
         # functools.cached_property has one lock for all objects in Python 3.11: a forked child could wait forever.
@@ -293,29 +413,19 @@ class Ending:
         return f"put a {'MaxAbsScaler' if issparse(self.network.X) else 'StandardScaler'} in front"
 
 
-def unscaled_features(X: Any, names: np.ndarray | None) -> str:
-    """Return the names of the features whose root mean square is above `UNSCALED_RMS`, the largest first."""
-    _, mean_square = feature_moments(X)
-    largest = np.argsort(-mean_square, kind="stable")[: np.count_nonzero(mean_square > UNSCALED_RMS**2)]
-    if not largest.size:
-        return ""
-    shown = [f"column {j}" if names is None else repr(str(names[j])) for j in largest[:3]]
-    more = f" and {len(largest) - 3} more" if len(largest) > 3 else ""
-    return f"{', '.join(shown)}{more} (root mean square up to {np.sqrt(mean_square.max()):.3g})"
-
-
-def feature_moments(X: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean and the mean square of each feature, (n0,), without a copy of X."""
-    sums, squares = np.zeros(X.shape[1]), np.zeros(X.shape[1])
-    # In float64, so that squares of float32 numbers do not overflow.
-    if issparse(X):
-        for part in slices(X.nnz, BLOCK_NUMBERS):
-            numbers, columns = X.data[part].astype(np.float64), X.indices[part]
-            np.add.at(sums, columns, numbers)
-            np.add.at(squares, columns, numbers**2)
-    else:
-        for rows in slices(X.shape[0], rows_per_block(X.shape[1])):
-            block = X[rows].astype(np.float64)
-            sums += block.sum(axis=0)
-            squares += np.einsum("ij,ij->j", block, block)
-    return sums / X.shape[0], squares / X.shape[0]
+def short_fit(fit: Fit) -> np.ndarray:
+    """Return the weights of a short fit on a sample of the rows, from the same start, at the default rate."""
+    network, solver = fit.network.sample(SAMPLE_ROWS), annealed(fit.plan.solver)
+    network = replace(network, parameters=network.parameters.zeros_like())
+    network.parameters.theta[:] = fit.monitor.first_theta
+    batch_size = min(fit.plan.batch_size, network.n_samples)
+    plan = Plan(
+        solver=solver,
+        learning_rate_init=default_rates(solver, fit.plan.q)[1],
+        schedule=OneCycle(),
+        max_iter=max(SHORT_EPOCHS, -(-SHORT_STEPS // -(-network.n_samples // batch_size))),
+        batch_size=batch_size,
+    )
+    state = TrainingState(fit.state.seed, Stream.TRAINING.rng(fit.state.seed))
+    minimize(network, plan, state, Monitor(network.parameters, plan))
+    return network.parameters.theta

@@ -14,6 +14,7 @@ from sklearn.metrics import check_scoring
 
 from sk_shallow._compat import callback_context
 from sk_shallow._component import equal, from_name
+from sk_shallow._fit.alpha import STRENGTHS
 from sk_shallow._fit.checks import check_derivative
 from sk_shallow._fit.data import Data, hold_out
 from sk_shallow._fit.monitor import CallbackTasks, Monitor
@@ -25,6 +26,18 @@ from sk_shallow._model.network import Network
 from sk_shallow._model.parameters import Parameters, initialize
 from sk_shallow.activations import ACTIVATIONS, Activation, as_activation
 from sk_shallow.initializers import INITIALIZERS
+
+SMALL_ALPHA = 0.01  # of the weakest alpha that "auto" tries; below it, `fit` warns
+
+
+class SmallAlphaWarning(UserWarning):
+    """An alpha that is far smaller than those of "auto". It is given once per process, so that a search shows one.
+
+    The caller sets `given` after `warnings.warn`. If a filter makes the warning an error, every fit therefore raises
+    it, whichever fit comes first.
+    """
+
+    given = False
 
 
 @dataclass
@@ -134,11 +147,26 @@ def _advice(estimator: Any, data: Data, plan: Plan, state: TrainingState, strati
         yield UserWarning(f"batch_size={estimator.batch_size} is larger than the {m} rows: {m} is used.")
     if data.targets.nothing_to_learn and not (plan.incremental and state.fitted):
         yield UserWarning(data.targets.nothing_to_learn)
+    if not full_batch and not SmallAlphaWarning.given:
+        yield from _advice_on_alpha(estimator, data, plan)
     if not stratified:
         yield UserWarning(
             "The rows held out by early_stopping are not stratified: a class has a single row, or a part would have "
             f"fewer rows than classes (validation_fraction={estimator.validation_fraction}). Change it, "
             "or pass X_val and y_val."
+        )
+
+
+def _advice_on_alpha(estimator: Any, data: Data, plan: Plan) -> Iterator[Warning]:
+    """Yield a warning if alpha looks like a value for `MLPClassifier`. A search over alpha repeats one text."""
+    rule = as_activation(estimator.activation).alpha_factor * alpha_rule(data.sample_size(), plan.q)
+    if estimator.alpha != "auto" and 0 < estimator.alpha < SMALL_ALPHA * min(STRENGTHS) * rule:
+        power = 10.0 ** np.round(np.log10(rule))
+        yield SmallAlphaWarning(
+            f'alpha is far below the values that alpha="auto" tries, which are about {power:g} here. It is the '
+            "precision of a normal prior on the weights: the penalty is divided by the number of all rows. "
+            "MLPClassifier divides it by the rows of a batch: its alpha is worth alpha * n_samples / batch_size here. "
+            'Use "auto", or 0 for no penalty.'
         )
 
 

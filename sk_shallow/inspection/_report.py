@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sk_shallow._fit.diagnosis import unscaled_features
+from sk_shallow._fit.features import unscaled_features
 from sk_shallow.inspection._nets import net_and_rows
 from sk_shallow.inspection._table import ShownAsTable, as_frame
 from sk_shallow.inspection._units import relative_lengths, units_of
