@@ -232,6 +232,9 @@ class ShallowNetClassifier(
         "random_state": ["random_state"],
     }
 
+    # Searches that hand groups to their splitter need no request for `fit`.
+    __metadata_request__fit = {"groups": False}
+
     def __init__(
         self,
         hidden_size=100,
@@ -310,7 +313,7 @@ class ShallowNetClassifier(
         with all_or_none(self, params):
             return super().set_params(**params)
 
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(self, X, y, sample_weight=None, *, groups=None, X_val=None, y_val=None, sample_weight_val=None):
         """Train the net.
 
         Parameters
@@ -323,8 +326,14 @@ class ShallowNetClassifier(
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, not negative, not all zero. A weight of 2 counts as two equal rows, in the penalty too. For the
             loss, only ratios matter. The rules for `max_iter` and `batch_size` count rows of positive weight.
+        groups : array-like of shape (n_samples,), default=None
+            Group of each row, for example the person (integers, strings or objects, none missing). The rows that early
+            stopping and ``alpha="auto"`` hold out are then whole groups, so that no group is on both sides. Without
+            groups, equal rows stay together instead. Unused if you pass `X_val`, and if nothing is held out. With
+            metadata routing, request them by ``set_fit_request(groups=True)``.
         X_val : {array-like, sparse matrix} of shape (n_samples_val, n_features), default=None
-            Validation set for early stopping, used instead of held-out rows of `X`.
+            Validation set for early stopping and for ``alpha="auto"``, used instead of held-out rows of `X`. In a
+            pipeline, ``transform_input=["X_val"]`` transforms it like `X` (see the user guide).
         y_val : array-like of shape (n_samples_val,) or (n_samples_val, n_labels), default=None
             Labels of the validation set. All of them must occur in `y`.
         sample_weight_val : array-like of shape (n_samples_val,), default=None
@@ -352,7 +361,7 @@ class ShallowNetClassifier(
             is too rare for a stratified split. Once per process, if `alpha` is above zero, but far below the values
             that "auto" tries (not with "gd" and "lbfgs").
         """
-        return self._finish(self._fit((X, y, sample_weight), (X_val, y_val, sample_weight_val)))
+        return self._finish(self._fit((X, y, sample_weight, groups), (X_val, y_val, sample_weight_val)))
 
     @available_if(_has_partial_fit)
     def partial_fit(self, X, y, classes=None, sample_weight=None):

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
 from sklearn.utils.extmath import row_norms
 
-from sk_shallow._fit.distinct import distinct_index
+from sk_shallow._fit.distinct import distinct_index, index_by_group
 from sk_shallow._fit.targets import Targets
 from sk_shallow._model.network import rows_per_block, slices
 
@@ -24,6 +25,7 @@ class Data:
     targets: Targets
     w: np.ndarray | None = None  # sample weights, (m,), float64
     c: np.ndarray | None = None  # class weights of the rows, (m,); if multilabel, of each label, (m, n2)
+    groups: np.ndarray | None = None  # index of the group of each row, (m,); None: not given, or merged across groups
     rows: np.ndarray | None = None  # indices of these rows in `matrix`, (m,); None: all rows of `matrix`
     unmerged: "Data | None" = None  # the rows before equal ones were merged; None if they were not merged
     index: Any = None  # for each unmerged row: its index in these rows; -1 if its weight is 0
@@ -56,8 +58,11 @@ class Data:
         return self.unmerged.take(order[np.count_nonzero(self.index < 0) :])
 
     def take(self, rows: np.ndarray) -> "Data":
-        w, c = (None if part is None else part[rows] for part in (self.w, self.c))
-        part = replace(self, y=self.y[rows], w=w, c=c, rows=rows if self.rows is None else self.rows[rows])
+        w, c, groups, indices = (
+            None if part is None else part[rows] for part in (self.w, self.c, self.groups, self.rows)
+        )
+        indices = rows if indices is None else indices
+        part = replace(self, y=self.y[rows], w=w, c=c, groups=groups, rows=indices)
         if self.unmerged is None:
             return part
         new_index = np.full(len(self.y) + 1, -1)  # the last one is for index -1, rows of weight 0
@@ -65,26 +70,38 @@ class Data:
         index = new_index[self.index]
         return replace(part, unmerged=self.unmerged.take(np.flatnonzero(index >= 0)), index=index[index >= 0])
 
-    def merged(self) -> "Data":
-        """Merge equal rows ``(x, y)`` and add their weights. Rows of weight 0 are left out.
+    def units(self) -> np.ndarray:
+        """Return the index of the unit of each row, (m,). A split must keep the rows of a unit together.
 
-        The result is sorted, so it does not depend on the order of the given rows.
+        A unit is a group or, if no groups were given, all copies of a row ``(x, y)``.
+        """
+        if self.groups is not None:
+            return self.groups
+        return np.arange(len(self.y)) if self.unmerged is not None else distinct_index(self.X, self.y)
+
+    def merged(self, across_groups: bool = False) -> "Data":
+        """Merge equal rows ``(x, y)`` of a group, or `across_groups`, and add their weights. Drop rows of weight 0.
+
+        The result is sorted, so it depends neither on the order of the given rows nor on the names of the groups.
         """
         if self.unmerged is not None:
-            return self
+            same = self.unmerged.groups is None or across_groups == (self.groups is None)
+            return self if same else self.unmerged.merged(across_groups)
         w = np.ones(len(self.y)) if self.w is None else self.w
+        groups = None if across_groups else self.groups
         weighted = np.flatnonzero(w)
         index = np.full(len(w), -1)
         index[weighted] = np.unique(distinct_index(self.X, self.y)[weighted], return_inverse=True)[1]
+        if groups is not None:
+            index[weighted] = index_by_group(index[weighted], groups[weighted], w[weighted])
         order = weighted[np.lexsort((w[weighted], index[weighted]))]  # for sums that do not depend on the order
         starts = np.flatnonzero(np.diff(index[order], prepend=-1))
         rows = order[starts]
         sums = None
         if self.w is not None or len(rows) < len(w):
             sums = np.minimum(np.add.reduceat(w[order], starts), np.finfo(np.float64).max)
-        c = None if self.c is None else self.c[rows]
-        rows_of_matrix = rows if self.rows is None else self.rows[rows]
-        return replace(self, y=self.y[rows], w=sums, c=c, rows=rows_of_matrix, unmerged=self, index=index)
+        part = replace(self, groups=groups).take(rows)
+        return replace(part, w=sums, unmerged=self, index=index)
 
     def with_class_weights(self, class_weights: Callable[[np.ndarray], np.ndarray | None]) -> "Data":
         unmerged = None if self.unmerged is None else self.unmerged.with_class_weights(class_weights)
@@ -167,20 +184,88 @@ def rows_in_c_order(matrix: Any, rows: np.ndarray) -> Any:
 def hold_out(data: Data, fraction: float, seed: int) -> tuple[Data, Data, bool]:
     """Hold out a fraction of the rows, at least two, stratified by class where targets allow it.
 
+    The rows of a unit (see `Data.units`) stay together, so the fraction is met as nearly as units allow.
+
     Returns training rows, validation rows, and False if the rows should be stratified but cannot be.
-    Raises ValueError if no row is left to train on.
+    Raises ValueError if there are too few rows or groups.
     """
-    m, strata = len(data.y), data.targets.strata(data.y)
-    n_validation = max(2, int(np.ceil(float(fraction) * m)))
-    if n_validation >= m:
-        rows = "rows (equal ones count once, and rows of weight 0 not at all)" if data.unmerged else "rows"
-        raise ValueError(
-            f"early_stopping needs two rows to hold out and one to train on, but validation_fraction={fraction} holds "
-            f"out {n_validation} of {m} {rows}. Change validation_fraction, pass X_val and y_val, or set "
-            "early_stopping=False."
+    rows = data if data.unmerged is None else data.merged()
+    m, units, strata = len(rows.y), rows.units(), rows.targets.strata(rows.y)
+    n_units, n_validation = len(np.unique(units)), max(2, int(np.ceil(float(fraction) * m)))
+    _check_sizes(rows, n_units, n_validation, fraction)
+    if n_units == m:
+        is_held_out, stratified = _choose_rows(m, strata, n_validation, seed)
+    else:
+        is_held_out, stratified = _choose_units(units, strata, n_validation, seed)
+    training, validation = (rows.take(np.flatnonzero(is_held_out == side)) for side in (False, True))
+    if data.unmerged is not None:
+        training, validation = training.merged(across_groups=True), validation.merged(across_groups=True)
+    return training, validation, stratified
+
+
+def _check_sizes(data: Data, n_units: int, n_validation: int, fraction: float) -> None:
+    """Raise ValueError if there are too few rows or groups to hold out some of them."""
+    m = len(data.y)
+    if data.groups is not None and n_units < 2:
+        needed = f"two groups: one to hold out and one to train on. Got {n_units}. Leave groups out"
+    elif n_validation >= m or (data.groups is None and n_units < 3):
+        m, n_validation = (n_units, 2) if n_units < 3 else (m, n_validation)
+        without_weight = ", and rows of weight 0 not at all" if data.unmerged else ""
+        needed = (
+            f"two rows to hold out and one to train on, but validation_fraction={fraction} holds out {n_validation} of "
+            f"{m} rows (equal ones count once{without_weight}). Change validation_fraction"
         )
+    else:
+        return
+    raise ValueError(f"early_stopping needs {needed}, pass X_val and y_val, or set early_stopping=False.")
+
+
+def _choose_rows(m: int, strata: np.ndarray | None, n_validation: int, seed: int) -> tuple[np.ndarray, bool]:
+    """Return whether each row is held out, (m,), and False if the rows should be stratified but cannot be."""
     counts = np.array([m]) if strata is None else np.unique(strata, return_counts=True)[1]
     stratified = bool(counts.min() >= 2 and len(counts) <= min(n_validation, m - n_validation))
     stratify = strata if stratified else None
-    parts = train_test_split(np.arange(m), test_size=n_validation, stratify=stratify, random_state=seed)
-    return data.take(np.sort(parts[0])), data.take(np.sort(parts[1])), stratified
+    _, rows = train_test_split(np.arange(m), test_size=n_validation, stratify=stratify, random_state=seed)
+    return np.isin(np.arange(m), rows), stratified
+
+
+def _choose_units(
+    units: np.ndarray, strata: np.ndarray | None, n_validation: int, seed: int
+) -> tuple[np.ndarray, bool]:
+    """Choose whole units. Returns the same as `_choose_rows`.
+
+    For one class after another, the rarest first, units that have it are taken in random order, until their number of
+    its rows is as near as possible to the wanted one. Units with at least twice that number are not taken, nor is the
+    only unit of a class. The names of units and classes do not matter.
+    """
+    m = len(units)
+    _, first, units = np.unique(units, return_index=True, return_inverse=True)
+    n_units = len(first)
+    units = np.argsort(np.argsort(check_random_state(seed).uniform(size=m)[first]))[units]  # in random order
+    enough = strata is None or len(np.unique(strata)) <= n_validation
+    strata = strata if strata is not None and enough else np.zeros(m)
+    _, first, classes, sizes = np.unique(strata, return_index=True, return_inverse=True, return_counts=True)
+    classes = np.argsort(np.lexsort((first, sizes)))[classes]  # the rarest first
+    pairs, counts = np.unique(classes * n_units + units, return_counts=True)
+    ends = np.flatnonzero(np.diff(pairs // n_units)) + 1
+    parts = list(zip(np.split(pairs % n_units, ends), np.split(counts, ends), strict=True))
+    taken, fraction = _taken_units(parts, n_units, n_validation / m), n_validation / m
+    if not taken.any():
+        taken[np.bincount(units).argmin()] = True
+    has_all = all(len(of) > 1 and (taken[of].any() or fraction * rows.sum() < 1) for of, rows in parts)
+    return taken[units], enough and has_all
+
+
+def _taken_units(parts: list[tuple[np.ndarray, np.ndarray]], n_units: int, fraction: float) -> np.ndarray:
+    """Return whether each unit is taken. `parts` are, for each class, its units and the number of rows they have."""
+    taken, decided, shortfall = np.zeros(n_units, dtype=bool), np.zeros(n_units, dtype=bool), 0.0
+    for units, _ in parts:
+        decided[units] |= len(units) == 1
+    for units, counts in parts:
+        wanted = fraction * counts.sum() - counts[taken[units]].sum() + shortfall
+        small = np.flatnonzero(~decided[units] & (counts < 2 * wanted))
+        sums = np.append(0, counts[small].cumsum())
+        n_taken = min(np.abs(sums - wanted).argmin(), max(0, np.count_nonzero(~decided[units]) - 1))
+        taken[units[small[:n_taken]]] = decided[units] = True
+        shortfall = max(0.0, wanted) - sums[n_taken]
+    return taken

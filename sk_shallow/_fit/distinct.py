@@ -35,6 +35,24 @@ def distinct_index(*columns: Any) -> np.ndarray:
     return index
 
 
+def index_by_group(index: np.ndarray, groups: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Return the index of each row in the sorted list of distinct pairs of `index` and group, (n,).
+
+    Pairs with the same `index` are sorted by a hash of all the rows and weights of their group. So neither the order of
+    the rows nor the names of the groups matter.
+    """
+    n = len(index)
+    groups = np.unique(groups, return_inverse=True)[1]
+    pairs = np.unique(groups * n + index, return_inverse=True)[1]
+    order = np.lexsort((w, pairs))  # for sums that do not depend on the order
+    starts = np.flatnonzero(np.diff(pairs[order], prepend=-1))
+    first = order[starts]
+    hashes = row_hashes(np.stack([index[first], np.add.reduceat(w[order], starts)], axis=1), 0)
+    of_group = np.add.reduceat(hashes, np.flatnonzero(np.diff(groups[first], prepend=-1)))
+    ranks = np.argsort(np.argsort(of_group, kind="stable"), kind="stable")
+    return np.unique(index * n + ranks[groups], return_inverse=True)[1]
+
+
 def _index(X: Any) -> np.ndarray:
     n = X.shape[0]
     index = np.zeros(n, dtype=np.int64)

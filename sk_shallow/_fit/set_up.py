@@ -67,7 +67,7 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     held_out = None if validation is None else _validation_network(network, validation)
     tasks = None if incremental else _callback_tasks(estimator, data, plan, network)
     score = None
-    if validation is not None and held_out is not None:
+    if estimator.early_stopping and validation is not None and held_out is not None:
         scorer = None if estimator.scoring == "loss" else check_scoring(estimator, scoring=estimator.scoring)
         score = validation_score(held_out, validation.rows_for_scorer(), scorer)
     monitor = Monitor(network.parameters, plan, score, tasks)
@@ -151,9 +151,9 @@ def _advice(estimator: Any, data: Data, plan: Plan, state: TrainingState, strati
         yield from _advice_on_alpha(estimator, data, plan)
     if not stratified:
         yield UserWarning(
-            "The rows held out by early_stopping are not stratified: a class has a single row, or a part would have "
-            f"fewer rows than classes (validation_fraction={estimator.validation_fraction}). Change it, "
-            "or pass X_val and y_val."
+            "The rows held out by early_stopping are not stratified: a class has a single row (equal ones count once) "
+            "or group, or a part would have fewer rows or groups than classes "
+            f"(validation_fraction={estimator.validation_fraction}). Change it, or pass X_val and y_val."
         )
 
 

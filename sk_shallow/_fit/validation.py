@@ -21,7 +21,11 @@ from sk_shallow.schedules import SCHEDULES
 from sk_shallow.solvers import LBFGS, SOLVERS
 
 DTYPES = (np.float64, np.float32)
-Arguments = tuple[Any, Any, Any]  # X, y and sample_weight as a method was given them
+Arguments = tuple[Any, ...]  # X, y and sample_weight as a method was given them; in `fit`, groups too
+IN_A_PIPELINE = (
+    "In a pipeline, let the steps transform X_val too: enable metadata routing, and use Pipeline(..., "
+    'transform_input=["X_val"]) with set_fit_request(X_val=True, y_val=True) of the net.'
+)
 
 
 @np.errstate(all="ignore")
@@ -33,15 +37,19 @@ def check_fit(estimator: Any, rows: Arguments, validation: Arguments, resume: bo
     _check_parameters(estimator)
     _check_fit_arguments(estimator, *validation)
     X, y = _validated(estimator, *rows[:2], reset=not resume)
-    data = _data(estimator, X, y, rows[2], _targets_of_warm_start(estimator, y) if resume else targets_of(y))
+    groups = None if rows[3] is None else _index_of_groups(rows[3], len(y))
+    groups = groups if validation[0] is None else None
+    targets = _targets_of_warm_start(estimator, y) if resume else targets_of(y)
+    data = _data(estimator, (X, y, rows[2]), targets, groups)
     class_weights = _class_weights(estimator, data)
     if validation[0] is None:
         return data.with_class_weights(class_weights), None
     try:
         X_val, y_val = _validated(estimator, *validation[:2], reset=False, dtype=X.dtype)
-        held_out = _data(estimator, X_val, y_val, validation[2], data.targets)
+        held_out = _data(estimator, (X_val, y_val, validation[2]), data.targets)
     except ValueError as error:
-        raise ValueError(f"Invalid validation set (X_val, y_val, sample_weight_val): {error}") from error
+        advice = f" {IN_A_PIPELINE}" if "feature" in str(error) else ""
+        raise ValueError(f"Invalid validation set (X_val, y_val, sample_weight_val): {error}{advice}") from error
     return data.with_class_weights(class_weights), held_out.with_class_weights(class_weights)
 
 
@@ -53,7 +61,7 @@ def check_partial_fit(estimator: Any, rows: Arguments, classes: Any) -> Data:
     resume = hasattr(estimator, "coefs_")
     dtype = estimator.coefs_[0].dtype if resume else DTYPES
     X, y = _validated(estimator, *rows[:2], reset=not resume, dtype=dtype)
-    data = _data(estimator, X, y, rows[2], _targets_of_part(estimator, y, classes))
+    data = _data(estimator, (X, y, rows[2]), _targets_of_part(estimator, y, classes))
     return data.with_class_weights(_class_weights(estimator, data))
 
 
@@ -71,8 +79,11 @@ def _check_fit_arguments(estimator: Any, X_val: Any, y_val: Any, sample_weight_v
     for one, other in (("X_val", "y_val"), ("y_val", "X_val"), ("sample_weight_val", "X_val")):
         if given[one] is not None and given[other] is None:
             raise ValueError(f"{one} is provided, but {other} was not provided.")
-    if X_val is not None and not estimator.early_stopping:
-        raise ValueError("X_val and y_val are provided, but early_stopping=False. Set early_stopping=True.")
+    if X_val is not None and not estimator.early_stopping and estimator.alpha != "auto":
+        raise ValueError(
+            "X_val and y_val need early_stopping=True or alpha='auto', which use them. Got early_stopping=False and "
+            f"alpha={estimator.alpha!r}. Set one of them, or leave X_val and y_val out. {IN_A_PIPELINE}"
+        )
     if estimator.dropout and isinstance(from_name(SOLVERS, estimator.solver), LBFGS):
         raise ValueError(
             f"solver={estimator.solver!r} needs dropout=0, because its line search needs the same objective at every "
@@ -114,16 +125,36 @@ def _validated(estimator: Any, X: Any, y: Any, *, reset: bool, dtype: Any = DTYP
     return X, as_labels(y)
 
 
-def _data(estimator: Any, X: Any, y: np.ndarray, sample_weight: Any, targets: Targets) -> Data:
+def _data(estimator: Any, rows: Arguments, targets: Targets, groups: np.ndarray | None = None) -> Data:
     """Return the checked rows. If the solver uses all rows in each step, equal rows are merged."""
+    X, y, sample_weight = rows
     targets.check(y)
     w = None
     if sample_weight is not None:
         w = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not w.any():
             raise ValueError(f"sample_weight must be positive for at least one row. All {len(w)} weights are zero.")
-    data = Data(X, y, targets, w)
-    return data.merged() if from_name(SOLVERS, estimator.solver).full_batch else data
+    data = Data(X, y, targets, w, groups=groups)
+    return data.merged(across_groups=True) if from_name(SOLVERS, estimator.solver).full_batch else data
+
+
+def _index_of_groups(groups: Any, m: int) -> np.ndarray:
+    """Return the index of the group of each row, (m,). Raises ValueError if not every row has one."""
+    n_missing = int(np.sum(groups.isna())) if hasattr(groups, "isna") else 0  # pandas' NA can't be compared
+    groups = np.asarray(groups, dtype=None if hasattr(groups, "dtype") else object)  # [1, "a"] would become strings
+    if groups.shape != (m,):
+        raise ValueError(
+            f"groups must hold one group for each row of X, in shape ({m},). Got shape {groups.shape}. Pass the group "
+            "of every row, or leave groups out."
+        )
+    n_missing = n_missing or sum(group is None or group != group for group in groups)
+    if n_missing:
+        raise ValueError(
+            f"groups must not have missing values (NaN, None). Got {n_missing}. Name these groups, or drop the rows."
+        )
+    labels = groups.tolist()
+    index = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+    return np.array([index[label] for label in labels])
 
 
 def _class_weights(estimator: Any, data: Data) -> Callable[[np.ndarray], np.ndarray | None]:

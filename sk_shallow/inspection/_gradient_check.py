@@ -102,7 +102,7 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
 def network_at_start(estimator, X, y, sample_weight=None):
     """Return the network from which `fit` would start, in float64, on all rows. The estimator is not changed."""
     estimator = clone(estimator).set_params(solver="gd")  # allows dropout; the objective is the same
-    data, _ = check_fit(estimator, (X, y, sample_weight), (None, None, None))
+    data, _ = check_fit(estimator, (X, y, sample_weight, None), (None, None, None))
     data = replace(data, matrix=data.matrix.astype(np.float64))
     activation, state = as_activation(estimator.activation), TrainingState.of(estimator, resume=False)
     return initial_network(estimator, data, make_plan(estimator, data), activation, state)
