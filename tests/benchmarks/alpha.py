@@ -147,7 +147,7 @@ def line(label: str, frame: pd.DataFrame, contender: str) -> tuple[str, ...]:
 def table_of_situations(smoke: bool) -> list[tuple[str, ...]]:
     """Return the log loss of the default, relative to MLPClassifier and to the best fixed alpha, and the choices."""
     header = ("situation", "data sets", "fits", "log loss", "/ MLP", "/ best fixed", "worst fit / MLP")
-    rows = [(*header, "alpha_", "largest spread")]
+    rows = [(*header, "chosen alpha", "largest spread")]
     for situation in SITUATIONS:
         if situation != "adult" or smoke or (DATA / "adult.npz").exists():
             frame = compared(situation, smoke)
