@@ -67,9 +67,10 @@ class ShallowNetClassifier(
     Parameters have the same meaning as in `sklearn.neural_network.MLPClassifier`, except `alpha`, which is the same
     with "lbfgs" only: `MLPClassifier` divides the penalty by the rows of the mini-batch, which makes it stronger.
 
-    `fit` trains with Adam for `max_iter` epochs on a one-cycle learning rate that ends at zero. If you give
-    `learning_rate_init`, or name "constant", "invscaling" or "adaptive", it works as in `MLPClassifier`: it trains
-    until the loss stops improving, for at most `max_iter` epochs.
+    `fit` trains with Adam in rounds of 15, 30, 60, ... epochs, the first of at least 120 steps. In each round, the
+    learning rate rises and then falls to zero. Training ends after a round that lowers J by less than 20 %, or after
+    `max_iter` epochs. If you give `learning_rate_init`, or name "constant", "invscaling" or "adaptive", it works as in
+    `MLPClassifier`: it trains until the loss stops improving, for at most `max_iter` epochs.
 
     Parameters
     ----------
@@ -92,32 +93,36 @@ class ShallowNetClassifier(
         options, give an object such as ``SGD(momentum=0.8)``.
     learning_rate : {"auto", "constant", "invscaling", "adaptive", "cosine", "one_cycle"} or Schedule, default="auto"
         Schedule of the learning rate. "auto" is "constant" in `partial_fit`, with "gd" and if `learning_rate_init` is
-        given; otherwise it is "one_cycle". Unused by "lbfgs".
+        given; otherwise training goes in rounds. "cosine" and "one_cycle" are one cycle of exactly `max_iter` epochs.
+        Unused by "lbfgs".
     learning_rate_init : float in (0, inf) or None, default=None
-        Initial learning rate; for "one_cycle", the largest. None lets the solver choose (see the user guide), and
-        `learning_rate_init_` shows the value used. Lower it if the loss diverges. Unused by "lbfgs".
+        Initial learning rate; for rounds and "one_cycle", the largest. None lets the solver choose (see the user
+        guide), and `learning_rate_init_` shows the value used. Lower it if the loss diverges. Unused by "lbfgs".
     batch_size : int in [1, inf) or "auto", default="auto"
         Rows of a mini-batch. "auto" is a fiftieth of the rows, from 32 to 512. Unused by "gd" and "lbfgs".
-    max_iter : int in [1, inf) or None, default=None
-        Number of epochs on "one_cycle" and "cosine"; otherwise the largest number of epochs ("lbfgs": iterations).
-        None is 30 epochs on "one_cycle" and "cosine" (at least 240 steps), otherwise 200.
+    max_iter : int in [1, inf), default=200
+        Largest number of epochs ("lbfgs": iterations). The last round is cut to fit. On "one_cycle" and "cosine", it is
+        the number of epochs: 30 to 100 are enough for most data.
     tol : float in [0, inf), default=1e-4
         An epoch counts as an improvement if the loss (nats per sample) or the validation score improves by more than
-        `tol`. "lbfgs" also stops when the largest element of the gradient is at most `tol`. With "gd", 0 switches
-        stopping off: `fit` runs `max_iter` epochs, without a warning.
+        `tol`. A round must lower J by `tol` too. "lbfgs" also stops when the largest element of the gradient is at most
+        `tol`. With "gd", 0 switches stopping off: `fit` runs `max_iter` epochs, without a warning.
     n_iter_no_change : int in [1, inf) or inf, default=10
-        Training stops after more than so many epochs in a row without an improvement. "lbfgs", "one_cycle" and
-        "cosine" use it with `early_stopping` only. With "gd", inf switches stopping off, like ``tol=0``.
+        Training stops after more than so many epochs in a row without an improvement. Epochs with a rising rate do not
+        count. Rounds, "lbfgs", "one_cycle" and "cosine" use it with `early_stopping` only. With "gd", inf switches
+        stopping off, like ``tol=0``.
     shuffle : bool, default=True
         Whether to shuffle the rows in each epoch. Unused by "gd" and "lbfgs".
     alpha : float in [0, inf) or "auto", default="auto"
-        Strength of the penalty: the precision of a normal prior on the weights. "auto" tries two or three strengths on
-        held-out rows and keeps the best one (see the user guide). Increase it if the net overfits.
+        Strength of the penalty: the precision of a normal prior on the weights. "auto" compares two or three strengths
+        by cross-validation and prefers the stronger one of a near tie (see the user guide). Increase it if the net
+        overfits.
     dropout : float in [0, 1), default=0.0
         Probability of dropping a hidden activation in training. Not available with "lbfgs".
     early_stopping : bool, default=False
         Whether to hold out some rows, stop when the validation score stops improving, and return the weights of the
-        epoch with the best score.
+        epoch with the best score. In rounds, training also ends after a round whose best score does not beat those of
+        all earlier rounds by more than `tol`.
     validation_fraction : float in (0, 1), default=0.1
         Fraction of the rows to hold out, at least two. They are stratified, unless targets are multilabel or (with a
         warning) a class is too rare. Unused without `early_stopping`, and if you pass `X_val`.
@@ -130,8 +135,8 @@ class ShallowNetClassifier(
         `scoring`. "balanced" gives all classes the same total weight. Multilabel targets allow "balanced" only,
         computed for each label separately.
     warm_start : bool, default=False
-        Whether `fit` continues from the last weights and optimizer state, for up to `max_iter` more epochs. An `alpha`
-        chosen by "auto" is kept.
+        Whether `fit` continues from the last weights and optimizer state, for up to `max_iter` more epochs. Rounds
+        begin again with the shortest one. An `alpha` chosen by "auto" is kept.
     verbose : int or bool, default=0
         Whether to print the scores of ``alpha="auto"``, and the loss and validation score of every epoch.
     random_state : int, RandomState instance or None, default=None
@@ -155,8 +160,8 @@ class ShallowNetClassifier(
         Number of epochs (iterations) of the last call of `fit` or `partial_fit`.
     stop_reason_ : str
         Why the last call stopped: "max_iter" (also if it was the planned number of epochs), "plateau" (the loss or the
-        score stopped improving), "converged" or "limit" (with "lbfgs": it reached `max_fun`, or its line search found
-        no lower loss), "callback", "interrupt" (Ctrl-C) or "diverged".
+        score stopped improving, or the last round gained too little), "converged" or "limit" (with "lbfgs": it reached
+        `max_fun`, or its line search found no lower loss), "callback", "interrupt" (Ctrl-C) or "diverged".
     t_ : int
         Number of rows processed so far, over epochs (iterations) and continued calls.
     loss_curve_ : list of float
@@ -174,9 +179,10 @@ class ShallowNetClassifier(
     solver_, alpha_, learning_rate_init_, batch_size_ : str, float, float or None, int
         Values that the last call used. The learning rate is None with "lbfgs".
     alpha_scores_ : dict of float to float, or None
-        Score of every `alpha` that "auto" tried: minus the log loss on held-out rows, in nats per sample, greater is
-        better. None if nothing was tried: `alpha` was given, there were fewer than 40 distinct rows (equal ones count
-        once) or, with `early_stopping`, fewer than 10 validation rows, or `partial_fit` came before any `fit`.
+        Score of every `alpha` that "auto" tried, from the strongest: minus the log loss on held-out rows, in nats per
+        sample, greater is better. None if nothing was tried: `alpha` was given, there were fewer than 40 distinct rows
+        (equal ones count once) or two groups, or `X_val` has fewer than 10 rows, or `partial_fit` came before any
+        `fit`.
     n_samples_seen_ : float
         Sample size, by which the penalty is divided: the sum of the weights, the sum of the sample weights alone or the
         number of rows with a weight, whichever is largest. Each call of `partial_fit` adds its own sample size.
@@ -349,13 +355,15 @@ class ShallowNetClassifier(
             If a parameter is out of its range, if parameters or arguments contradict each other, or if the data are
             invalid. If the estimator was fitted before, it is unchanged.
         KeyboardInterrupt
-            On Ctrl-C. The estimator is then fitted with the best weights so far.
+            On Ctrl-C. The estimator is then fitted with the best weights so far. While "auto" chooses `alpha`, Ctrl-C
+            leaves the estimator as it was before the call.
 
         Warns
         -----
         ConvergenceWarning
-            If the fit has diverged, if the net has learned almost nothing, if the loss was still improving when the
-            fit reached `max_iter` (as a limit), or if `learning_rate_init` is far too low or too high for the data.
+            If the fit has diverged, if the net has learned almost nothing, if the loss was still improving when the fit
+            reached `max_iter` (in rounds: if the last round lowered J by 20 % or was the only one), or if
+            `learning_rate_init` is far too low or too high for the data.
         UserWarning
             If `batch_size` is above the number of rows, if `init_scale` is 0, if `y` has only one class, or if a class
             is too rare for a stratified split. Once per process, if `alpha` is above zero, but far below the values

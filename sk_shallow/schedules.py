@@ -104,6 +104,8 @@ class Adaptive(Schedule):
 class Cosine(Schedule):
     """Half a cosine from the initial learning rate to zero: ``learning_rate_init (1 + cos(pi progress)) / 2``.
 
+    It takes exactly `max_iter` epochs. 30 to 100 epochs, and at least 240 steps, are enough for most data.
+
     References
     ----------
     Loshchilov, Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR, 2017.
@@ -117,6 +119,9 @@ class Cosine(Schedule):
 
 class OneCycle(Schedule):
     """Up from a fraction of `learning_rate_init` to all of it, then down to zero. Each part is half a cosine.
+
+    If you name it, it is one cycle of exactly `max_iter` epochs: 30 to 100 epochs, and at least 240 steps, are enough
+    for most data. With ``learning_rate="auto"``, `fit` repeats it in rounds that double in length.
 
     Parameters
     ----------

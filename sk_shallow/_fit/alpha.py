@@ -26,7 +26,7 @@ from sk_shallow.solvers import Adam
 STRENGTHS = (10.0, 1.0, 0.1)  # times the alpha of the rule; large sample weights add stronger ones
 MIN_GAIN = 0.01  # a weaker penalty must lower the held-out loss by this fraction
 FEW_ROWS = 500  # with fewer rows, skip the weakest strength, which often wins by chance
-MIN_HELD_OUT = 10  # fewer held-out rows say too little
+MIN_ROWS, MIN_HELD_OUT = 40, 10  # fewer rows, or rows of a validation set or fold, say too little
 MAX_ROWS, MAX_NUMBERS = 2000, 2**20  # of X and Y that are used; 100 rows are used in any case
 N_FOLDS = 3
 MIN_EPOCHS, MIN_STEPS = 15, 60
@@ -51,9 +51,9 @@ def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | N
     and there are no scores. A single loss that is not finite has the score minus infinity.
     """
     rule = Choice(float(network.alpha), {})
-    if not network.alpha:
-        return rule
     rows, shares = _chosen_rows(data, network.X.size // network.n_samples, seed)
+    if not network.alpha or (held_out is None and len(rows) < MIN_ROWS):
+        return rule
     folds = _folds(data, rows, seed) if held_out is None else np.full(len(rows), -1)
     n_held_out = np.bincount(folds).min() if held_out is None and len(np.unique(folds)) > 1 else 0
     if (n_held_out if held_out is None else held_out.n_samples) < MIN_HELD_OUT:
@@ -102,9 +102,9 @@ def _chosen_rows(data: Data, numbers_per_row: int, seed: int) -> tuple[np.ndarra
 
 def _folds(data: Data, rows: np.ndarray, seed: int) -> np.ndarray:
     """Return the number of the fold of each row. The rows are sorted by class."""
-    if getattr(data, "groups", None) is None:
+    if data.groups is None:
         return np.arange(len(rows)) % N_FOLDS
-    groups = data.groups[rows]
+    groups: Any = data.groups[rows]
     folds, n_folds = np.zeros(len(rows), dtype=int), min(N_FOLDS, len(np.unique(groups)))
     if n_folds > 1:
         splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
