@@ -144,8 +144,7 @@ def compare_activations(
     X, y = _rows_and_labels(X, y)
     path = _path_to_net(estimator)
     estimator, params = _with_groups(estimator, path, groups, _fit_params(params))
-    if not (rope is None or (isinstance(rope, Real) and 0 <= rope < np.inf)):
-        raise ValueError(f"rope must be None or a number in [0, inf), in units of the score. Got {rope!r}.")
+    _check_rope(rope)
     own = estimator.get_params()[f"{path}activation"]
     table, reference = _with_reference(_bylabel_of(activations), own, reference)
     rng = check_random_state(random_state)
@@ -281,6 +280,11 @@ def _rows_and_labels(X, y):
     if (np.ndim(y) == 2 and np.shape(y)[1] == 1) or type_of_target(y) == "unknown":
         y = as_labels(y if issparse(y) else np.asarray(y))
     return X, y
+
+
+def _check_rope(rope):
+    if not (rope is None or (isinstance(rope, Real) and 0 <= rope < np.inf)):
+        raise ValueError(f"rope must be None or a number in [0, inf), in units of the score. Got {rope!r}.")
 
 
 def _fit_params(params):
