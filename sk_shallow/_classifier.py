@@ -110,7 +110,7 @@ class ShallowNetClassifier(
         Whether to shuffle the rows in each epoch. Unused by "gd" and "lbfgs".
     alpha : float in [0, inf) or "auto", default="auto"
         Strength of the penalty: the precision of a normal prior on the weights. "auto" tries two or three strengths on
-        held-out rows and keeps the best one (see the user guide). Increase it if the net overfits.
+        held-out rows, or on `X_val`, and keeps the best one (see the user guide). Increase it if the net overfits.
     dropout : float in [0, 1), default=0.0
         Probability of dropping a hidden activation in training. Not available with "lbfgs".
     early_stopping : bool, default=False
@@ -118,7 +118,8 @@ class ShallowNetClassifier(
         epoch with the best score.
     validation_fraction : float in (0, 1), default=0.1
         Fraction of the rows to hold out, at least two. They are stratified, unless targets are multilabel or (with a
-        warning) a class is too rare. Unused without `early_stopping`, and if you pass `X_val`.
+        warning) a class is too rare. Equal rows, or the rows of a group, stay together, so the fraction may be met only
+        roughly. Unused without `early_stopping`, and if you pass `X_val`.
     scoring : str or callable, default="loss"
         Validation score: "loss" (minus the log loss), the name of a scikit-learn scorer or ``scorer(estimator, X, y)``.
         If you pass sample weights, scorers get those of the validation set as `sample_weight`. Class weights change
@@ -162,7 +163,7 @@ class ShallowNetClassifier(
     loss_, best_loss_ : float
         Last and smallest element of `loss_curve_`.
     validation_scores_ : list of float or None
-        Validation score after every epoch, greater is better. None without `early_stopping`.
+        Validation score after every epoch, greater is better. None without `early_stopping`, also if you pass `X_val`.
     best_validation_score_ : float or None
         The best validation score, which belongs to the weights returned.
     n_outputs_, n_layers_ : int
@@ -173,7 +174,7 @@ class ShallowNetClassifier(
     alpha_scores_ : dict of float to float, or None
         Score of every `alpha` that "auto" tried: minus the log loss on held-out rows, in nats per sample, greater is
         better. None if nothing was tried: `alpha` was given, there were fewer than 40 distinct rows (equal ones count
-        once) or, with `early_stopping`, fewer than 10 validation rows, or `partial_fit` came before any `fit`.
+        once) or, with `early_stopping` or `X_val`, fewer than 10 validation rows, or `partial_fit` came before any `fit`.
     n_samples_seen_ : float
         Sample size, by which the penalty is divided: the sum of the weights, the sum of the sample weights alone or the
         number of rows with a weight, whichever is largest. Each call of `partial_fit` adds its own sample size.
@@ -343,8 +344,8 @@ class ShallowNetClassifier(
         Raises
         ------
         ValueError
-            If a parameter is out of its range, if parameters or arguments contradict each other, or if the data are
-            invalid. If the estimator was fitted before, it is unchanged.
+            If a parameter is out of its range, if parameters or arguments contradict each other, if early stopping has
+            fewer than two groups or three distinct rows, or if the data are invalid. If the estimator was fitted before, it is unchanged.
         KeyboardInterrupt
             On Ctrl-C. The estimator is then fitted with the best weights so far.
 
@@ -355,7 +356,7 @@ class ShallowNetClassifier(
             fit reached `max_iter` (as a limit), or if `learning_rate_init` is far too low or too high for the data.
         UserWarning
             If `batch_size` is above the number of rows, if `init_scale` is 0, if `y` has only one class, or if a class
-            is too rare for a stratified split.
+            has too few rows or groups for a stratified split.
         """
         return self._finish(self._fit((X, y, sample_weight, groups), (X_val, y_val, sample_weight_val)))
 
