@@ -174,7 +174,8 @@ class ShallowNetClassifier(
     alpha_scores_ : dict of float to float, or None
         Score of every `alpha` that "auto" tried: minus the log loss on held-out rows, in nats per sample, greater is
         better. None if nothing was tried: `alpha` was given, there were fewer than 40 distinct rows (equal ones count
-        once) or, with `early_stopping` or `X_val`, fewer than 10 validation rows, or `partial_fit` came before any `fit`.
+        once) or, with `early_stopping` or `X_val`, fewer than 10 validation rows, or `partial_fit` came before any
+        `fit`.
     n_samples_seen_ : float
         Sample size, by which the penalty is divided: the sum of the weights, the sum of the sample weights alone or the
         number of rows with a weight, whichever is largest. Each call of `partial_fit` adds its own sample size.
@@ -345,7 +346,8 @@ class ShallowNetClassifier(
         ------
         ValueError
             If a parameter is out of its range, if parameters or arguments contradict each other, if early stopping has
-            fewer than two groups or three distinct rows, or if the data are invalid. If the estimator was fitted before, it is unchanged.
+            fewer than two groups or three distinct rows, or if the data are invalid. If the estimator was fitted
+            before, it is unchanged.
         KeyboardInterrupt
             On Ctrl-C. The estimator is then fitted with the best weights so far.
 
