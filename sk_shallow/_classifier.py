@@ -115,8 +115,8 @@ class ShallowNetClassifier(
         Whether to shuffle the rows in each epoch. Unused by "gd" and "lbfgs".
     alpha : float in [0, inf) or "auto", default="auto"
         Strength of the penalty: the precision of a normal prior on the weights. "auto" compares two or three strengths
-        by cross-validation and prefers the stronger one of a near tie (see the user guide). Increase it if the net
-        overfits.
+        by cross-validation, or on `X_val`, and prefers the stronger one of a near tie (see the user guide). Increase it
+        if the net overfits.
     dropout : float in [0, 1), default=0.0
         Probability of dropping a hidden activation in training. Not available with "lbfgs".
     early_stopping : bool, default=False
@@ -125,7 +125,8 @@ class ShallowNetClassifier(
         all earlier rounds by more than `tol`.
     validation_fraction : float in (0, 1), default=0.1
         Fraction of the rows to hold out, at least two. They are stratified, unless targets are multilabel or (with a
-        warning) a class is too rare. Unused without `early_stopping`, and if you pass `X_val`.
+        warning) a class is too rare. Equal rows, or the rows of a group, stay together, so the fraction may be met only
+        roughly. Unused without `early_stopping`, and if you pass `X_val`.
     scoring : str or callable, default="loss"
         Validation score: "loss" (minus the log loss), the name of a scikit-learn scorer or ``scorer(estimator, X, y)``.
         If you pass sample weights, scorers get those of the validation set as `sample_weight`. Class weights change
@@ -170,7 +171,7 @@ class ShallowNetClassifier(
     loss_, best_loss_ : float
         Last and smallest element of `loss_curve_`.
     validation_scores_ : list of float or None
-        Validation score after every epoch, greater is better. None without `early_stopping`.
+        Validation score after every epoch, greater is better. None without `early_stopping`, also if you pass `X_val`.
     best_validation_score_ : float or None
         The best validation score, which belongs to the weights returned.
     n_outputs_, n_layers_ : int
@@ -352,8 +353,9 @@ class ShallowNetClassifier(
         Raises
         ------
         ValueError
-            If a parameter is out of its range, if parameters or arguments contradict each other, or if the data are
-            invalid. If the estimator was fitted before, it is unchanged.
+            If a parameter is out of its range, if parameters or arguments contradict each other, if early stopping has
+            fewer than two groups or three distinct rows, or if the data are invalid. If the estimator was fitted
+            before, it is unchanged.
         KeyboardInterrupt
             On Ctrl-C. The estimator is then fitted with the best weights so far. While "auto" chooses `alpha`, Ctrl-C
             leaves the estimator as it was before the call.
@@ -366,8 +368,8 @@ class ShallowNetClassifier(
             `learning_rate_init` is far too low or too high for the data.
         UserWarning
             If `batch_size` is above the number of rows, if `init_scale` is 0, if `y` has only one class, or if a class
-            is too rare for a stratified split. Once per process, if `alpha` is above zero, but far below the values
-            that "auto" tries (not with "gd" and "lbfgs").
+            has too few rows or groups for a stratified split. Once per process, if `alpha` is above zero, but far below
+            the values that "auto" tries (not with "gd" and "lbfgs").
         """
         return self._finish(self._fit((X, y, sample_weight, groups), (X_val, y_val, sample_weight_val)))
 

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
+from sklearn import get_config
+from sklearn.model_selection import GridSearchCV
 from sklearn.utils import _safe_indexing as rows_of
 from sklearn.utils._optional_dependencies import check_matplotlib_support, check_pandas_support
 from sklearn.utils._param_validation import Interval, Options, StrOptions
@@ -62,6 +64,16 @@ def callback_context(estimator: Any, **options: Any) -> Any:
 
 def validate_parameters(estimator: Any) -> None:
     estimator._validate_params()
+
+
+class SearchWithGroups(GridSearchCV):
+    """A search that hands groups to the estimator also without metadata routing, not only to the splitter."""
+
+    def _get_routed_params_for_fit(self, params: dict[str, Any]) -> Any:
+        routed = super()._get_routed_params_for_fit(params)
+        if params.get("groups") is not None and not get_config()["enable_metadata_routing"]:
+            routed.estimator.fit["groups"] = params["groups"]
+        return routed
 
 
 @cache

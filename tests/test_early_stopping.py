@@ -5,9 +5,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss, make_scorer, roc_auc_score
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_shallow import ShallowNetClassifier
@@ -135,6 +136,30 @@ def test_metadata_routing_through_a_pipeline(iris, quiet):
     assert_allclose(pipe[-1].validation_scores_, direct.validation_scores_)
 
 
+@parametrize("options", [{}, {"alpha": 1.0, "early_stopping": True}], ids=["alpha", "early stopping"])
+def test_the_pipeline_that_errors_advise_transforms_the_validation_set(options, iris, quiet):
+    """The net is that of scaled rows."""
+    X, y = iris[0] * 100 + 50, iris[1]
+    X_val, y_val = X[::3], y[::3]
+    net = stopping(max_iter=5, **{"early_stopping": False, **options})
+    with config_context(enable_metadata_routing=True):
+        requesting = clone(net).set_fit_request(X_val=True, y_val=True)
+        pipe = Pipeline([("scale", StandardScaler()), ("net", requesting)], transform_input=["X_val"])
+        pipe.fit(X, y, X_val=X_val, y_val=y_val)
+    scaler = StandardScaler().fit(X)
+    direct = clone(net).fit(scaler.transform(X), y, X_val=scaler.transform(X_val), y_val=y_val)
+    assert pipe[-1].alpha_scores_ == direct.alpha_scores_
+    assert_array_equal(pipe[-1].coefs_[0], direct.coefs_[0])
+
+
+def test_columns_that_a_pipeline_does_not_make_are_told(iris):
+    """Without metadata routing, no step transforms X_val."""
+    pipe = make_pipeline(PCA(2), stopping(max_iter=2))
+    message = r'X has 4 features, but .* In a pipeline, let the steps transform X_val .*transform_input=\["X_val"\]'
+    with pytest.raises(ValueError, match=message):
+        pipe.fit(*iris, shallownetclassifier__X_val=iris[0], shallownetclassifier__y_val=iris[1])
+
+
 def test_split_does_not_change_the_start(iris, quiet):
     """With the same seed, the initial weights are the same with and without early stopping."""
     X, y = iris
@@ -159,10 +184,45 @@ def test_incomplete_validation_set(kwargs, message, iris):
         stopping().fit(*iris, **kwargs)
 
 
-def test_validation_set_without_early_stopping(iris):
+@parametrize("solver", SOLVERS)
+def test_a_validation_set_that_nothing_uses(solver, iris):
     X, y = iris
-    with pytest.raises(ValueError, match="early_stopping=False"):
-        stopping(early_stopping=False).fit(X, y, X_val=X, y_val=y)
+    net = stopping(solver=solver, early_stopping=False, alpha=1.0)
+    message = (
+        r"need early_stopping=True or alpha='auto', .* Got early_stopping=False and alpha=1\.0\. Set one .* "
+        r"Pipeline\(\.\.\., transform_input=\[\"X_val\"\]\) with set_fit_request\(X_val=True, y_val=True\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        net.fit(X, y, X_val=X, y_val=y)
+
+
+@parametrize("scoring", ["loss", "accuracy"])
+@parametrize("solver", SOLVERS)
+def test_a_validation_set_serves_the_choice_of_alpha(solver, scoring, iris, quiet):
+    """It does so with and without early stopping, but without it the fit is not scored."""
+    X, y = iris
+    given = {"X_val": X[::3], "y_val": y[::3]}
+    net = stopping(solver=solver, scoring=scoring, early_stopping=False, max_iter=3)
+    chosen = clone(net).fit(X, y, **given)
+    assert chosen.validation_scores_ is None
+    assert chosen.best_validation_score_ is None
+    stopped = clone(net).set_params(early_stopping=True).fit(X, y, **given)
+    assert chosen.alpha_scores_ == stopped.alpha_scores_
+    assert chosen.alpha_ == stopped.alpha_
+    assert chosen.alpha_scores_ != clone(net).fit(X, y).alpha_scores_
+    weighted = clone(net).fit(X, y, **given, sample_weight_val=np.arange(50.0))
+    assert chosen.alpha_scores_ != weighted.alpha_scores_
+    fixed = clone(net).set_params(alpha=chosen.alpha_).fit(X, y)
+    assert_array_equal(fixed.coefs_[0], chosen.coefs_[0])  # nothing else depends on the validation set
+
+
+@parametrize("solver", SOLVERS)
+def test_a_warm_start_with_a_validation_set_keeps_alpha(solver, iris, quiet):
+    """A loop that passes the same arguments to every call works."""
+    X, y = iris
+    net = stopping(solver=solver, early_stopping=False, warm_start=True, max_iter=2)
+    alphas = {net.fit(X, y, X_val=X[::3], y_val=y[::3]).alpha_ for _ in range(3)}
+    assert len(alphas) == 1
 
 
 @parametrize(

@@ -15,6 +15,9 @@ from sk_shallow._fit.distinct import distinct_index, index_by_group
 from sk_shallow._fit.targets import Targets
 from sk_shallow._model.network import rows_per_block, slices
 
+# To hold out whole units: draw again while the rows per class differ by more than this share of all rows wanted.
+MAX_DRAWS, SMALL_ERROR = 10, 0.05
+
 
 @dataclass(frozen=True)
 class Data:
@@ -232,40 +235,54 @@ def _choose_rows(m: int, strata: np.ndarray | None, n_validation: int, seed: int
 def _choose_units(
     units: np.ndarray, strata: np.ndarray | None, n_validation: int, seed: int
 ) -> tuple[np.ndarray, bool]:
-    """Choose whole units. Returns the same as `_choose_rows`.
+    """Choose whole units, the best of some draws. Returns the same as `_choose_rows`.
 
-    For one class after another, the rarest first, units that have it are taken in random order, until their number of
-    its rows is as near as possible to the wanted one. Units with at least twice that number are not taken, nor is the
-    only unit of a class. The names of units and classes do not matter.
+    The names of units and classes do not matter.
     """
-    m = len(units)
-    _, first, units = np.unique(units, return_index=True, return_inverse=True)
-    n_units = len(first)
-    units = np.argsort(np.argsort(check_random_state(seed).uniform(size=m)[first]))[units]  # in random order
+    m, units, rng = len(units), _in_order_of_appearance(units), check_random_state(seed)
     enough = strata is None or len(np.unique(strata)) <= n_validation
-    strata = strata if strata is not None and enough else np.zeros(m)
-    _, first, classes, sizes = np.unique(strata, return_index=True, return_inverse=True, return_counts=True)
-    classes = np.argsort(np.lexsort((first, sizes)))[classes]  # the rarest first
+    classes = _in_order_of_appearance(strata if strata is not None and enough else np.zeros(m))
+    classes = np.argsort(np.argsort(np.bincount(classes), kind="stable"))[classes]  # the rarest first
+    wanted, smallest = n_validation / m * np.bincount(classes), np.inf
+    for _ in range(MAX_DRAWS):
+        is_drawn = _draw_units(units, classes, n_validation / m, rng)
+        n_drawn = np.bincount(classes[is_drawn], minlength=len(wanted))
+        error = np.abs(n_drawn - wanted).sum() / n_validation
+        if error < smallest:
+            is_held_out, n_held_out, smallest = is_drawn, n_drawn, error
+        if error < SMALL_ERROR:
+            break
+    n_units = np.bincount(np.unique(classes * m + units) // m)
+    return is_held_out, enough and bool(np.all((n_units > 1) & ((n_held_out > 0) | (wanted < 1))))
+
+
+def _draw_units(units: np.ndarray, classes: np.ndarray, fraction: float, rng: np.random.RandomState) -> np.ndarray:
+    """Return whether each row is drawn, (m,): about this fraction of each class, in whole units.
+
+    For one class after another, units that have it are drawn, until their number of its rows is as near as possible to
+    the wanted one. Units with at least twice that number are not drawn, nor is the only unit of a class.
+    """
+    n_units = units.max() + 1
+    units = rng.permutation(n_units)[units]
     pairs, counts = np.unique(classes * n_units + units, return_counts=True)
     ends = np.flatnonzero(np.diff(pairs // n_units)) + 1
     parts = list(zip(np.split(pairs % n_units, ends), np.split(counts, ends), strict=True))
-    taken, fraction = _taken_units(parts, n_units, n_validation / m), n_validation / m
-    if not taken.any():
-        taken[np.bincount(units).argmin()] = True
-    has_all = all(len(of) > 1 and (taken[of].any() or fraction * rows.sum() < 1) for of, rows in parts)
-    return taken[units], enough and has_all
-
-
-def _taken_units(parts: list[tuple[np.ndarray, np.ndarray]], n_units: int, fraction: float) -> np.ndarray:
-    """Return whether each unit is taken. `parts` are, for each class, its units and the number of rows they have."""
-    taken, decided, shortfall = np.zeros(n_units, dtype=bool), np.zeros(n_units, dtype=bool), 0.0
-    for units, _ in parts:
-        decided[units] |= len(units) == 1
-    for units, counts in parts:
-        wanted = fraction * counts.sum() - counts[taken[units]].sum() + shortfall
-        small = np.flatnonzero(~decided[units] & (counts < 2 * wanted))
+    is_drawn, is_decided, shortfall = np.zeros(n_units, dtype=bool), np.zeros(n_units, dtype=bool), 0.0
+    for members, _ in parts:
+        is_decided[members] |= len(members) == 1
+    for members, counts in parts:
+        wanted = fraction * counts.sum() - counts[is_drawn[members]].sum() + shortfall
+        small = np.flatnonzero(~is_decided[members] & (counts < 2 * wanted))
         sums = np.append(0, counts[small].cumsum())
-        n_taken = min(np.abs(sums - wanted).argmin(), max(0, np.count_nonzero(~decided[units]) - 1))
-        taken[units[small[:n_taken]]] = decided[units] = True
-        shortfall = max(0.0, wanted) - sums[n_taken]
-    return taken
+        n_drawn = min(np.abs(sums - wanted).argmin(), max(0, np.count_nonzero(~is_decided[members]) - 1))
+        is_drawn[members[small[:n_drawn]]] = is_decided[members] = True
+        shortfall = max(0.0, wanted) - sums[n_drawn]
+    if not is_drawn.any():
+        is_drawn[np.bincount(units).argmin()] = True
+    return is_drawn[units]
+
+
+def _in_order_of_appearance(labels: np.ndarray) -> np.ndarray:
+    """Return numbers for labels: 0 for the first one, 1 for the next other one, and so on."""
+    _, first, index = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[index]

@@ -37,7 +37,7 @@ def check_fit(estimator: Any, rows: Arguments, validation: Arguments, resume: bo
     _check_parameters(estimator)
     _check_fit_arguments(estimator, *validation)
     X, y = _validated(estimator, *rows[:2], reset=not resume)
-    groups = None if rows[3] is None else _index_of_groups(rows[3], len(y))
+    groups = None if rows[3] is None else index_of_groups(rows[3], len(y))
     groups = groups if validation[0] is None else None
     targets = _targets_of_warm_start(estimator, y) if resume else targets_of(y)
     data = _data(estimator, (X, y, rows[2]), targets, groups)
@@ -138,16 +138,15 @@ def _data(estimator: Any, rows: Arguments, targets: Targets, groups: np.ndarray 
     return data.merged(across_groups=True) if from_name(SOLVERS, estimator.solver).full_batch else data
 
 
-def _index_of_groups(groups: Any, m: int) -> np.ndarray:
+def index_of_groups(groups: Any, m: int) -> np.ndarray:
     """Return the index of the group of each row, (m,). Raises ValueError if not every row has one."""
-    n_missing = int(np.sum(groups.isna())) if hasattr(groups, "isna") else 0  # pandas' NA can't be compared
     groups = np.asarray(groups, dtype=None if hasattr(groups, "dtype") else object)  # [1, "a"] would become strings
     if groups.shape != (m,):
         raise ValueError(
             f"groups must hold one group for each row of X, in shape ({m},). Got shape {groups.shape}. Pass the group "
             "of every row, or leave groups out."
         )
-    n_missing = n_missing or sum(group is None or group != group for group in groups)
+    n_missing = sum(group is None or type(group).__name__ == "NAType" or group != group for group in groups)
     if n_missing:
         raise ValueError(
             f"groups must not have missing values (NaN, None). Got {n_missing}. Name these groups, or drop the rows."

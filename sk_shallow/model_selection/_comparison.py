@@ -1,5 +1,6 @@
 """`compare_activations`: which activation suits the data, and how sure you can be."""
 
+import warnings
 from collections.abc import Mapping
 from copy import copy
 from functools import partial
@@ -17,7 +18,14 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
 
-from sk_shallow._compat import CallbackSupportMixin, callback_context, rows_of, set_callbacks, with_callbacks
+from sk_shallow._compat import (
+    CallbackSupportMixin,
+    SearchWithGroups,
+    callback_context,
+    rows_of,
+    set_callbacks,
+    with_callbacks,
+)
 from sk_shallow._component import equal
 from sk_shallow._fit.targets import as_labels
 from sk_shallow.activations import ACTIVATIONS, as_activation, label_of
@@ -83,7 +91,8 @@ def compare_activations(
         Whether to fit the activation with the highest mean score to all rows, with a new seed from `random_state`, and
         store it as ``best_estimator_`` of the result.
     groups : array-like of shape (n_samples,), default=None
-        Group of each row, for splitters such as `GroupKFold`.
+        Group of each row, for splitters such as `GroupKFold`. The nets get those of their training rows, as `groups` of
+        `fit`. Nets inside a search get them only if metadata routing is enabled.
     params : dict or None, default=None
         Extra arguments of `fit` and the scorer, such as `sample_weight`, routed as in `GridSearchCV.fit`. The default
         score uses the weights too. Pass groups as `groups`.
@@ -111,6 +120,8 @@ def compare_activations(
     -----
     DataConversionWarning
         If `y` is a column vector. It is flattened.
+    UserWarning
+        If `groups` cannot reach the nets of a search, because metadata routing is not enabled.
     Warning
         If fits give warnings: one per category, after all fits. It has the number of fits of each activation that
         warned, and the most frequent text. A search counts as one fit. Warning filters apply to each fit.
@@ -131,17 +142,17 @@ def compare_activations(
     (2,)
     """
     X, y = _rows_and_labels(X, y)
-    params = _fit_params(params)
     path = _path_to_net(estimator)
-    if not (rope is None or (isinstance(rope, Real) and 0 <= rope < np.inf)):
-        raise ValueError(f"rope must be None or a number in [0, inf), in units of the score. Got {rope!r}.")
+    estimator, params = _with_groups(estimator, path, groups, _fit_params(params))
+    _check_rope(rope)
     own = estimator.get_params()[f"{path}activation"]
     table, reference = _with_reference(_bylabel_of(activations), own, reference)
     rng = check_random_state(random_state)
     splits = _splits(cv, X, y, groups, rng)
     scorer, name = _scorer(estimator, y, scoring, splits, params)
     seeds = rng.randint(np.iinfo(np.int32).max, size=(len(splits), 1 if paired_seeds else len(table)))
-    search = partial(GridSearchCV, estimator, scoring=scorer, error_score="raise", n_jobs=1)
+    kind = GridSearchCV if groups is None else SearchWithGroups
+    search = partial(kind, estimator, scoring=scorer, error_score="raise", n_jobs=1)
     grids = [_grid(estimator, path, table, row) for row in seeds]
     searches = [search(grid, cv=[split], refit=False) for grid, split in zip(grids, splits, strict=True)]
     comparing = CompareActivations(searches, n_jobs)
@@ -271,6 +282,11 @@ def _rows_and_labels(X, y):
     return X, y
 
 
+def _check_rope(rope):
+    if not (rope is None or (isinstance(rope, Real) and 0 <= rope < np.inf)):
+        raise ValueError(f"rope must be None or a number in [0, inf), in units of the score. Got {rope!r}.")
+
+
 def _fit_params(params):
     """Return a copy of the extra arguments of `fit`. Raises ValueError for groups that a search would ignore."""
     params = dict(params or {})
@@ -280,6 +296,26 @@ def _fit_params(params):
             "compare_activations(..., groups=groups)."
         )
     return params
+
+
+def _with_groups(estimator, path, groups, params):
+    """Return the estimator and the arguments of `fit` that hand the groups to the net."""
+    if groups is None:
+        return estimator, params
+    if _is_routing():
+        estimator = clone(estimator)
+        *_, (_, net) = walk_to_net(estimator)
+        net.set_fit_request(groups=True)
+        return estimator, params | {"groups": groups}
+    if any(is_search(part) for _, part in walk_to_net(estimator)):
+        warnings.warn(
+            "groups reach the splits, but not the nets inside the search, so early stopping and alpha='auto' may hold "
+            "out rows of groups that they train on. Searches hand groups on only with metadata routing: call "
+            "sklearn.set_config(enable_metadata_routing=True) first.",
+            stacklevel=3,
+        )
+        return estimator, params
+    return estimator, params | {f"{path}groups": groups}
 
 
 def _path_to_net(estimator):
