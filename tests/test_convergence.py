@@ -672,7 +672,7 @@ def test_a_validation_set_that_is_not_scaled_is_named(case, scoring):
     Z = scaler().fit(X[train]).transform(X)
     given = {"y_val": y[validation], "X_val": container(X[validation])}
     (text,) = messages_of(net, container(Z[train]), y[train], **given)
-    assert "The validation set is on another scale" in text
+    assert "The validation set seems to be on another scale" in text
     assert re.search(r"features differ: column \d, column \d, column \d and 3 more\.", text)
     assert 'Pipeline(..., transform_input=["X_val"])' in text
     assert "set_fit_request(X_val=True, y_val=True)" in text

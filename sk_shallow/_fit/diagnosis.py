@@ -179,7 +179,7 @@ class Ending:
 
         def compute() -> str:
             held_out = self.fit.held_out
-            if held_out is None or held_out.loss() <= (1 - MIN_EXPLAINED) * held_out.loss_of_constant():
+            if held_out is None or held_out.loss() <= self.constant / 2:
                 return ""
             return different_features(self.network.sample(SAMPLE_ROWS).X, held_out.sample(SAMPLE_ROWS).X, self._names)
 
@@ -342,13 +342,12 @@ class Ending:
         )
 
     def _validation_differs(self) -> str:
-        held_out: Any = self.fit.held_out
+        loss = self.fit.held_out.loss() if self.fit.held_out else np.nan
         return (
-            "The validation set is on another scale than the training rows: its loss is "
-            f"{held_out.loss():.4g} nats per sample, but always predicting its class frequencies gives "
-            f"{held_out.loss_of_constant():.4g}. These features differ: {self._different}. Transform X_val like X. "
-            'A pipeline does so with Pipeline(..., transform_input=["X_val"]), set_fit_request(X_val=True, y_val=True) '
-            "and sklearn.set_config(enable_metadata_routing=True)."
+            "The validation set seems to be on another scale than the training rows. Its loss is "
+            f"{loss:.4g} nats per sample; {self._reference}. These features differ: {self._different}. Transform X_val "
+            'like X. A pipeline does so with Pipeline(..., transform_input=["X_val"]), '
+            "set_fit_request(X_val=True, y_val=True) and sklearn.set_config(enable_metadata_routing=True)."
         )
 
     def _reached(self, limit: Limit | None) -> str:
