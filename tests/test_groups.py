@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_shallow import ShallowNetClassifier, compare_activations
-from sk_shallow._fit import validation
+from sk_shallow._fit import set_up, validation
 from sk_shallow._fit.data import Data, hold_out
 from sk_shallow._fit.distinct import index_by_group
 from sk_shallow._fit.targets import targets_of
@@ -52,7 +52,13 @@ def stopping(**kwargs):
 
 
 def results(net):
-    return [*net.coefs_, *net.intercepts_, net.loss_curve_, net.validation_scores_ or [], net.alpha_]
+    return [
+        *net.coefs_,
+        *net.intercepts_,
+        net.loss_curve_,
+        net.validation_scores_ or [],
+        list((net.alpha_scores_ or {}).items()),
+    ]
 
 
 class Recorder:
@@ -147,25 +153,39 @@ def test_classes_are_balanced_as_far_as_groups_allow(solver, mixture, sizes, fra
     assert stratified
     wanted, counts = fraction * np.bincount(labels), np.bincount(held_out.y, minlength=labels.max() + 1)
     assert np.all(np.abs(counts - wanted) <= np.bincount(units).max() + 0.05 * wanted.sum())
+    if fraction == 0.3:  # the best of some draws
+        assert np.abs(counts - wanted).sum() <= 0.1 * wanted.sum()
     rarest = wanted.argmin()
     assert abs(counts[rarest] - wanted[rarest]) <= 0.5 * np.bincount(units[labels == rarest]).max() + 1
 
 
 @parametrize("solver", ["adam", "gd"])
-def test_a_large_group_is_not_held_out(solver):
-    units = np.r_[np.zeros(200, int), 1 + np.arange(100) // 10]
+def test_large_groups_are_not_held_out(solver):
+    """Half of the groups have more rows than are wanted."""
+    units = np.r_[np.arange(20).repeat(100), 20 + np.arange(20).repeat(5)]
     for seed in range(10):
-        _, held_out, _ = split(np.arange(300) % 2, units, 0.1, seed, solver)
-        assert 20 <= len(held_out.y) <= 40
+        _, held_out, _ = split(np.arange(2100) % 2, units, 0.02, seed, solver)
+        assert 40 <= len(held_out.y) <= 45
+
+
+def test_small_classes_together_have_their_share():
+    """One and a half rows of each class are wanted."""
+    labels = np.arange(600) % 40
+    rows = np.arange(600.0).reshape(-1, 1)
+    rows[40] = rows[0]
+    _, held_out, _ = hold_out(Data(rows, labels, targets_of(labels)), 0.1, 0)
+    assert abs(len(held_out.y) - 60) <= 1
+    assert set(np.bincount(held_out.y)) == {1, 2}
 
 
 @parametrize("solver", ["adam", "gd"])
-def test_the_only_group_of_a_class_is_trained_on(solver):
+@parametrize("fraction", [0.3, 0.9])
+def test_the_only_group_of_a_class_is_trained_on(fraction, solver):
     """Even if the group has rows of a rarer class too, from which the choice starts."""
     units = np.arange(200) // 20
     labels = np.where(np.arange(200) % 20 == 0, 2, np.where(units == 0, 1, 0))
     for seed in range(10):
-        training, _, stratified = split(labels, units, 0.3, seed, solver)
+        training, _, stratified = split(labels, units, fraction, seed, solver)
         assert not stratified
         assert set(training.y) == {0, 1, 2}
 
@@ -302,6 +322,17 @@ def test_merged_rows_know_their_groups():
     part = by_group.take(np.flatnonzero(by_group.groups < 5))
     assert set(part.given.groups) == set(range(5))
     assert_array_equal(replace(data, groups=None).merged().units(), np.arange(len(across.y)))
+
+
+@parametrize("solver", FULL_BATCH)
+def test_full_batches_see_each_row_once_with_groups_too(solver, monkeypatch):
+    seen, original = [], set_up.hold_out
+    monkeypatch.setattr(set_up, "hold_out", lambda *args: seen.append(original(*args)) or seen[-1])
+    stopping(solver=solver).fit(np.sign(X), y, groups=GROUPS)
+    for part in seen[0][:2]:
+        rows = np.column_stack([part.X, part.y])
+        assert len(np.unique(rows, axis=0)) == len(rows) < len(part.given.y)
+        assert part.w.sum() == len(part.given.y)
 
 
 # Errors
