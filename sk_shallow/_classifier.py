@@ -364,7 +364,7 @@ class ShallowNetClassifier(
         -----
         ConvergenceWarning
             If the fit has diverged, if the net has learned almost nothing, if the loss was still improving when the fit
-            reached `max_iter` (in rounds: if the last round lowered J by 20 % or was the only one), or if
+            reached `max_iter` (in rounds: if the last round still lowered J by 20 %), or if
             `learning_rate_init` is far too low or too high for the data.
         UserWarning
             If `batch_size` is above the number of rows, if `init_scale` is 0, if `y` has only one class, or if a class

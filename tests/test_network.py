@@ -100,6 +100,56 @@ def test_objective_is_loss_plus_penalty():
     assert network.objective() == pytest.approx(network.loss() + penalty)
 
 
+@parametrize("alpha", [0.0, 0.3])
+def test_loss_and_gradient_leaves_the_gradient_of_the_objective(alpha):
+    """The loss is without the penalty, for all rows and for a batch."""
+    network = random_network(ACTIVATIONS["tanh"](), alpha=alpha, weighted=True)
+    for rows in (slice(None), np.arange(7)):
+        J = network.value_and_gradient(rows)
+        gradient = network.gradient.theta.copy()
+        assert network.loss_and_gradient(rows) + network.penalty() == J
+        assert (network.penalty() > 0) == (alpha > 0)
+        assert_array_equal(network.gradient.theta, gradient)
+
+
+def test_biases_are_not_penalized():
+    network = random_network(ACTIVATIONS["tanh"](), alpha=0.3)
+    penalty = network.penalty()
+    for bias in network.parameters.intercepts:
+        bias += 1
+    assert network.penalty() == penalty
+    network.loss_and_gradient()
+    penalized = network.gradient.theta.copy()
+    plain = replace(network, alpha=0.0)
+    plain.loss_and_gradient()
+    assert_array_equal(
+        penalized[network.parameters.weights.size :], plain.gradient.theta[plain.parameters.weights.size :]
+    )
+    decay = penalized[: plain.parameters.weights.size] - plain.gradient.weights
+    np.testing.assert_allclose(decay, 0.01 * network.parameters.weights, atol=1e-15)
+
+
+@parametrize("name", ["relu", "maxout"])
+@parametrize("sizes", [(4, 5, 3), (3, 5, 7), (2, 6, 1)], ids=str)
+@parametrize("form", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+@parametrize("batch_size", [7, 100, 101])
+def test_largest_product(name, sizes, form, batch_size, monkeypatch):
+    """It bounds the dense products of a step, and one of them is as large. One output needs no product for dA1."""
+    n0, n1, n2 = sizes
+    monkeypatch.setattr(model, "BLOCK_NUMBERS", 120)
+    network, products, original = random_network(ACTIVATIONS[name](), m=100, n0=n0, n1=n1, n2=n2), [], np.matmul
+
+    def spy(A, B, out=None):
+        if A.ndim > 1:  # otherwise it is the sum of rows for db1
+            products.append(A.shape[0] * A.shape[1] * B.shape[1])
+        return original(A, B, out=out)
+
+    network = replace(network, X=form(network.X))
+    monkeypatch.setattr(np, "matmul", spy)
+    network.value_and_gradient(np.arange(batch_size) if batch_size < 100 else slice(None))
+    assert max(products) == network.largest_product(batch_size)
+
+
 def test_logits_in_blocks(monkeypatch):
     network = random_network(ACTIVATIONS["maxout"](), m=53)
     whole = network.logits(network.X)

@@ -151,6 +151,24 @@ def test_first_three_adam_steps():
     assert_allclose(got, expected, rtol=1e-12)
 
 
+@parametrize("dtype", [np.float32, np.float64])
+@parametrize("beta_1", [0.0, 0.9, 0.99])
+@parametrize("beta_2", [0.0, 0.95, "auto"])
+def test_adam_is_the_papers(beta_1, beta_2, dtype):
+    """A thousand steps, with gradients of all sizes from 1e-6 to 1e6, compared with algorithm 1 in float64."""
+    rng, solver = np.random.default_rng(0), Adam(beta_1, beta_2)
+    beta_2 = 0.999 if beta_2 == "auto" else beta_2
+    theta = np.zeros(13, dtype=dtype)
+    expected, m, v, moments = np.zeros(13), np.zeros(13), np.zeros(13), solver.start(theta)
+    for t in range(1, 1001):
+        g = (rng.standard_normal(13) * np.logspace(-6, 6, 13)).astype(dtype)
+        solver.update(theta, g.copy(), moments, 0.01, t)
+        g = g.astype(np.float64)
+        m, v = beta_1 * m + (1 - beta_1) * g, beta_2 * v + (1 - beta_2) * g**2
+        expected -= 0.01 * (m / (1 - beta_1**t)) / (np.sqrt(v / (1 - beta_2**t)) + 1e-8)
+    assert_allclose(theta, expected, rtol=1e-4 if dtype == np.float32 else 1e-10, atol=1e-4 * (dtype == np.float32))
+
+
 @parametrize("nesterov", [False, True])
 def test_first_two_sgd_steps(nesterov):
     # v = -0.1 * 1, then 0.9 * v - 0.1 * 2; with Nesterov, theta moves by 0.9 v - 0.1 g
@@ -231,6 +249,20 @@ def test_an_epoch_sees_every_row_once(shuffle, iris, monkeypatch, quiet):
         assert sorted(np.concatenate(epoch)) == list(range(150))
     assert (np.concatenate(seen[:4]) == np.arange(150)).all() != shuffle
     assert (np.concatenate(seen[:4]) == np.concatenate(seen[4:])).all() != shuffle
+
+
+@parametrize("solver", FIRST_ORDER)
+def test_loss_curve_is_the_mean_loss_plus_the_penalty_at_the_beginning(solver, iris, monkeypatch, quiet):
+    """The value of the penalty is computed once an epoch."""
+    losses, penalties = [], []
+    evaluate, penalty = Network.loss_and_gradient, Network.penalty
+    monkeypatch.setattr(Network, "loss_and_gradient", lambda *args: losses.append(evaluate(*args)) or losses[-1])
+    monkeypatch.setattr(Network, "penalty", lambda self: penalties.append(penalty(self)) or penalties[-1])
+    net = ShallowNetClassifier(9, solver=solver, batch_size=30, max_iter=3, alpha=1.0, learning_rate_init=0.01).fit(
+        *iris
+    )
+    assert_allclose(net.loss_curve_, np.mean(np.reshape(losses, (3, -1)), axis=1) + penalties[:3])
+    assert len(penalties) == 3
 
 
 @parametrize(("solver", "n_calls"), [("gd", 5), ("adam", 5 * 15)])

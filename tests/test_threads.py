@@ -1,11 +1,11 @@
-"""Several fits at once: the limit on SciPy's BLAS threads, and that fits do not change each other's results."""
+"""Several fits at once: the limits on BLAS threads, and that fits do not change each other's results."""
 
 import contextlib
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event
+from threading import Event
 from types import SimpleNamespace
 
 import joblib
@@ -15,21 +15,23 @@ import threadpoolctl
 from helpers import values_equal
 from sklearn.model_selection import GridSearchCV
 
-from sk_shallow import ShallowNetClassifier
+from sk_shallow import ShallowNetClassifier, _compat
 from sk_shallow._compat import blas_libraries, set_blas_threads
 from sk_shallow._fit import data
-from sk_shallow._fit import minimize as minimization
+from sk_shallow._fit import threads as limits
 from sk_shallow._fit.data import Data
-from sk_shallow._fit.minimize import is_of_scipy, scipy_has_one_thread
 from sk_shallow._fit.targets import targets_of
+from sk_shallow._fit.threads import is_of_scipy, numpy_has_one_thread, scipy_has_one_thread
 from sk_shallow._model.network import Network
 from sk_shallow.activations import Tanh
+from sk_shallow.solvers import SOLVERS
 
 parametrize = pytest.mark.parametrize
 
 
-NUMPYS = [library for library in blas_libraries() if not is_of_scipy(library)]
-SCIPYS = [library for library in blas_libraries() if is_of_scipy(library)]
+NUMPYS = [library for library in blas_libraries() if not is_of_scipy(library.filepath)]
+SCIPYS = [library for library in blas_libraries() if is_of_scipy(library.filepath)]
+LIMITS = {"numpy": (numpy_has_one_thread, NUMPYS, SCIPYS), "scipy": (scipy_has_one_thread, SCIPYS, NUMPYS)}
 
 
 def threads_of(libraries):
@@ -50,51 +52,93 @@ def four_threads():
 
 
 @pytest.mark.usefixtures("four_threads")
-def test_scipy_has_one_thread():
-    with scipy_has_one_thread(), scipy_has_one_thread():
-        assert threads_of(NUMPYS) == {4}
-        assert threads_of(SCIPYS) <= {1}
+@parametrize("name", LIMITS)
+def test_one_thread(name):
+    limit, limited, others = LIMITS[name]
+    with limit(), limit():
+        assert threads_of(limited) <= {1}
+        assert threads_of(others) <= {4}
 
 
 @pytest.mark.usefixtures("four_threads")
-def test_threads_come_back_after_an_error():
-    with pytest.raises(KeyboardInterrupt), scipy_has_one_thread(), scipy_has_one_thread():
+@parametrize("name", LIMITS)
+def test_threads_come_back_after_an_error(name):
+    limit = LIMITS[name][0]
+    with pytest.raises(KeyboardInterrupt), limit(), limit():
         raise KeyboardInterrupt
 
 
 @pytest.mark.usefixtures("four_threads")
-def test_threads_come_back_in_whatever_order_fits_end():
+@parametrize("name", LIMITS)
+def test_threads_come_back_in_whatever_order_fits_end(name):
     """Also if each fit runs in its own thread."""
     first_may_end, second_may_end = Event(), Event()
+    limit, limited, _ = LIMITS[name]
 
     def fit(may_end):
-        with scipy_has_one_thread():
+        with limit():
             may_end.wait(30)
 
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.submit(fit, first_may_end), pool.submit(fit, second_may_end)
+        with limit():
+            first, second = pool.submit(fit, first_may_end), pool.submit(fit, second_may_end)
         first_may_end.set()
         first.result()
+        assert threads_of(limited) <= {1}
         second_may_end.set()
         second.result()
+
+
+@pytest.mark.usefixtures("four_threads")
+@parametrize("name", LIMITS)
+@parametrize("n_threads", [1, 2])
+def test_a_limit_of_the_user_is_kept(name, n_threads):
+    limit, limited, _ = LIMITS[name]
+    with limit():
+        pass  # an earlier fit
+    with threadpoolctl.threadpool_limits(n_threads):
+        with limit():
+            assert threads_of(limited) <= {1}
+        assert threads_of(limited) <= {n_threads}
+
+
+@pytest.mark.usefixtures("four_threads")
+@parametrize("name", LIMITS)
+def test_a_number_that_is_set_during_a_fit_is_kept(name):
+    """Another thread may begin or end a limit of its own meanwhile."""
+    limit, limited, _ = LIMITS[name]
+    with limit():
+        for library in limited:
+            set_blas_threads(library, 3)
+    assert threads_of(limited) <= {3}
+    for library in limited:
+        set_blas_threads(library, 4)
+
+
+@parametrize(("layer", "found"), [("pthreads", True), ("openmp", False)])
+def test_threads_that_belong_to_each_thread_are_left_alone(layer, found, monkeypatch):
+    library = SimpleNamespace(threading_layer=layer)
+    chosen = SimpleNamespace(select=lambda internal_api: SimpleNamespace(lib_controllers=[library]))
+    monkeypatch.setattr(_compat, "_get_threadpool_controller", lambda: chosen)
+    assert blas_libraries.__wrapped__() == [library] * found
 
 
 FORKS = """
 import os, signal, sys, threading, warnings
 from sk_shallow._compat import blas_libraries, set_blas_threads
-from sk_shallow._fit import minimize
-from sk_shallow._fit.minimize import scipy_has_one_thread
+from sk_shallow._fit import threads as limits
 
 warnings.simplefilter("ignore", DeprecationWarning)  # Python warns of a fork in a process with threads
+has_one_thread = getattr(limits, sys.argv[2] + "_has_one_thread")
 if sys.argv[1] == "fake":
     class Library:
-        filepath, num_threads = "/x/scipy.libs/libscipy_openblas.so", 4
+        filepath, num_threads = "/x/" + sys.argv[2] + ".libs/libscipy_openblas.so", 4
 
         def set_num_threads(self, n_threads):
             self.num_threads = n_threads
 
     libraries = [Library()]
-    minimize.blas_libraries = lambda: libraries
+    limits.blas_libraries = lambda: libraries
 else:
     libraries = blas_libraries()
     for library in libraries:
@@ -109,18 +153,18 @@ def fork():
     child = os.fork()
     if not child:
         signal.alarm(30)  # ends a child that waits for ever
-        right = threads() == before and not scipy_has_one_thread.users
-        with scipy_has_one_thread():
+        right = threads() == before and not has_one_thread.users
+        with has_one_thread():
             right &= threads() == limited
         os._exit(0 if right and threads() == before else 1)
     assert os.waitpid(child, 0)[1] == 0
 
 
 before = threads()
-with scipy_has_one_thread():
+with has_one_thread():
     limited = threads()
     fork()
-    with scipy_has_one_thread():
+    with has_one_thread():
         fork()
     assert threads() == limited
 assert threads() == before
@@ -131,7 +175,7 @@ ended = threading.Event()
 
 def fit():
     while not ended.is_set():
-        with scipy_has_one_thread():
+        with has_one_thread():
             pass
 
 
@@ -149,9 +193,10 @@ assert threads() == before
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 @parametrize("libraries", ["fake", "real"])
-def test_a_forked_child_has_its_threads_back(libraries):
+@parametrize("name", LIMITS)
+def test_a_forked_child_has_its_threads_back(libraries, name):
     """During one fit, two fits, or while other threads begin and end fits. The parent keeps its limit."""
-    subprocess.run([sys.executable, "-c", FORKS, libraries], timeout=120, check=True)
+    subprocess.run([sys.executable, "-c", FORKS, libraries, name], timeout=120, check=True)
 
 
 @parametrize(
@@ -164,28 +209,72 @@ def test_a_forked_child_has_its_threads_back(libraries):
     ],
 )
 def test_whose_library_it_is(path, expected):
-    assert is_of_scipy(SimpleNamespace(filepath=path)) is expected
+    assert is_of_scipy(path) is expected
 
 
-@pytest.mark.usefixtures("quiet", "four_threads")
-@parametrize("solver", ["adam", "lbfgs"])
-def test_only_lbfgs_limits_scipys_threads(solver, iris, monkeypatch):
-    barrier, seen, original = Barrier(2, timeout=30), [], Network.loss_and_gradient
+def watched_threads(monkeypatch):
+    """Return a list of the numbers of threads, NumPy's and SciPy's, that each evaluation of the objective finds."""
+    seen, original = [], Network.loss_and_gradient
 
     def watch(self, *args, **kwargs):
-        if len(seen) < 2:
-            barrier.wait()  # wait until both fits run
-            seen.append((threads_of(NUMPYS), threads_of(SCIPYS)))
-            barrier.wait()
+        seen.append((threads_of(NUMPYS), threads_of(SCIPYS)))
         return original(self, *args, **kwargs)
 
     monkeypatch.setattr(Network, "loss_and_gradient", watch)
-    with ThreadPoolExecutor(2) as pool:
-        fits = [pool.submit(ShallowNetClassifier(5, solver=solver, max_iter=2, alpha=1.0).fit, *iris) for _ in range(2)]
-        assert all(fit.result() for fit in fits)
+    return seen
+
+
+@pytest.mark.usefixtures("quiet", "four_threads")
+@parametrize("bound", [0, 10**7])
+@parametrize("alpha", [1.0, "auto"])
+@parametrize("solver", SOLVERS)
+def test_fits_limit_threads(solver, alpha, bound, iris, monkeypatch):
+    """NumPy's where products are small, also in the choice of alpha; SciPy's during L-BFGS."""
+    monkeypatch.setattr(limits, "SMALL_PRODUCT", bound)
+    seen = watched_threads(monkeypatch)
+    ShallowNetClassifier(5, solver=solver, max_iter=2, alpha=alpha).fit(*iris)
     for numpys, scipys in seen:
-        assert numpys == {4}
-        assert scipys <= ({1} if solver == "lbfgs" else {4})
+        assert numpys <= ({1} if bound else {4})
+        assert scipys <= ({1, 4} if solver == "lbfgs" else {4})
+    assert seen[-1][1] <= ({1} if solver == "lbfgs" else {4})
+
+
+@pytest.mark.usefixtures("quiet", "four_threads")
+@parametrize("bound", [0, 10**7])
+def test_partial_fit_limits_threads(bound, iris, monkeypatch):
+    monkeypatch.setattr(limits, "SMALL_PRODUCT", bound)
+    seen = watched_threads(monkeypatch)
+    ShallowNetClassifier(5).partial_fit(*iris, classes=[0, 1, 2])
+    assert all(numpys <= ({1} if bound else {4}) for numpys, _ in seen)
+
+
+@pytest.mark.usefixtures("quiet", "four_threads")
+def test_a_small_fit_limits_a_large_one_beside_it(iris, monkeypatch):
+    """The limit holds for the whole process. The large fit gets its threads back when the small one ends."""
+    small_runs, small_may_end, seen = Event(), Event(), []
+    original = Network.loss_and_gradient
+
+    def watch(self, *args, **kwargs):
+        if self.Y.shape[1] == 3:  # iris, the small one
+            small_runs.set()
+            assert small_may_end.wait(30)
+        elif not seen:
+            assert small_runs.wait(30)
+            seen.append(threads_of(NUMPYS))
+            small_may_end.set()
+            small.result()
+            seen.append(threads_of(NUMPYS))
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(limits, "SMALL_PRODUCT", 10**4)
+    monkeypatch.setattr(Network, "loss_and_gradient", watch)
+    net = ShallowNetClassifier(20, max_iter=2, alpha=1.0)
+    large = np.ones((200, 50))
+    with ThreadPoolExecutor(2) as pool:
+        small = pool.submit(ShallowNetClassifier(3, max_iter=2, alpha=1.0).fit, *iris)
+        pool.submit(net.fit, large, np.arange(200) % 2).result()
+    assert seen[0] <= {1}
+    assert seen[1] <= {4}
 
 
 @parametrize("solver", ["adam", "sgd", "lbfgs"])
@@ -240,12 +329,13 @@ def test_results_do_not_depend_on_n_jobs(dtype, digits, quiet):
 
 
 @pytest.mark.usefixtures("four_threads")
+@parametrize("limit", [numpy_has_one_thread, scipy_has_one_thread], ids=LIMITS)
 @parametrize("name", ["blas_libraries", "set_blas_threads"])
 @parametrize("when", ["before", "after"])
 @parametrize("n", range(1, 6))
-def test_no_limit_survives_an_interrupt(name, when, n, monkeypatch):
+def test_no_limit_survives_an_interrupt(limit, name, when, n, monkeypatch):
     """The interrupt comes in any call, when the limit is set or removed."""
-    original, calls = getattr(minimization, name), []
+    original, calls = getattr(limits, name), []
 
     def interrupted(*args):
         calls.append(None)
@@ -256,12 +346,12 @@ def test_no_limit_survives_an_interrupt(name, when, n, monkeypatch):
             raise KeyboardInterrupt
         return result
 
-    monkeypatch.setattr(minimization, name, interrupted)
-    with contextlib.suppress(KeyboardInterrupt), scipy_has_one_thread():
+    monkeypatch.setattr(limits, name, interrupted)
+    with contextlib.suppress(KeyboardInterrupt), limit():
         pass
     assert threads_of(NUMPYS + SCIPYS) == {4}
-    assert not scipy_has_one_thread.users
-    assert not scipy_has_one_thread.lock.locked()
+    assert not limit.users
+    assert not limit.lock.locked()
 
 
 def test_copies_of_rows_in_two_threads_do_not_wait_for_each_other(monkeypatch):

@@ -304,13 +304,19 @@ class Ending:
         reached = self._reached(self.limit)
         name, equals, _ = reached.partition("=")
         unit = "iteration" if plan.learning_rate_init is None else "epoch"
-        rate = "" if unit == "iteration" or self._rate_is_high() else f", {self._rate_now}"
+        rate = "" if unit == "iteration" or plan.first_round or self._rate_is_high() else f", {self._rate_now}"
         advice = f"Raise {name}{rate} or tol" if equals else "Scale the features, or raise tol"
         if len(monitor.losses) == 1:
             loss, advice = monitor.losses[0], f"Raise {name}" if equals else advice
             return f"The fit stopped after one {unit} ({reached}), at a training loss of {loss:.6g}. {advice}."
         what = "validation score" if monitor.scores else "training loss"
         before, after = monitor.recent_change()
+        if plan.first_round and not monitor.scores:
+            before, after = monitor.objectives[-2:]
+            return (
+                f"The fit stopped while it was still improving ({reached}): the last round of epochs lowered the "
+                f"objective from {before:.6g} to {after:.6g} nats per sample. {advice}."
+            )
         n = min(len(monitor.losses) - 1, plan.n_iter_no_change)
         return (
             f"The fit stopped while it was still improving ({reached}): the best {what} was {before:.6g} before the "

@@ -85,7 +85,7 @@ class Monitor:
         self.scores: list[float] = []  # validation score of each epoch
         self.objectives: list[float] = []  # J of the weights after each round, without dropout
         self.first_score_of_round = 0  # its index in `scores`
-        self.still_gains = True  # whether the last round improved by enough for another one
+        self.still_gains = False  # whether the last round improved by enough on the one before it
         self.best = np.inf  # the lowest loss, or minus the highest score, since the learning rate last rose
         self.best_of_all = np.inf
         self.no_improvement_count = 0  # epochs since the last improvement
@@ -126,17 +126,17 @@ class Monitor:
         It must lower J by `MIN_GAIN` and by `tol`. With scores, its best one must beat those of all earlier rounds by
         `tol`.
         """
-        if self.scores:
+        if self.objectives and self.scores:
             scores, earlier = self.scores[self.first_score_of_round :], self.scores[: self.first_score_of_round]
-            self.still_gains = max(scores) > max(earlier, default=-np.inf) + self.plan.tol
-            self.first_score_of_round = len(self.scores)
+            self.still_gains = max(scores) > max(earlier) + self.plan.tol
         elif self.objectives:
             before = self.objectives[-1]
             self.still_gains = before - objective >= max(MIN_GAIN * before, self.plan.tol)
+        is_first, self.first_score_of_round = not self.objectives, len(self.scores)
         self.objectives.append(objective)
         if not self.scores and objective < self.best_of_all:
             self.best_of_all, self.best_theta[:] = objective, self.theta
-        if not self.still_gains:
+        if not (self.still_gains or is_first):
             self.signal = Signal.PLATEAU
         return self.signal
 
@@ -147,7 +147,12 @@ class Monitor:
         return best(values[:first]), best(values)
 
     def still_improves(self) -> bool:
-        """Return whether the last `n_iter_no_change` epochs improved by `tol` (True after a single epoch)."""
+        """Return whether the last `n_iter_no_change` epochs improved by `tol` (True after a single epoch).
+
+        In rounds, return whether the last round gained enough for another one.
+        """
+        if self.plan.first_round:
+            return self.still_gains
         before, after = self.recent_change()
         patient = not self.plan.stop_at_plateau or self.no_improvement_count < self.plan.n_iter_no_change
         return len(self.losses) == 1 or (patient and abs(after - before) > self.plan.tol)

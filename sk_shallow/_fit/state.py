@@ -52,8 +52,8 @@ class TrainingState:
 
     def prepare(self, solver: Any, theta: np.ndarray) -> None:
         """Keep the moments if they mean the same to the solver, otherwise start new ones. Convert them to the dtype."""
-        options = [getattr(solver, name) for name in solver.options_of_moments]
-        rule = f"{type(solver).__module__}.{type(solver).__qualname__} {options}"
+        options = [f" {name}={getattr(solver, name)}" for name in solver.options_of_moments]
+        rule = f"{type(solver).__module__}.{type(solver).__qualname__}{''.join(options)}"
         if self.rule != rule:
             self.rule, self.moments, self.steps = rule, solver.start(theta), 0
         self.moments = {name: moment.astype(theta.dtype, copy=False) for name, moment in self.moments.items()}

@@ -10,10 +10,15 @@ sets OPENBLAS_CORETYPE or OPENBLAS_L2_SIZE, which choose OpenBLAS's kernels, the
 """
 
 import argparse
+import json
+import os
+import subprocess
+import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -74,7 +79,7 @@ class Timing(NamedTuple):
 
 def problem(name: str, dtype: type, smoke: bool) -> Problem:
     """Return one of `PROBLEMS`; if `smoke`, with at most 300 rows, 5 units and one epoch."""
-    make, hidden_size, epochs = PROBLEMS[name]
+    make, hidden_size, epochs = (PROBLEMS | OF_THREADS)[name]
     X, y = make(300 if smoke else None)
     return Problem(np.ascontiguousarray(X, dtype=dtype), y, 5 if smoke else hidden_size, 1 if smoke else epochs)
 
@@ -99,6 +104,7 @@ PROBLEMS = {
     "10,000x784, 1000 units": (partial(generated, 784, 10, 10_000), 1000, 5),
 }
 SMALL, MEDIUM, LARGE = list(PROBLEMS)[1:4]
+OF_THREADS = {"200,000x50, 100 units": (partial(generated, 50, 2, 200_000), 100, 3), LARGE: PROBLEMS[LARGE]}
 
 
 # The contenders
@@ -257,6 +263,38 @@ def table_of_the_rest(rounds: int, smoke: bool):
     yield compared(f"two fits in two threads, {LARGE}, float32", concurrency(p), rounds)
 
 
+def table_of_threads(rounds: int, smoke: bool):
+    yield "problem, other core", "ours, ms", "ours/one thread", "MLP/ours", "MLP/one thread", "log losses"
+    for name in OF_THREADS:
+        for state, core in (("idle", nullcontext()), ("busy", busy_core())):
+            with core:
+                t = in_a_new_process(name, rounds, smoke)
+                one = in_a_new_process(name, rounds, smoke, OPENBLAS_NUM_THREADS="1")
+            ratios = [f"{t[who].seconds / one[who].seconds:.2f}" for who in ("ours", "MLP")]
+            losses = " ".join(f"{timing.loss:.3f}" for timing in t.values())
+            ours_ms = f"{1e3 * t['ours'].seconds:.4g}"
+            yield f"{name}, {state}", ours_ms, ratios[0], ratio(t, "MLP", "ours"), ratios[1], losses
+
+
+@contextmanager
+def busy_core() -> Iterator[None]:
+    """Keep a core busy, as another program would."""
+    other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        other.kill()
+        other.wait()
+
+
+def in_a_new_process(name: str, rounds: int, smoke: bool, **variables: str) -> dict[str, Timing]:
+    """Time both classifiers in float32, on all cores unless an environment variable limits the threads."""
+    command = [sys.executable, "-W", "ignore", __file__, "--threads", name, "--rounds", str(rounds)]
+    environment = {key: value for key, value in os.environ.items() if key != "OPENBLAS_NUM_THREADS"} | variables
+    result = subprocess.run([*command, *["--smoke"] * smoke], env=environment, capture_output=True, check=True)
+    return {who: Timing(*timing) for who, timing in json.loads(result.stdout.splitlines()[-1]).items()}
+
+
 def compared(task: str, contenders: dict[str, Contender], rounds: int) -> tuple[str, ...]:
     t = timings(contenders, rounds)
     us, other = contenders
@@ -316,6 +354,7 @@ TABLES = {
     "Fits, as multiples of the floor": table_of_solvers,
     "Activations, as multiples of relu": table_of_activations,
     "Other tasks": table_of_the_rest,
+    "Threads": table_of_threads,
 }
 
 
@@ -333,7 +372,12 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ..
     parser.add_argument("--rounds", type=int, default=5, help="number of rounds that count")
     parser.add_argument("--smoke", action="store_true", help="use a few rows and one round, for tests")
     parser.add_argument("--write", action="store_true", help=f"write the tables to {PAGE.name}")
+    parser.add_argument("--threads", metavar="PROBLEM", help="only time both classifiers on a problem, for other runs")
     options = parser.parse_args(arguments)
+    if options.threads:
+        p = problem(options.threads, np.float32, options.smoke)
+        print(json.dumps(timings({"ours": ours(p), "MLP": mlp(p)}, options.rounds)))
+        return {}
     tables = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # few epochs, on purpose

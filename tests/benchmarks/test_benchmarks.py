@@ -27,7 +27,16 @@ def tables():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(speed, "PAUSE", 0.0)
         patch.setattr(speed, "torch", None)
+        timing = {"ours": speed.Timing(0.001, 0.5), "MLP": speed.Timing(0.002, 0.5)}
+        patch.setattr(speed, "in_a_new_process", lambda *args, **variables: timing)  # it has a test of its own
         yield speed.main(["--smoke"])
+
+
+def test_threads_are_timed_in_a_new_process():
+    with speed.busy_core():
+        t = speed.in_a_new_process(speed.LARGE, 1, True, OPENBLAS_NUM_THREADS="1")
+    assert set(t) == {"ours", "MLP"}
+    assert all(timing.seconds > 0 and np.isfinite(timing.loss) for timing in t.values())
 
 
 @pytest.mark.parametrize("script", [speed, defaults, others, cliffs, alpha, comparisons])
