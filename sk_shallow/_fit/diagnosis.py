@@ -45,6 +45,12 @@ def keep_best(network: Network, monitor: Monitor) -> None:
     theta[:] = min(candidates, key=lambda candidate: network.value_at(candidate, network.objective))
 
 
+def weight_norm(network: Network, theta: np.ndarray) -> float:
+    """Return the Euclidean norm of all weights, without the biases, which the penalty does not shrink."""
+    coefs = network.parameters.coefs
+    return network.value_at(theta, lambda: float(np.sqrt(sum(np.vdot(W, W) for W in coefs))))
+
+
 class Ending:
     """A fit that has ended: its weights, its loss, and its problem if there is one.
 
@@ -58,8 +64,8 @@ class Ending:
         self.limit = limit
         self.computed: dict[str, Any] = {}
         self.network, self.monitor, self.plan = fit.network, fit.monitor, fit.plan
-        norms = [np.linalg.norm(theta) for theta in (fit.network.parameters.theta, fit.monitor.first_theta)]
-        self.shrunk = bool(norms[0] < norms[1] / 2)  # the last weights, even if other weights are returned
+        norms = [weight_norm(fit.network, theta) for theta in (fit.network.parameters.theta, fit.monitor.first_theta)]
+        self.shrunk = norms[0] < norms[1] / 2  # the last weights, even if other weights are returned
         self.loss: float | None = None  # the larger loss of the last and the returned weights; None: fine
         self.zero = fit.network.loss_at_zero()
         self.constant = np.inf if self.plan.incremental else fit.network.loss_of_constant()
@@ -266,7 +272,6 @@ class Ending:
         linear = " linear" if isinstance(network.activation, Identity) else ""
         return [
             (not self.monitor.first_theta.any(), f"{no_start} leaves every weight at zero", ""),
-            (self._is_dead(), "all hidden units are dead: raise hidden_size, or use leaky_relu", ""),
             *self._causes_in_the_features(),
             self._if_given("alpha", shrunk, f"alpha={network.alpha:.3g} is too high: it has shrunk the weights"),
             self._if_given("learning_rate_init", rate_is_low, self._rate_is("too low"), f"raise {self._rate_now}"),
@@ -279,12 +284,14 @@ class Ending:
         means, mean_square = feature_moments(self.network.X)
         largest, variance = float(np.sqrt(mean_square.max())), mean_square - means**2
         far = (means**2 > MAX_STANDARD_DEVIATIONS**2 * variance) & (variance > 1e-12 * mean_square)
-        n_far = np.count_nonzero(far)
+        n_far, varies = np.count_nonzero(far), bool((variance > 1e-12 * mean_square).any())
         hardly_varying = f"{n_far} features hardly vary around their mean"
         if n_far == 1:
             hardly_varying = "1 feature hardly varies around its mean"
         tiny = f"features are tiny (root mean square at most {largest:.2g})"
+        dead = "all hidden units are dead: raise hidden_size, or use leaky_relu"
         return [
+            (varies and self._is_dead(), dead, ""),
             (largest < TINY_RMS, f"{tiny}: {self._scaler}", ""),
             (bool(far.any()), f"{hardly_varying}: {self._scaler}", ""),
         ]
