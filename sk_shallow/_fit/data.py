@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.extmath import row_norms
 
-from sk_shallow._fit.distinct import distinct_index, index_by_group, may_have_copies
+from sk_shallow._fit.distinct import distinct_index, index_by_group, may_have_copies, n_distinct
 from sk_shallow._fit.targets import Targets
 from sk_shallow._model.network import rows_per_block, slices
 
@@ -196,7 +196,7 @@ def hold_out(data: Data, fraction: float, seed: int) -> tuple[Data, Data, bool]:
     """
     rows = data if data.unmerged is None else data.merged()
     m, units, strata = len(rows.y), rows.units(), rows.targets.strata(rows.y)
-    n_units, n_validation = len(np.unique(units)), max(2, int(np.ceil(float(fraction) * m)))
+    n_units, n_validation = n_distinct(units), max(2, int(np.ceil(float(fraction) * m)))
     _check_sizes(rows, n_units, n_validation, fraction)
     if n_units == m:
         is_held_out, stratified = _choose_rows(m, strata, n_validation, seed)
