@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.extmath import row_norms
 
-from sk_shallow._fit.distinct import distinct_index, index_by_group
+from sk_shallow._fit.distinct import distinct_index, index_by_group, may_have_copies, n_distinct
 from sk_shallow._fit.targets import Targets
 from sk_shallow._model.network import rows_per_block, slices
 
@@ -80,7 +80,9 @@ class Data:
         """
         if self.groups is not None:
             return self.groups
-        return np.arange(len(self.y)) if self.unmerged is not None else distinct_index(self.X, self.y)
+        if self.unmerged is None and may_have_copies(self.X):  # much faster than the index
+            return distinct_index(self.X, self.y)
+        return np.arange(len(self.y))
 
     def merged(self, across_groups: bool = False) -> "Data":
         """Merge equal rows ``(x, y)`` of a group, or `across_groups`, and add their weights. Drop rows of weight 0.
@@ -194,7 +196,7 @@ def hold_out(data: Data, fraction: float, seed: int) -> tuple[Data, Data, bool]:
     """
     rows = data if data.unmerged is None else data.merged()
     m, units, strata = len(rows.y), rows.units(), rows.targets.strata(rows.y)
-    n_units, n_validation = len(np.unique(units)), max(2, int(np.ceil(float(fraction) * m)))
+    n_units, n_validation = n_distinct(units), max(2, int(np.ceil(float(fraction) * m)))
     _check_sizes(rows, n_units, n_validation, fraction)
     if n_units == m:
         is_held_out, stratified = _choose_rows(m, strata, n_validation, seed)

@@ -35,6 +35,16 @@ def distinct_index(*columns: Any) -> np.ndarray:
     return index
 
 
+def may_have_copies(X: Any) -> bool:
+    """Return False if all rows differ. True can mean that only hashes are equal."""
+    return n_distinct(row_hashes(X, 0)) < X.shape[0]
+
+
+def n_distinct(values: np.ndarray) -> int:
+    """Return how many distinct values there are. With many, `np.unique` takes ten times as long."""
+    return 1 + int(np.count_nonzero(np.diff(np.sort(values))))
+
+
 def index_by_group(index: np.ndarray, groups: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Return the index of each row in the sorted list of distinct pairs of `index` and group, (n,).
 
