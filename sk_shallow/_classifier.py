@@ -182,8 +182,8 @@ class ShallowNetClassifier(
     alpha_scores_ : dict of float to float, or None
         Score of every `alpha` that "auto" tried, from the strongest: minus the log loss on held-out rows, in nats per
         sample, greater is better. None if nothing was tried: `alpha` was given, there were fewer than 40 distinct rows
-        (equal ones count once) or two groups, or `X_val` has fewer than 10 rows, or `partial_fit` came before any
-        `fit`.
+        (equal ones count once) or two groups, or the validation set had fewer than 10 rows, or `partial_fit` came
+        before any `fit`.
     n_samples_seen_ : float
         Sample size, by which the penalty is divided: the sum of the weights, the sum of the sample weights alone or the
         number of rows with a weight, whichever is largest. Each call of `partial_fit` adds its own sample size.

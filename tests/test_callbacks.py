@@ -240,7 +240,7 @@ def test_grid_search_fails_with_its_callback(iris):
 
 def test_partial_fit_has_no_tasks(iris):
     recorder = Recorder()
-    net_of(max_iter=None).set_callbacks(recorder).partial_fit(*iris, classes=[0, 1, 2])
+    net_of(max_iter=200).set_callbacks(recorder).partial_fit(*iris, classes=[0, 1, 2])
     assert recorder.events == []
 
 

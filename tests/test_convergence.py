@@ -22,6 +22,7 @@ from sk_shallow._fit.features import different_features, feature_moments, unscal
 from sk_shallow._fit.monitor import Monitor, Signal
 from sk_shallow._model.network import Network
 from sk_shallow._model.parameters import Parameters
+from sk_shallow.initializers import Initializer
 from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS, GradientDescent
 
@@ -325,7 +326,10 @@ def test_divergence_on_many_rows_is_found_in_a_sample(monkeypatch):
     assert max(sizes) == 5000
     sizes.clear()
     net_of(max_iter=50, alpha=1.0).fit(X, y)
-    assert set(sizes) == {2048}  # a sample
+    assert sizes[-1] == 2048  # a sample; before it, the objective of each round
+    sizes.clear()
+    net_of(max_iter=50, learning_rate="one_cycle", alpha=1.0).fit(X, y)
+    assert set(sizes) == {2048}
 
 
 @parametrize("by_weight", [False, True])
@@ -366,7 +370,7 @@ def test_float32_does_not_end_lbfgs_early(monkeypatch, quiet):
     assert min(gains) < 0.6
 
 
-@parametrize("kwargs", [{"learning_rate": "constant", "init_scale": 2}, {"learning_rate": "one_cycle"}])
+@parametrize("kwargs", [{"learning_rate": "constant", "init_scale": 2}, {"learning_rate": "one_cycle", "max_iter": 30}])
 def test_the_best_weights_come_back(kwargs, digits):
     """With raw pixels and a far too high rate, MLPClassifier returns its last weights, which are not its best."""
     X, y = digits[0] * 16, digits[1]
@@ -499,13 +503,21 @@ def test_partial_fit_warns_where_the_loss_has_risen_too_high(rate, iris):
     assert bool(rises) == (rate >= 3)
 
 
+class Positive(Initializer):
+    """Positive weights: relu units are dead where all features are negative."""
+
+    def draw(self, rng, fan_in, fan_out):
+        return np.abs(rng.standard_normal((fan_in, fan_out)))
+
+
 CAUSES = {
     "a linear net": (
         {"activation": "identity"},
         "xor",
         "the features may carry no linear information",
     ),
-    "dead units": ({"hidden_size": 1}, "iris", "all hidden units are dead"),
+    "dead units": ({"init": Positive(), "alpha": 0.0}, "negative", "all hidden units are dead"),
+    "constant features": ({"alpha": 0.0}, "constant", "the features may carry no information about the classes"),
     "no start": ({"init_scale": 0}, "iris", "init_scale=0 leaves every weight at zero"),
     "far from zero": ({}, "far", "4 features hardly vary around their mean"),
     "alpha that held-out rows chose": ({}, "noise", "the features may carry no information about the classes"),
@@ -521,6 +533,8 @@ def test_advice_is_right(case, iris):
     X, y = {
         "iris": iris,
         "xor": (X_xor, X_xor[:, 0] != X_xor[:, 1]),
+        "negative": (-np.abs(iris[0]), iris[1]),
+        "constant": (np.ones((60, 2)), np.arange(60) % 2),
         "far": (iris[0] * 1e-3 + 9, iris[1]),
         "noise": (rng.standard_normal((5000, 20)), rng.integers(2, size=5000)),
     }[name]

@@ -4,19 +4,22 @@ import warnings
 
 import numpy as np
 import pytest
-from helpers import NAMES, values_equal
-from numpy.testing import assert_allclose
+from helpers import NAMES, plan_of, values_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import scale
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._fit import alpha
 from sk_shallow._fit import plan as rules
+from sk_shallow._fit.monitor import Monitor
 from sk_shallow._fit.set_up import SmallAlphaWarning
 from sk_shallow.activations import ACTIVATIONS, Activation
 from sk_shallow.inspection._gradient_check import network_at_start
+from sk_shallow.schedules import OneCycle
 from sk_shallow.solvers import LBFGS, SGD, Adam
 
 parametrize = pytest.mark.parametrize
@@ -33,7 +36,7 @@ def generated(m, n_features, seed=0):
 
 
 @parametrize("activation", NAMES)
-@parametrize("kwargs", [{}, {"solver": "sgd"}, {"max_iter": 50}, {"warm_start": True}, {"early_stopping": True}])
+@parametrize("kwargs", [{}, {"solver": "sgd"}, {"max_iter": 500}, {"warm_start": True}, {"early_stopping": True}])
 def test_a_planned_fit_does_not_warn(activation, kwargs, problems):
     for X, y in problems.values():
         with warnings.catch_warnings():
@@ -76,11 +79,74 @@ def test_a_parameter_does_not_change_what_others_mean(name, quiet):
         assert getattr(plain, attribute) == getattr(changed, attribute), attribute
 
 
-def test_few_rows_get_240_steps():
-    X, y = generated(40, 3)
-    assert net_of(solver="adam").fit(X, y).n_iter_ == 120  # two batches each
-    assert net_of(solver="adam").fit(X[:20], y[:20]).n_iter_ == 240
-    assert net_of(solver="adam").fit(*generated(320, 3)).n_iter_ == 30
+@parametrize(
+    ("first", "max_iter", "lengths"),
+    [(15, 200, [15, 30, 60, 95]), (15, 105, [15, 30, 60]), (15, 10, [10]), (60, 1, [1]), (0, 70, [70])],
+)
+def test_rounds_double_up_to_max_iter(first, max_iter, lengths):
+    assert list(plan_of(first_round=first, max_iter=max_iter).rounds()) == lengths
+
+
+@parametrize("solver", ["adam", "sgd"])
+def test_the_first_round_has_15_epochs_and_120_steps(solver, quiet):
+    for m, first in ((40, 60), (20, 120), (320, 15)):  # batches of 32
+        fits = [net_of(solver=solver, max_iter=n).fit(*generated(m, 3)) for n in (first, 3 * first)]
+        assert [net.n_iter_ for net in fits] == [first, 3 * first]
+        alone = net_of(solver=solver, learning_rate="one_cycle", max_iter=first).fit(*generated(m, 3))
+        assert_allclose(fits[0].loss_curve_, alone.loss_curve_)  # a round is one cycle
+
+
+@parametrize("solver", ["adam", "sgd"])
+@parametrize("activation", ["relu", "tanh"])
+def test_rounds_end_at_a_plateau(solver, activation, digits):
+    """A round gained less than 20 %, and all rounds before it gained more."""
+    (X, y), objectives = digits, []
+    X = scale(X)
+    with pytest.MonkeyPatch.context() as patch:
+        original = Monitor.round_end
+        patch.setattr(Monitor, "round_end", lambda self, J: objectives.append(J) or original(self, J))
+        net = net_of(solver=solver, activation=activation, hidden_size=20, max_iter=1000).fit(
+            scale(digits[0]), digits[1]
+        )
+    assert net.stop_reason_ == "plateau"
+    gains = 1 - np.array(objectives[1:]) / objectives[:-1]
+    assert gains[-1] < 0.2
+    assert (gains[:-1] >= 0.2).all()
+    assert net.n_iter_ == 15 * (2 ** len(objectives) - 1)
+    network = network_at_start(net, X, y)
+    network.parameters.filled(net.coefs_, net.intercepts_)
+    assert_allclose(
+        network.loss() + net.alpha_ / 2 * sum((W**2).sum() for W in net.coefs_) / len(digits[1]), min(objectives)
+    )
+
+
+def test_max_iter_is_a_limit(digits):
+    X, y = scale(digits[0]), digits[1]
+    nets = [net_of(hidden_size=20, max_iter=max_iter).fit(X, y) for max_iter in (200, 10_000)]
+    assert nets[0].stop_reason_ == nets[1].stop_reason_ == "plateau"
+    assert_array_equal(nets[0].coefs_[0], nets[1].coefs_[0])
+
+
+def test_a_limit_that_ends_a_round_that_gained_is_told(digits):
+    X, y = scale(digits[0]), digits[1]
+    net = net_of(hidden_size=20, max_iter=40, alpha=0.1)
+    with pytest.warns(ConvergenceWarning, match=r"still improving \(max_iter=40\): the last round of epochs lowered"):
+        net.fit(X, y)
+    assert net.stop_reason_ == "max_iter"
+
+
+def test_a_warm_start_begins_again_with_the_first_round(digits, quiet):
+    X, y = scale(digits[0]), digits[1]
+    net = net_of(hidden_size=20, max_iter=15, warm_start=True, alpha=1.0).fit(X, y)
+    rates = []
+    with pytest.MonkeyPatch.context() as patch:
+        original = OneCycle.rate
+        patch.setattr(
+            OneCycle, "rate", lambda self, rate, clock: rates.append(original(self, rate, clock)) or rates[-1]
+        )
+        net.fit(X, y)
+    assert np.argmax(rates) / len(rates) == pytest.approx(0.3, abs=0.01)
+    assert net.n_iter_ == 15
 
 
 @parametrize("schedule", ["one_cycle", "cosine"])
@@ -124,7 +190,8 @@ def test_early_stopping_counts_the_rows_that_are_left(problems):
     net = net_of(early_stopping=True, validation_fraction=0.2).fit(X, y)
     m = net.n_samples_seen_
     assert abs(m - 120) <= 6
-    assert_allclose(min(net.alpha_scores_), 0.4 * m / (m + 100))
+    strengths = np.array(list(net.alpha_scores_)) / (0.4 * m / (m + 100))
+    assert_allclose(strengths, 10.0 ** np.log10(strengths).round())
 
 
 @parametrize("solver", ["lbfgs", "adam"])
@@ -299,8 +366,10 @@ def test_a_small_alpha_made_an_error_is_one_in_every_fit(iris, quiet):
 @parametrize("low", [0, -1])
 def test_four_rows_are_enough_for_xor(activation, solver, low):
     """With very few rows, the penalty must not make a constant net the best one."""
+    max_iter = 2000  # one step per epoch
     X = np.array([[low, low], [low, 1], [1, low], [1, 1]], dtype=float)
-    net = ShallowNetClassifier(activation=activation, solver=solver, random_state=0).fit(X, [0, 1, 1, 0])
+    net = ShallowNetClassifier(activation=activation, solver=solver, max_iter=max_iter, random_state=0)
+    net.fit(X, [0, 1, 1, 0])
     assert net.predict(X).tolist() == [0, 1, 1, 0]
 
 
@@ -335,8 +404,13 @@ def test_full_batches_have_200_epochs_at_their_own_rate(schedule, iris, quiet):
     assert (net.n_iter_, net.learning_rate_init_, net.batch_size_) == (200, 0.1, 150)
 
 
-def test_full_batches_have_240_epochs_on_a_schedule_of_known_length(iris):
-    assert net_of(solver="gd", learning_rate="cosine", alpha=0).fit(*iris).n_iter_ == 240
+@parametrize("solver", ["gd", "sgd", "adam"])
+@parametrize("schedule", ["cosine", "one_cycle"])
+def test_a_named_schedule_is_one_cycle_of_max_iter_epochs(schedule, solver, iris):
+    for kwargs in ({}, {"max_iter": 70}):
+        net = net_of(solver=solver, learning_rate=schedule, alpha=0.1, **kwargs).fit(*iris)
+        assert net.n_iter_ == kwargs.get("max_iter", 200)
+        assert net.stop_reason_ == "max_iter"
 
 
 def test_beta_2_follows_the_schedule():

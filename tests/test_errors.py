@@ -276,7 +276,7 @@ def test_rare_mistakes_are_explained(kwargs, data, text, iris, quiet):
 
 
 def test_huge_weights_of_a_part_are_named(iris):
-    net = quick(max_iter=None).partial_fit(*iris, classes=[0, 1, 2])
+    net = quick(max_iter=200).partial_fit(*iris, classes=[0, 1, 2])
     before = net.coefs_[0]
     with pytest.warns(ConvergenceWarning, match=r"sample weights up to 1e\+308, which partial_fit does not normalize"):
         net.partial_fit(*iris, sample_weight=np.full(150, 1e308))

@@ -466,8 +466,7 @@ def test_interrupted_while_alpha_is_chosen(iris, monkeypatch):
     interrupt_after(monkeypatch, 20)
     with pytest.raises(KeyboardInterrupt):
         net.fit(*iris)
-    assert net.n_iter_ == 0
-    assert_array_equal(net.coefs_[0], network_at_start(net, *iris).parameters.W1)
+    assert not hasattr(net, "coefs_")
 
 
 @parametrize("rate", [0.001, 0.3])

@@ -103,7 +103,11 @@ class Plain(FirstOrderSolver):
 def test_a_solver_of_your_own(iris, quiet):
     assert [bool(signal) for signal in Signal] == [False, True, True]
     net = ShallowNetClassifier(5, solver=Plain(), random_state=0).fit(*iris)
-    assert (net.n_iter_, net.learning_rate_init_, net.solver_) == (48, 0.01, "Plain()")
+    assert (net.n_iter_, net.learning_rate_init_, net.solver_) == (
+        72,
+        0.01,
+        "Plain()",
+    )  # rounds of 24 and 48 epochs, the first of 120 steps
     stopping = {"learning_rate": "constant", "tol": 10, "n_iter_no_change": 3}
     assert ShallowNetClassifier(5, solver=Plain(), **stopping).fit(*iris).n_iter_ == 5
 
