@@ -571,14 +571,16 @@ def test_a_rate_far_too_high_is_the_only_cause(activation, rate, schedule, cance
 
 
 def test_no_rate_too_high_passes_in_silence():
-    """Each net is compared with one at the default rate."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(334, 128))
     y = X[:, :7].argmax(axis=1)
-    nets = [net_of(hidden_size=100, learning_rate_init=rate, max_iter=50) for rate in (0.1, 0.2, 0.3, 0.4)]
-    told = {net.score(X, y): messages_of(clone(net), X, y) for net in nets if messages_of(net, X, y) or net}
-    assert min(told) < 0.7
-    assert all("is too high" in str(texts) for score, texts in told.items() if score < 0.8)
+    scores = []
+    for rate in (0.1, 0.2, 0.3, 0.4):
+        net = net_of(hidden_size=100, learning_rate_init=rate, max_iter=50)
+        texts = messages_of(net, X, y)
+        scores.append(net.score(X, y))
+        assert scores[-1] > 0.8 or f"learning_rate_init={rate} is too high" in texts[0]
+    assert min(scores) < 0.7
 
 
 @parametrize("activation", ["relu", "tanh", "gelu", "sigmoid"])
