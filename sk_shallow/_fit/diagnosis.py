@@ -187,7 +187,7 @@ class Ending:
             held_out = self.fit.held_out
             if held_out is None or held_out.loss() <= self.constant / 2:
                 return ""
-            return different_features(self.network.sample(SAMPLE_ROWS).X, held_out.sample(SAMPLE_ROWS).X, self._names)
+            return different_features(self.network.X, held_out.X, self._names)
 
         return self._once("different", compute)
 

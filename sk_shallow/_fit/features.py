@@ -65,12 +65,16 @@ def feature_moments(X: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _count_far(X: Any, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Return for each feature the number of values that are `FAR` standard deviations from the mean, (n0,)."""
+    far, stored = np.zeros((2, X.shape[1]), dtype=np.int64)
     if not issparse(X):
-        return np.count_nonzero(np.abs(X - mean) > FAR * scale, axis=0)
-    n0 = X.shape[1]
-    far = np.abs(X.data - mean[X.indices]) > FAR * scale[X.indices]
-    n_zeros = X.shape[0] - np.bincount(X.indices, minlength=n0)
-    return np.bincount(X.indices[far], minlength=n0) + n_zeros * (np.abs(mean) > FAR * scale)
+        for rows in slices(X.shape[0], rows_per_block(X.shape[1])):
+            far += np.count_nonzero(np.abs(X[rows] - mean) > FAR * scale, axis=0)
+        return far
+    for part in slices(X.nnz, BLOCK_NUMBERS):
+        columns = X.indices[part]
+        np.add.at(far, columns, np.abs(X.data[part] - mean[columns]) > FAR * scale[columns])
+        np.add.at(stored, columns, 1)
+    return far + (X.shape[0] - stored) * (np.abs(mean) > FAR * scale)
 
 
 def _named(columns: np.ndarray, names: np.ndarray | None) -> str:

@@ -42,7 +42,7 @@ except ImportError:
     torch = None
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.rst"
-BATCH, ALPHA = 200, 1e-4
+BATCH, ALPHA = 200, 0.01
 PAUSE = 0.2  # seconds, until the threads of the previous contender no longer spin
 RATES = {"adam": 1e-3, "sgd": 1e-2, "lbfgs": 1e-3}  # the last is not used
 EQUAL = {"tol": 0, "n_iter_no_change": 10**6, "random_state": 0}
