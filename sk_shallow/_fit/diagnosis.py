@@ -233,7 +233,7 @@ class Ending:
             self._if_given("alpha", alpha_high, f"{alpha} for this learning rate", "set a lower alpha"),
             self._if_given("learning_rate_init", rate is not None, rate_high, f"lower {self._rate_now}"),
             self._first_weights,
-            (True, "", self._first_weights[2]),
+            (True, *self._first_weights[1:]),
         ]
 
     def _causes_of_slowness(self) -> list[Cause]:

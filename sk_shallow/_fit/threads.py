@@ -63,14 +63,14 @@ class OneThread:
 
     def _apply(self) -> None:
         for library in blas_libraries():
-            path, n_threads = library.filepath, library.num_threads
-            if is_of_scipy(path) is not self.of_scipy:
-                continue
-            if self.users and n_threads > 1:
-                self.before[path] = n_threads
-                set_blas_threads(library, 1)
-            elif not self.users and n_threads == 1 and path in self.before:
-                set_blas_threads(library, self.before[path])
+            path = library.filepath
+            if is_of_scipy(path) is self.of_scipy:
+                n_threads = library.num_threads
+                if self.users and n_threads > 1:
+                    self.before[path] = n_threads
+                    set_blas_threads(library, 1)
+                elif not self.users and n_threads == 1 and path in self.before:
+                    set_blas_threads(library, self.before[path])
         if not self.users:
             self.before.clear()
 
