@@ -220,7 +220,7 @@ CAUSES = {  # settings that kill or saturate units, the scaler, and the advice
     "rate, sigmoid": ({"learning_rate_init": 1.0, "activation": "sigmoid"}, StandardScaler, "learning_rate_init=None"),
     "sgd": ({"solver": "sgd"}, FunctionTransformer, "scale column "),
     "tanh": ({"activation": "tanh"}, FunctionTransformer, "scale column "),
-    "scale": ({"init_scale": 30.0, "activation": "sigmoid"}, StandardScaler, "init_scale=1 instead of 30.0"),
+    "scale": ({"init_scale": 300.0, "activation": "sigmoid"}, StandardScaler, "init_scale=1 instead of 300.0"),
     "strong": ({"alpha": 100.0}, StandardScaler, "alpha='auto' instead of 100.0"),
     "none": ({"alpha": 0.0, "init_scale": 10.0, "activation": "tanh"}, StandardScaler, "alpha='auto' instead of 0.0"),
 }
@@ -282,7 +282,7 @@ def test_the_report_takes_sparse_rows_and_refuses_overflow(iris):
 
 
 def test_a_healthy_net_gets_no_advice(iris):
-    net = net_of(activation="tanh", hidden_size=2, max_iter=60).fit(*iris)
+    net = net_of(activation="tanh", hidden_size=2, max_iter=1000).fit(*iris)
     assert hidden_unit_report(net, iris[0]).advice_ == []
 
 
@@ -414,7 +414,7 @@ def test_the_report_needs_a_fitted_net_and_two_rows(iris):
 @pytest.fixture(scope="module")
 def cancer_net():
     X, y = load_breast_cancer(return_X_y=True, as_frame=True)
-    return make_pipeline(StandardScaler(), net_of(activation="tanh", early_stopping=True, max_iter=20)).fit(X, y), X
+    return make_pipeline(StandardScaler(), net_of(activation="tanh", early_stopping=True, max_iter=15)).fit(X, y), X
 
 
 def labels_of(axes):

@@ -104,8 +104,9 @@ def _folds(data: Data, rows: np.ndarray, seed: int) -> np.ndarray:
     """Return the number of the fold of each row. The rows are sorted by class."""
     if data.groups is None:
         return np.arange(len(rows)) % N_FOLDS
-    groups: Any = data.groups[rows]
-    folds, n_folds = np.zeros(len(rows), dtype=int), min(N_FOLDS, len(np.unique(groups)))
+    _, first, groups = np.unique(data.groups[rows], return_index=True, return_inverse=True)
+    groups = first[groups]  # so that their names do not matter
+    folds, n_folds = np.zeros(len(rows), dtype=int), min(N_FOLDS, len(first))
     if n_folds > 1:
         splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
         classes = distinct_index(data.y)[rows]

@@ -37,7 +37,6 @@ from threadpoolctl import threadpool_limits
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow.activations import ACTIVATIONS
-from sk_shallow.schedules import OneCycle
 from sk_shallow.solvers import Adam
 
 ROOT = Path(__file__).parents[2]
@@ -221,25 +220,30 @@ def table_of_images(smoke: bool) -> list[tuple[str, ...]]:
     return rows
 
 
-RULES, PENALTY = "sk_shallow._fit.plan", "sk_shallow._fit.alpha"
+RULES, PENALTY, ROUNDS = "sk_shallow._fit.plan", "sk_shallow._fit.alpha", "sk_shallow._fit.monitor"
 ALTERNATIVES = {
     "the defaults": ({}, {}),
     "alpha: the rule, nothing tried": ({}, {f"{PENALTY}.MIN_HELD_OUT": np.inf}),
-    "alpha: 0.3, 1, 3 times the rule": ({}, {f"{PENALTY}.STRENGTHS": (0.3, 1.0, 3.0)}),
-    "alpha: five strengths": ({}, {f"{PENALTY}.STRENGTHS": (0.1, 0.3, 1.0, 3.0, 10.0)}),
-    "alpha: the weakest for small sets too": ({}, {f"{PENALTY}.STRENGTHS": (0.0, 0.1, 1.0, 10.0)}),
+    "alpha: 3, 1, 0.3 times the rule": ({}, {f"{PENALTY}.STRENGTHS": (3.0, 1.0, 0.3)}),
+    "alpha: five strengths": ({}, {f"{PENALTY}.STRENGTHS": (10.0, 3.0, 1.0, 0.3, 0.1)}),
+    "alpha: the weakest for small sets too": ({}, {f"{PENALTY}.FEW_ROWS": 0}),
+    "alpha: two folds": ({}, {f"{PENALTY}.N_FOLDS": 2}),
+    "alpha: four folds": ({}, {f"{PENALTY}.N_FOLDS": 4}),
+    "alpha: the lowest loss, however near": ({}, {f"{PENALTY}.MIN_GAIN": 0.0}),
+    "alpha: a gain of 3 %": ({}, {f"{PENALTY}.MIN_GAIN": 0.03}),
     "alpha: at most 500 rows": ({}, {f"{PENALTY}.MAX_ROWS": 500}),
     "alpha: at most 1,000 rows": ({}, {f"{PENALTY}.MAX_ROWS": 1000}),
     "alpha: 30 epochs": ({}, {f"{PENALTY}.MIN_EPOCHS": 30}),
-    "max_iter: 20 epochs, 240 steps": ({}, {f"{RULES}.max_iter_rule": lambda steps: max(20, -(-240 // steps))}),
-    "max_iter: 45 epochs, 240 steps": ({}, {f"{RULES}.max_iter_rule": lambda steps: max(45, -(-240 // steps))}),
-    "max_iter: 30 epochs": ({}, {f"{RULES}.max_iter_rule": lambda steps: 30}),
+    "rounds: the first of 10 epochs, 80 steps": ({}, {f"{RULES}.first_round_rule": lambda n: max(10, -(-80 // n))}),
+    "rounds: the first of 30 epochs, 240 steps": ({}, {f"{RULES}.first_round_rule": lambda n: max(30, -(-240 // n))}),
+    "rounds: until one gains less than a tenth": ({}, {f"{ROUNDS}.MIN_GAIN": 0.1}),
+    "rounds: until one gains less than a third": ({}, {f"{ROUNDS}.MIN_GAIN": 1 / 3}),
+    "one round of 30 epochs": ({"learning_rate": "one_cycle", "max_iter": 30}, {}),
     "batch_size=64": ({"batch_size": 64}, {}),
     "batch_size: 200": ({}, {f"{RULES}.batch_size_rule": lambda m: 200}),
     "beta_2=0.999": ({"solver": Adam(beta_2=0.999)}, {}),
     "beta_2=0.99": ({"solver": Adam(beta_2=0.99)}, {}),
-    "learning_rate_init=0.02": ({"learning_rate": OneCycle(), "learning_rate_init": 0.02}, {}),
-    "learning_rate='cosine'": ({"learning_rate": "cosine"}, {}),
+    "learning_rate='cosine', max_iter=30": ({"learning_rate": "cosine", "max_iter": 30}, {}),
     "learning_rate='constant'": ({"learning_rate": "constant"}, {}),
     "He's scheme, not halved": ({"init_scale": 2.0}, {}),
     "dropout=0.1": ({"dropout": 0.1}, {}),
