@@ -122,7 +122,7 @@ def test_auto_goes_on_while_the_score_improves(noisy):
     [
         ([0.5, 0.6, 0.1], 2, 0),  # worse: no weaker one is tried
         ([0.5, 0.496, 0.1], 2, 0),  # a near tie: the stronger one wins
-        ([0.5, 0.494, 0.3], 3, 2),
+        ([0.5, 0.489, 0.3], 3, 2),
         ([0.5, 0.4, 0.399], 3, 1),
         ([0.9, 0.7, 0.6], 3, 2),  # the first two are no better than a constant, 0.693
         ([0.69, 0.69, 0.69], 3, 0),

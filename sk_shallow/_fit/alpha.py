@@ -24,7 +24,7 @@ from sk_shallow.schedules import OneCycle
 from sk_shallow.solvers import Adam
 
 STRENGTHS = (10.0, 1.0, 0.1)  # times the alpha of the rule; large sample weights add stronger ones
-MIN_GAIN = 0.01  # a weaker penalty must lower the held-out loss by this fraction
+MIN_GAIN = 0.02  # a weaker penalty must lower the held-out loss by this fraction
 FEW_ROWS = 500  # with fewer rows, skip the weakest strength, which often wins by chance
 MIN_ROWS, MIN_HELD_OUT = 40, 10  # fewer rows, or rows of a validation set or fold, say too little
 MAX_ROWS, MAX_NUMBERS = 2000, 2**20  # of X and Y that are used; 100 rows are used in any case
