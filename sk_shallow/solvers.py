@@ -49,7 +49,8 @@ class FirstOrderSolver(Solver):
     ...     def update(self, theta, grad, moments, learning_rate, t):
     ...         theta -= learning_rate * np.sign(grad)
     >>> X, y = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), [0, 1, 1, 1]
-    >>> ShallowNetClassifier(8, solver=SignDescent(), max_iter=1000).fit(X, y).predict(X)
+    >>> net = ShallowNetClassifier(8, solver=SignDescent(), max_iter=1000, random_state=0)
+    >>> net.fit(X, y).predict(X)
     array([0, 1, 1, 1])
     """
 

@@ -697,6 +697,16 @@ def test_a_validation_set_that_is_not_scaled_is_named(case, scoring):
     assert not messages_of(net, container(Z[train]), y[train], **given | {"X_val": container(Z[validation])})
 
 
+@parametrize("seed", range(3))
+def test_groups_on_other_scales_are_no_fault_of_a_validation_set(seed):
+    """Each of two groups has its own scale. Whichever is held out, the user has passed no X_val."""
+    rng = np.random.default_rng(seed)
+    groups, y = np.repeat([0, 1], 100), rng.integers(2, size=200)
+    X = rng.standard_normal((200, 4)) + 50 * groups[:, np.newaxis]
+    texts = messages_of(net_of(early_stopping=True, random_state=seed), X, y, groups=groups)
+    assert not any("X_val" in text for text in texts)
+
+
 def test_only_the_features_that_differ_are_named(iris):
     X = pd.DataFrame(iris[0], columns=list("abcd"))
     X_val = X[::3].copy()

@@ -54,11 +54,11 @@ def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | N
     rows, shares = _chosen_rows(data, network.X.size // network.n_samples, seed)
     if not network.alpha or (held_out is None and len(rows) < MIN_ROWS):
         return rule
-    folds = _folds(data, rows, seed) if held_out is None else np.full(len(rows), -1)
-    n_held_out = np.bincount(folds).min() if held_out is None and len(np.unique(folds)) > 1 else 0
-    if (n_held_out if held_out is None else held_out.n_samples) < MIN_HELD_OUT:
+    folds = np.zeros(len(rows), dtype=int) if held_out else _folds(data, rows, seed)
+    n_held_out = held_out.n_samples if held_out else min(np.bincount(folds).min(), np.count_nonzero(folds))
+    if n_held_out < MIN_HELD_OUT:
         return rule
-    judge = None if held_out is None else _as_float32(held_out)
+    judge = _as_float32(held_out) if held_out else None
     sample, judge = _rotated(_sample(network, data, rows, shares), judge)
     enough, trials = (1 - MIN_GAIN) * sample.loss_of_constant(), {}
     choice, lowest = rule.alpha, np.inf
@@ -81,7 +81,7 @@ def _strengths(n_rows: int, weight: float) -> list[float]:
 def _chosen_rows(data: Data, numbers_per_row: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return a random sample of the rows with positive weight, sorted by class, and the rows each one stands for.
 
-    It is stratified, but rare classes get more rows than their share: together up to as many as half of the others.
+    It is stratified, but rare classes get more rows than their share. This adds at most half of the planned rows.
     """
     w = data.weights()
     rows = np.arange(len(data.y)) if w is None else np.flatnonzero(w.any(axis=1))
@@ -156,9 +156,9 @@ def _rotated(sample: Network, judge: Network | None) -> tuple[Network, Network |
 
 def _held_out_loss(sample: Network, judge: Network | None, folds: np.ndarray, plan: Plan, seed: int) -> float:
     """Train a net for each fold without its rows, or one net for the judge. Return the mean loss, or infinity."""
-    turns, total = np.unique(folds), 0.0
+    turns, total = np.array([-1]) if judge else np.unique(folds), 0.0  # no row is in fold -1
     for together in slices(len(turns), max(1, MAX_PARAMETERS // sample.parameters.theta.size)):
-        stack = _stack(sample, folds, turns[together] if judge is None else None)
+        stack = _stack(sample, folds, turns[together])
         _train(stack, plan, seed)
         for net, fold in enumerate(turns[together]):
             held_out = judge or _part(sample, folds == fold)
@@ -171,9 +171,8 @@ def _part(network: Network, rows: np.ndarray) -> Network:
     return replace(network, X=network.X[rows], Y=network.Y[rows], w=w[rows] / w[rows].mean())
 
 
-def _stack(network: Network, folds: np.ndarray, turns: np.ndarray | None) -> Network:
+def _stack(network: Network, folds: np.ndarray, turns: np.ndarray) -> Network:
     """Return one network of several nets, one per fold. Rows of its fold have weight zero."""
-    turns = np.array([-2]) if turns is None else turns
     w = network.w * (folds != turns.reshape(-1, 1)).astype(np.float32)[..., np.newaxis]
     shares = w.mean(axis=(1, 2), keepdims=True)
     alpha = np.full(shares.shape, network.alpha)

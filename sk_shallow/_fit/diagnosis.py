@@ -30,9 +30,7 @@ SHORT_EPOCHS, SHORT_STEPS = 15, 120  # at least so many, of the short fit that s
 MAX_MISSED = 0.1  # of what the short fit learns; half of it for a net with twice the loss of the short fit
 SAMPLE_ROWS = 2048  # rows of the sample that is checked first; if its loss is fine, the full pass is skipped
 
-Cause = tuple[
-    bool, str, str
-]  # whether it applies; what to blame, the data or what the user has set, or ""; what to try
+Cause = tuple[bool, str, str]  # whether it applies; the data or the setting to blame, or ""; what to try
 
 
 def keep_best(network: Network, monitor: Monitor) -> None:
@@ -184,7 +182,7 @@ class Ending:
         """The features of the validation set that are on another scale; "" if its loss is fine."""
 
         def compute() -> str:
-            held_out = self.fit.held_out
+            held_out = self.fit.held_out if self.fit.has_validation_set else None
             if held_out is None or held_out.loss() <= self.constant / 2:
                 return ""
             return different_features(self.network.X, held_out.X, self._names)

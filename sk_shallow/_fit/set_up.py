@@ -50,6 +50,7 @@ class Fit:
     state: TrainingState
     network: Network  # on the training rows
     held_out: Network | None  # on the validation set, with the same parameters
+    has_validation_set: bool  # whether the user passed it; otherwise it is a part of the rows
     monitor: Monitor
     warnings: list[Warning]
     alpha_scores: dict[float, float] = field(default_factory=dict)
@@ -59,7 +60,7 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     """Prepare a fit: hold out rows, resolve the defaults, set the initial weights, tell callbacks that it begins."""
     state = TrainingState.of(estimator, resume)
     activation = _checked_activation(estimator, state)
-    stratified = True
+    stratified, has_validation_set = True, validation is not None
     if estimator.early_stopping and validation is None:
         data, validation, stratified = hold_out(data, estimator.validation_fraction, state.seed)
     plan = make_plan(estimator, data, incremental)
@@ -74,7 +75,7 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     if incremental:  # patience lasts from call to call
         monitor.best, monitor.no_improvement_count = state.best, state.no_improvement_count
     warnings = list(_advice(estimator, data, plan, state, stratified))
-    return Fit(estimator, data, plan, state, network, held_out, monitor, warnings)
+    return Fit(estimator, data, plan, state, network, held_out, has_validation_set, monitor, warnings)
 
 
 def initial_network(estimator: Any, data: Data, plan: Plan, activation: Activation, state: TrainingState) -> Network:
