@@ -18,6 +18,7 @@ from sk_shallow._fit import alpha
 from sk_shallow._fit import plan as rules
 from sk_shallow._fit.monitor import Monitor
 from sk_shallow._fit.set_up import SmallAlphaWarning
+from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import ACTIVATIONS, Activation
 from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.schedules import OneCycle
@@ -119,6 +120,55 @@ def test_rounds_end_at_a_plateau(solver, activation, digits):
     assert_allclose(
         network.loss() + net.alpha_ / 2 * sum((W**2).sum() for W in net.coefs_) / len(digits[1]), min(objectives)
     )
+
+
+@parametrize(("tol", "n_rounds"), [(0.0, 3), (0.05, 2)])
+def test_with_scores_rounds_end_if_the_best_score_gains_too_little(tol, n_rounds):
+    """Scores of 0.5, 0.54, 0.53: the second round gains 0.04. No relative rule applies."""
+    parameters = Parameters((2, 2, 1, 1))
+    scores = iter([0.3, 0.5, 0.54, 0.4, 0.53])
+    plan = plan_of(first_round=1, max_iter=10, stop_at_plateau=True, tol=tol, n_iter_no_change=np.inf)
+    monitor = Monitor(parameters, plan, lambda: next(scores))
+    signals = []
+    for n_epochs in (2, 2, 1):
+        for _ in range(n_epochs):
+            monitor.epoch_end(1.0)
+        signals.append(monitor.round_end(1.0))
+    assert [bool(signal) for signal in signals].index(True) == n_rounds - 1
+
+
+def test_patience_starts_anew_after_the_rate_has_risen():
+    """Scores that recover are improvements, although the best one came earlier. Its weights are kept."""
+    parameters, scores = Parameters((2, 2, 1, 1)), iter([0.9, 0.3, 0.4, 0.5, 0.6, 0.6, 0.6])
+    plan = plan_of(first_round=1, stop_at_plateau=True, tol=0.01, n_iter_no_change=1)
+    monitor, signals = Monitor(parameters, plan, lambda: next(scores)), []
+    for epoch in range(7):
+        parameters.theta[:] = epoch
+        signals.append(bool(monitor.epoch_end(1.0)))
+        if epoch == 1:  # the last epoch with a rising rate
+            monitor.restart_patience()
+    assert signals == [False] * 6 + [True]
+    assert set(monitor.best_theta) == {0}
+
+
+@parametrize("solver", ["adam", "sgd"])
+def test_an_interrupt_in_a_later_round_returns_no_worse_weights_than_the_rounds_before(solver, digits, monkeypatch):
+    X, y = scale(digits[0]), digits[1]
+    kept, round_end, epoch_end = [], Monitor.round_end, Monitor.epoch_end
+
+    def interrupted(self, *args):
+        if self.objectives and len(self.losses) == 24:  # the rate is near its peak
+            raise KeyboardInterrupt
+        return epoch_end(self, *args)
+
+    monkeypatch.setattr(Monitor, "round_end", lambda self, J: kept.append(J) or round_end(self, J))
+    monkeypatch.setattr(Monitor, "epoch_end", interrupted)
+    net = net_of(solver=solver, hidden_size=20, alpha=1.0)
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(X, y)
+    network = network_at_start(net, X, y)
+    network.parameters.filled(net.coefs_, net.intercepts_)
+    assert [network.objective()] <= kept
 
 
 def test_max_iter_is_a_limit(digits):

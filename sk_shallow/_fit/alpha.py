@@ -16,11 +16,10 @@ from sk_shallow._fit.data import Data
 from sk_shallow._fit.distinct import distinct_index
 from sk_shallow._fit.minimize import minimize
 from sk_shallow._fit.monitor import Monitor
-from sk_shallow._fit.plan import Plan, annealed, default_rates
+from sk_shallow._fit.plan import Plan, short_plan
 from sk_shallow._fit.state import Stream, TrainingState
 from sk_shallow._model.network import Network, slices
 from sk_shallow._model.parameters import Parameters
-from sk_shallow.schedules import OneCycle
 from sk_shallow.solvers import Adam
 
 STRENGTHS = (10.0, 1.0, 0.1)  # times the alpha of the rule; large sample weights add stronger ones
@@ -182,12 +181,7 @@ def _stack(network: Network, folds: np.ndarray, turns: np.ndarray) -> Network:
 
 def _train(network: Network, plan: Plan, seed: int) -> None:
     batch_size = min(BATCH_ROWS, network.n_samples)
-    short = Plan(
-        solver=annealed(Adam()),
-        learning_rate_init=default_rates(Adam(), plan.q)[1],
-        schedule=OneCycle(),
-        max_iter=max(MIN_EPOCHS, MIN_STEPS // -(-network.n_samples // batch_size)),
-        batch_size=batch_size,
-    )
+    max_iter = max(MIN_EPOCHS, MIN_STEPS // -(-network.n_samples // batch_size))
+    short = short_plan(Adam(), plan.q, max_iter, batch_size)
     state = TrainingState(seed, Stream.ALPHA_TRAINING.rng(seed))
     minimize(network, short, state, Monitor(network.parameters, short))

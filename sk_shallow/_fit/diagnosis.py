@@ -11,12 +11,12 @@ from scipy.sparse import issparse
 from sk_shallow._fit.features import different_features, feature_moments, unscaled_features
 from sk_shallow._fit.minimize import Limit, minimize
 from sk_shallow._fit.monitor import Monitor, Signal
-from sk_shallow._fit.plan import Plan, annealed, default_rates
+from sk_shallow._fit.plan import default_rates, short_plan
 from sk_shallow._fit.set_up import Fit
 from sk_shallow._fit.state import Stream, TrainingState
 from sk_shallow._model.network import Network, hidden_activations
 from sk_shallow.activations import Identity
-from sk_shallow.schedules import InverseScaling, OneCycle
+from sk_shallow.schedules import InverseScaling
 from sk_shallow.solvers import Adam, GradientDescent
 
 TINY_RMS = 0.01  # root mean square of the largest feature below which all count as tiny
@@ -425,17 +425,12 @@ class Ending:
 
 def short_fit(fit: Fit) -> np.ndarray:
     """Return the weights of a short fit on a sample of the rows, from the same start, at the default rate."""
-    network, solver = fit.network.sample(SAMPLE_ROWS), annealed(fit.plan.solver)
+    network = fit.network.sample(SAMPLE_ROWS)
     network = replace(network, parameters=network.parameters.zeros_like())
     network.parameters.theta[:] = fit.monitor.first_theta
     batch_size = min(fit.plan.batch_size, network.n_samples)
-    plan = Plan(
-        solver=solver,
-        learning_rate_init=default_rates(solver, fit.plan.q)[1],
-        schedule=OneCycle(),
-        max_iter=max(SHORT_EPOCHS, -(-SHORT_STEPS // -(-network.n_samples // batch_size))),
-        batch_size=batch_size,
-    )
+    max_iter = max(SHORT_EPOCHS, -(-SHORT_STEPS // -(-network.n_samples // batch_size)))
+    plan = short_plan(fit.plan.solver, fit.plan.q, max_iter, batch_size)
     state = TrainingState(fit.state.seed, Stream.TRAINING.rng(fit.state.seed))
     minimize(network, plan, state, Monitor(network.parameters, plan))
     return network.parameters.theta

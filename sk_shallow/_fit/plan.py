@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 from sk_shallow._component import from_name, to_name
 from sk_shallow._fit.data import Data
-from sk_shallow.schedules import SCHEDULES, Constant, Schedule
+from sk_shallow.schedules import SCHEDULES, Constant, OneCycle, Schedule
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, GradientDescent, Solver
 
 
@@ -108,6 +108,12 @@ def annealed(solver: Solver) -> Solver:
     """Return the solver for a schedule that ends near zero: with ``beta_2=0.95`` if Adam's is "auto"."""
     is_auto = isinstance(solver, Adam) and solver.beta_2 == "auto"
     return clone(solver).set_params(beta_2=0.95) if is_auto else solver
+
+
+def short_plan(solver: Solver, q: float, max_iter: int, batch_size: int) -> Plan:
+    """Return the plan of a short fit of `max_iter` epochs on one_cycle, at the default peak rate."""
+    rate = default_rates(solver, q)[1]
+    return Plan(annealed(solver), rate, OneCycle(), max_iter=max_iter, batch_size=batch_size)
 
 
 def alpha_rule(m: float, q: float) -> float:

@@ -195,7 +195,6 @@ def test_pages_show_what_the_csv_of_others_holds():
     assert f".. {title}\n\n{speed.simple_table(tables[title])}\n" in others.README.read_text()
 
 
-@pytest.mark.xfail(reason="others.py is yet to be run on all data sets")
 def test_others_use_the_data_sets_of_the_defaults():
     assert list(pd.read_csv(others.CSV)["set"].unique()) == list(pd.read_csv(defaults.CSV)["set"].unique())
 
