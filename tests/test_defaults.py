@@ -137,6 +137,13 @@ def test_with_scores_rounds_end_if_the_best_score_gains_too_little(tol, n_rounds
     assert [bool(signal) for signal in signals].index(True) == n_rounds - 1
 
 
+@parametrize("schedule", ["auto", "one_cycle"])
+def test_patience_does_not_count_epochs_with_a_rising_rate(schedule, digits):
+    """The rate rises for 30 % of 15 epochs, so epoch 5 is the first that counts, and 6, 7 and 8 bring nothing."""
+    net = net_of(learning_rate=schedule, max_iter=15, early_stopping=True, scoring=lambda *_: 0.5, n_iter_no_change=2)
+    assert net.fit(*digits).n_iter_ == 8
+
+
 def test_patience_starts_anew_after_the_rate_has_risen():
     """Scores that recover are improvements, although the best one came earlier. Its weights are kept."""
     parameters, scores = Parameters((2, 2, 1, 1)), iter([0.9, 0.3, 0.4, 0.5, 0.6, 0.6, 0.6])

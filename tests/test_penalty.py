@@ -20,6 +20,7 @@ from sk_shallow._fit.data import Data
 from sk_shallow._fit.targets import targets_of
 from sk_shallow._model.network import Network
 from sk_shallow.activations import as_activation
+from sk_shallow.inspection._gradient_check import network_at_start
 
 
 @pytest.fixture(scope="module")
@@ -267,6 +268,22 @@ def test_rare_classes_get_more_rows_and_smaller_weights():
     assert len(rows) == len(np.unique(rows)) <= 1.5 * choice.MAX_ROWS
     for label in (0, 1):  # each class keeps its weight
         assert_allclose(shares[y[rows] == label].sum(), np.count_nonzero(y == label))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_sample_with_more_rare_rows_estimates_the_same_objective(weighted):
+    """Each class keeps its share of the weight, and the penalty its ratio to the loss of the rows it stands for."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60_000, 2)), (np.arange(60_000) % 500 == 0).astype(int)
+    w = rng.uniform(0, 2, len(y)) if weighted else None
+    data = Data(X, y, targets_of(y), w)
+    network = network_at_start(ShallowNetClassifier(2, alpha=1.0), X, y, w)
+    rows, shares = choice._chosen_rows(data, 2, 0)
+    sample = choice._sample(network, data, rows, shares)
+    assert sample.X.dtype == sample.w.dtype == sample.parameters.theta.dtype == np.float32
+    assert_allclose(sample.w.mean(), 1, rtol=1e-5)
+    assert_allclose((sample.w * sample.Y).mean(), np.average(y, weights=w), rtol=0.1)
+    assert_allclose(sample.sample_size / data.sample_size(), len(rows) / len(y), rtol=0.1)
 
 
 @pytest.mark.parametrize("sparse", [False, True])

@@ -36,6 +36,7 @@ from speed import simple_table, write
 from threadpoolctl import threadpool_limits
 
 from sk_shallow import ShallowNetClassifier
+from sk_shallow._fit.set_up import SmallAlphaWarning
 from sk_shallow.activations import ACTIVATIONS
 from sk_shallow.solvers import Adam
 
@@ -94,6 +95,7 @@ def folds(name: str, at_most: int) -> list[tuple[np.ndarray, ...]]:
 def fitted(make: Make, seed: int, X, y, X_test, y_test) -> dict[str, float]:
     """Fit one classifier and return its scores."""
     classifier = make(seed)
+    SmallAlphaWarning.given = False  # it is given once per process
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         start = time.perf_counter()
