@@ -99,7 +99,7 @@ class ShallowNetClassifier(
         Initial learning rate; for rounds and "one_cycle", the largest. None lets the solver choose (see the user
         guide), and `learning_rate_init_` shows the value used. Lower it if the loss diverges. Unused by "lbfgs".
     batch_size : int in [1, inf) or "auto", default="auto"
-        Rows of a mini-batch. "auto" is a fiftieth of the rows, from 32 to 512. Unused by "gd" and "lbfgs".
+        Rows of a mini-batch. "auto" is 4 % of the rows, from 32 to 512. Unused by "gd" and "lbfgs".
     max_iter : int in [1, inf), default=200
         Largest number of epochs ("lbfgs": iterations). The last round is cut to fit. On "one_cycle" and "cosine", it is
         the number of epochs: 30 to 100 are enough for most data.

@@ -537,7 +537,7 @@ def test_advice_is_right(case, iris):
         "negative": (-np.abs(iris[0]), iris[1]),
         "constant": (np.ones((60, 2)), np.arange(60) % 2),
         "far": (iris[0] * 1e-3 + 9, iris[1]),
-        "noise": (rng.standard_normal((5000, 20)), rng.integers(2, size=5000)),
+        "noise": (rng.standard_normal((20_000, 20)), rng.integers(2, size=20_000)),
     }[name]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

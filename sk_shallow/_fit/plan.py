@@ -125,8 +125,8 @@ def alpha_rule(m: float, q: float) -> float:
 
 
 def batch_size_rule(m: int) -> int:
-    """Return a fiftieth of the rows, from 32 to 512."""
-    return max(32, min(512, m // 50))
+    """Return 4 % of the rows, from 32 to 512."""
+    return max(32, min(512, m // 25))
 
 
 def first_round_rule(steps_per_epoch: int) -> int:
