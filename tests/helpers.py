@@ -3,10 +3,10 @@
 import numpy as np
 
 from sk_shallow._fit.plan import Plan
-from sk_shallow._losses import SigmoidLogLoss, SoftmaxLogLoss
 from sk_shallow._model.network import Network
 from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import ACTIVATIONS
+from sk_shallow.losses import SigmoidLogLoss, SoftmaxLogLoss
 from sk_shallow.solvers import GradientDescent
 
 NAMES = list(ACTIVATIONS)

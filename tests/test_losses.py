@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
-from sk_shallow._losses import SigmoidLogLoss, SoftmaxLogLoss
+from sk_shallow.losses import SigmoidLogLoss, SoftmaxLogLoss
 
 HEADS = [SigmoidLogLoss(), SoftmaxLogLoss()]
 parametrize = pytest.mark.parametrize

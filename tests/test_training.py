@@ -16,11 +16,11 @@ from sk_shallow._fit.diagnosis import keep_best
 from sk_shallow._fit.minimize import minimize
 from sk_shallow._fit.monitor import Monitor, Signal
 from sk_shallow._fit.state import TrainingState
-from sk_shallow._losses import Loss
 from sk_shallow._model.network import Network
 from sk_shallow._model.parameters import Parameters, initialize
 from sk_shallow.activations import Activation, Tanh
 from sk_shallow.initializers import Glorot
+from sk_shallow.losses import Loss
 from sk_shallow.solvers import SOLVERS, FirstOrderSolver
 
 parametrize = pytest.mark.parametrize

@@ -13,7 +13,6 @@ from scipy.sparse import issparse, vstack
 from sklearn.model_selection import StratifiedGroupKFold
 
 from sk_shallow._fit.data import Data
-from sk_shallow._fit.distinct import distinct_index
 from sk_shallow._fit.minimize import minimize
 from sk_shallow._fit.monitor import Monitor
 from sk_shallow._fit.plan import Plan, short_plan
@@ -85,9 +84,7 @@ def _chosen_rows(data: Data, numbers_per_row: int, seed: int) -> tuple[np.ndarra
     w = data.weights()
     rows = np.arange(len(data.y)) if w is None else np.flatnonzero(w.any(axis=1))
     rows = Stream.ALPHA_ROWS.rng(seed).permutation(rows)
-    _, first, classes, sizes = np.unique(
-        distinct_index(data.y)[rows], return_index=True, return_inverse=True, return_counts=True
-    )
+    _, first, classes, sizes = np.unique(data.kinds()[rows], return_index=True, return_inverse=True, return_counts=True)
     rows = rows[np.argsort(first[classes], kind="stable")]  # renaming the classes must not change the sample
     n_rows = min(MAX_ROWS, max(100, MAX_NUMBERS // (numbers_per_row + data.targets.n_outputs)))
     if len(rows) <= n_rows:
@@ -108,7 +105,7 @@ def _folds(data: Data, rows: np.ndarray, seed: int) -> np.ndarray:
     folds, n_folds = np.zeros(len(rows), dtype=int), min(N_FOLDS, len(first))
     if n_folds > 1:
         splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-        classes = distinct_index(data.y)[rows]
+        classes = data.kinds()[rows]
         for fold, (_, test) in enumerate(splitter.split(rows, classes, groups)):
             folds[test] = fold
     return folds
@@ -182,6 +179,6 @@ def _stack(network: Network, folds: np.ndarray, turns: np.ndarray) -> Network:
 def _train(network: Network, plan: Plan, seed: int) -> None:
     batch_size = min(BATCH_ROWS, network.n_samples)
     max_iter = max(MIN_EPOCHS, MIN_STEPS // -(-network.n_samples // batch_size))
-    short = short_plan(Adam(), plan.q, max_iter, batch_size)
+    short = short_plan(Adam(), plan, max_iter, batch_size)
     state = TrainingState(seed, Stream.ALPHA_TRAINING.rng(seed))
     minimize(network, short, state, Monitor(network.parameters, short))

@@ -112,6 +112,20 @@ class Data:
         unmerged = None if self.unmerged is None else self.unmerged.with_class_weights(class_weights)
         return replace(self, c=class_weights(self.y), unmerged=unmerged)
 
+    def with_fitted_targets(self) -> "Data":
+        """Return the rows with the mean and scale of their targets, if they are numbers."""
+        return self.with_targets(self.targets.fitted_to(self.y, self.w))
+
+    def with_targets(self, targets: Targets) -> "Data":
+        if targets is self.targets:
+            return self
+        unmerged = None if self.unmerged is None else self.unmerged.with_targets(targets)
+        return replace(self, targets=targets, unmerged=unmerged)
+
+    def kinds(self) -> np.ndarray:
+        """Return the index of the labels of each row, (m,): rows of one kind differ in X only. Numbers are one kind."""
+        return distinct_index(self.y) if self.targets.has_classes else np.zeros(len(self.y), dtype=int)
+
     def weights(self) -> np.ndarray | None:
         """Return sample weights times class weights, (m, 1) or (m, n2), or None for all ones."""
         if self.w is None and self.c is None:

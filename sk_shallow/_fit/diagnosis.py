@@ -62,6 +62,7 @@ class Ending:
         self.limit = limit
         self.computed: dict[str, Any] = {}
         self.network, self.monitor, self.plan = fit.network, fit.monitor, fit.plan
+        self.targets, self.unit = fit.data.targets, fit.network.loss_function.unit
         norms = [weight_norm(fit.network, theta) for theta in (fit.network.parameters.theta, fit.monitor.first_theta)]
         self.shrunk = norms[0] < norms[1] / 2  # the last weights, even if other weights are returned
         self.loss: float | None = None  # the larger loss of the last and the returned weights; None: fine
@@ -122,7 +123,7 @@ class Ending:
         """Yield conditions with their messages, the most serious first."""
         loss = np.nan if self.loss is None else self.loss  # nan: all comparisons below are False
         finite = not self.monitor.diverged and (self.loss is None or bool(np.isfinite(loss)))
-        got = f"{loss:.4g} nats per sample" if finite else "not finite"
+        got = f"{loss:.4g}{self.unit}" if finite else "not finite"
 
         def failure(headline: str, causes: Callable[[], list[Cause]]) -> Callable[[], str]:
             return lambda: self._failure(f"{headline}: the final loss is {got}, but {self._reference}.", causes())
@@ -212,8 +213,8 @@ class Ending:
     @property
     def _reference(self) -> str:
         if self.plan.incremental:
-            return f"giving every class the same probability gives {self.zero:.4g}"
-        return f"always predicting the class frequencies gives {self.constant:.4g}"
+            return f"{self.targets.guess} gives {self.zero:.4g}"
+        return f"always predicting {self.network.loss_function.best} gives {self.constant:.4g}"
 
     def _if_given(self, name: str, applies: bool, blame: str, advice: str = "", owner: Any = None) -> Cause:
         """Return a cause that blames a parameter only if the user has changed it."""
@@ -275,7 +276,7 @@ class Ending:
             self._if_given("learning_rate_init", rate_is_low, self._rate_is("too low"), f"raise {self._rate_now}"),
             (network.dropout >= 0.8, f"dropout={network.dropout:g} is too high", ""),
             *self._causes_of_a_plateau(),
-            (True, f"the features may carry no{linear} information about the classes", ""),
+            (True, f"the features may carry no{linear} information about the {self.targets.name}", ""),
         ]
 
     def _causes_in_the_features(self) -> list[Cause]:
@@ -320,7 +321,7 @@ class Ending:
             before, after = monitor.objectives[-2:]
             return (
                 f"The fit stopped while it was still improving ({reached}): the last round of epochs lowered the "
-                f"objective from {before:.6g} to {after:.6g} nats per sample. {advice}."
+                f"objective from {before:.6g} to {after:.6g}{self.unit}. {advice}."
             )
         n = min(len(monitor.losses) - 1, plan.n_iter_no_change)
         return (
@@ -348,7 +349,7 @@ class Ending:
         _, reached, could = self._learned
         what = "validation loss" if self.monitor.scores else "training loss"
         return (
-            f"The net learned less than it could: the {what} is {reached:.4g} nats per sample, "
+            f"The net learned less than it could: the {what} is {reached:.4g}{self.unit}, "
             f"but a short fit at the default rate reaches {could:.4g}."
         )
 
@@ -356,7 +357,7 @@ class Ending:
         loss = self.fit.held_out.loss() if self.fit.held_out else np.nan
         return (
             "The validation set seems to be on another scale than the training rows. Its loss is "
-            f"{loss:.4g} nats per sample; {self._reference}. These features differ: {self._different}. Transform X_val "
+            f"{loss:.4g}{self.unit}; {self._reference}. These features differ: {self._different}. Transform X_val "
             'like X. A pipeline does so with Pipeline(..., transform_input=["X_val"]), '
             "set_fit_request(X_val=True, y_val=True) and sklearn.set_config(enable_metadata_routing=True)."
         )
@@ -382,7 +383,8 @@ class Ending:
         """Blame the rate, and name the default for these data and this schedule."""
         plan, given = self.plan, self.fit.estimator.learning_rate
         planned = plan.schedule.needs_length or (given == "auto" and not plan.incremental)
-        return f"{self._rate} is {too} (None, the default, is {default_rates(plan.solver, plan.q)[planned]:.2g} here)"
+        default = default_rates(plan.solver, plan.q, plan.curvature)[planned]
+        return f"{self._rate} is {too} (None, the default, is {default:.2g} here)"
 
     def _default(self, name: str, owner: Any = None) -> Any:
         """Return the default of a parameter, from the first class in the order of inheritance that has it."""
@@ -430,7 +432,7 @@ def short_fit(fit: Fit) -> np.ndarray:
     network.parameters.theta[:] = fit.monitor.first_theta
     batch_size = min(fit.plan.batch_size, network.n_samples)
     max_iter = max(SHORT_EPOCHS, -(-SHORT_STEPS // -(-network.n_samples // batch_size)))
-    plan = short_plan(fit.plan.solver, fit.plan.q, max_iter, batch_size)
+    plan = short_plan(fit.plan.solver, fit.plan, max_iter, batch_size)
     state = TrainingState(fit.state.seed, Stream.TRAINING.rng(fit.state.seed))
     minimize(network, plan, state, Monitor(network.parameters, plan))
     return network.parameters.theta

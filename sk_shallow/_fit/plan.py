@@ -36,6 +36,7 @@ class Plan:
     incremental: bool = False  # whether the rows are a part of the data, as in partial_fit
     verbose: bool = False
     q: float = 1.0  # mean squared length of a row
+    curvature: float = 1.0  # of the loss, at least 1
     peak_rate: float = 1.0  # default peak learning rate for these data
 
     def rounds(self) -> Iterator[int]:
@@ -56,7 +57,8 @@ def make_plan(estimator: Any, data: Data, incremental: bool = False) -> Plan:
     in_rounds = planned and estimator.learning_rate == "auto"
     n_rows = len(data.given.y)
     batch_size = n_rows if solver.full_batch else min(_given(estimator.batch_size, batch_size_rule(m)), n_rows)
-    constant_rate, peak_rate = default_rates(solver, q)
+    curvature = data.targets.curvature(data.y)
+    constant_rate, peak_rate = default_rates(solver, q, curvature)
     rate = float(_given(estimator.learning_rate_init, peak_rate if planned else constant_rate))
     return Plan(
         solver=annealed(solver) if planned else solver,
@@ -74,6 +76,7 @@ def make_plan(estimator: Any, data: Data, incremental: bool = False) -> Plan:
         incremental=incremental,
         verbose=bool(estimator.verbose),
         q=q,
+        curvature=curvature,
         peak_rate=peak_rate,
     )
 
@@ -87,10 +90,11 @@ def choose_schedule(estimator: Any, solver: Solver, incremental: bool) -> Schedu
     return from_name(SCHEDULES, name)
 
 
-def default_rates(solver: Solver, q: float) -> tuple[float, float]:
+def default_rates(solver: Solver, q: float, curvature: float = 1.0) -> tuple[float, float]:
     """Return the default constant learning rate, and the default peak of a schedule that ends near zero.
 
     Adam's peak keeps the changes of pre-activations equal for every q. SGD's follows the curvature, which grows with q.
+    All but Adam divide their rates by the `curvature` of the loss.
     """
     q, peak = max(q, 1e-9), None
     if isinstance(solver, Adam):
@@ -101,7 +105,8 @@ def default_rates(solver: Solver, q: float) -> tuple[float, float]:
     else:
         constant = 0.1 if isinstance(solver, GradientDescent) else 1.0
     constant = constant if solver.learning_rate_init is None else solver.learning_rate_init
-    return constant, constant if peak is None else peak
+    peak = constant if peak is None else peak
+    return (constant, peak) if isinstance(solver, Adam) else (constant / curvature, peak / curvature)
 
 
 def annealed(solver: Solver) -> Solver:
@@ -110,9 +115,9 @@ def annealed(solver: Solver) -> Solver:
     return clone(solver).set_params(beta_2=0.95) if is_auto else solver
 
 
-def short_plan(solver: Solver, q: float, max_iter: int, batch_size: int) -> Plan:
+def short_plan(solver: Solver, plan: Plan, max_iter: int, batch_size: int) -> Plan:
     """Return the plan of a short fit of `max_iter` epochs on one_cycle, at the default peak rate."""
-    rate = default_rates(solver, q)[1]
+    rate = default_rates(solver, plan.q, plan.curvature)[1]
     return Plan(annealed(solver), rate, OneCycle(), max_iter=max_iter, batch_size=batch_size)
 
 

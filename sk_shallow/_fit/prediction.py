@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from sk_shallow._fit.data import Data
-from sk_shallow._fit.targets import Targets
+from sk_shallow._fit.targets import ClassTargets, NumberTargets, Targets
 from sk_shallow._model.network import Array, Matrix, Network, logits, rows_per_block, slices
 from sk_shallow.activations import Activation
 
@@ -23,7 +23,7 @@ def hidden_overflow(X: Matrix) -> ValueError:
 
 
 class PredictionMixin(ABC):
-    """Prediction methods of a classifier."""
+    """The outputs of a net."""
 
     _targets: Targets  # the problem that was learned
     _activation: Activation
@@ -54,6 +54,12 @@ class PredictionMixin(ABC):
                 f"The net overflows on {len(Z2)} rows of X, whose largest number is {largest_number(X):g}. Scale X."
             )
         return Z2
+
+
+class ClassPredictions(PredictionMixin):
+    """Prediction methods of a classifier."""
+
+    _targets: ClassTargets
 
     @np.errstate(all="ignore")
     def predict(self, X: Any) -> Array:
@@ -127,8 +133,31 @@ class PredictionMixin(ABC):
         return self._targets.loss_function.log_probabilities(self._targets.class_logits(Z2))
 
 
-class Snapshot(PredictionMixin, ClassifierMixin, BaseEstimator):
-    """The net during training, as a classifier for a scorer. It validates nothing.
+class NumberPredictions(PredictionMixin):
+    """Prediction method of a regressor."""
+
+    _targets: NumberTargets
+
+    @np.errstate(all="ignore")
+    def predict(self, X: Any) -> Array:
+        """Return the predicted numbers.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows with the same features as in `fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predictions in the units of the targets and the dtype of the weights.
+        """
+        Z2 = self._logits(self._checked(X))
+        return self._targets.numbers(Z2)
+
+
+class Snapshot(PredictionMixin, BaseEstimator):
+    """The net during training, as an estimator for a scorer. It validates nothing.
 
     The methods of the estimator would validate `X` again in every epoch, and warn about feature names.
     """
@@ -137,7 +166,8 @@ class Snapshot(PredictionMixin, ClassifierMixin, BaseEstimator):
         self.network = network
         self.targets = self._targets = targets
         self._activation = network.activation
-        self.classes_ = targets.classes
+        for name, value in targets.attributes.items():
+            setattr(self, name, value)
         self.n_features_in_ = network.parameters.sizes[0]
         self.coefs_, self.intercepts_ = network.parameters.coefs, network.parameters.intercepts
         self.overflows = False  # whether logits were too large for their dtype
@@ -150,11 +180,21 @@ class Snapshot(PredictionMixin, ClassifierMixin, BaseEstimator):
         return super()._logits_in_float64(X)
 
 
-def validation_score(network: Network, data: Data, scorer: Any = None) -> Callable[[], float]:
+class ClassifierSnapshot(ClassPredictions, ClassifierMixin, Snapshot):
+    pass
+
+
+class RegressorSnapshot(NumberPredictions, RegressorMixin, Snapshot):
+    pass
+
+
+def validation_score(
+    network: Network, data: Data, scorer: Any = None, kind: type[Snapshot] = ClassifierSnapshot
+) -> Callable[[], float]:
     """Return a function that returns the score of the current parameters on `data`, greater is better.
 
     `network` has the rows of `data` and the parameters that the solver updates. If `scorer` is None, the score is minus
-    the log loss, in nats per sample. If the user gave sample weights, a scorer gets them as `sample_weight`.
+    the loss. If the user gave sample weights, a scorer gets them as `sample_weight`.
 
     The score is nan if the loss is not finite. To save time, the loss is computed only if the scorer fails, its score
     is not finite, or logits overflow. ValueError is raised if the scorer fails or its score is not finite, but the loss
@@ -162,7 +202,7 @@ def validation_score(network: Network, data: Data, scorer: Any = None) -> Callab
     """
     if scorer is None:
         return lambda: -network.loss()
-    snapshot = Snapshot(network, data.targets)
+    snapshot = kind(network, data.targets)
     weights = {} if data.w is None else {"sample_weight": data.w}
 
     def diverged() -> bool:

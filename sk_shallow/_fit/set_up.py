@@ -63,6 +63,9 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     stratified, has_validation_set = True, validation is not None
     if estimator.early_stopping and validation is None:
         data, validation, stratified = hold_out(data, estimator.validation_fraction, state.seed)
+    if not state.fitted:
+        data = data.with_fitted_targets()
+        validation = validation and validation.with_targets(data.targets)
     plan = make_plan(estimator, data, incremental)
     network = initial_network(estimator, data, plan, activation, state)
     held_out = None if validation is None else _validation_network(network, validation)
@@ -70,7 +73,7 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     score = None
     if estimator.early_stopping and validation is not None and held_out is not None:
         scorer = None if estimator.scoring == "loss" else check_scoring(estimator, scoring=estimator.scoring)
-        score = validation_score(held_out, validation.rows_for_scorer(), scorer)
+        score = validation_score(held_out, validation.rows_for_scorer(), scorer, estimator._snapshot)
     monitor = Monitor(network.parameters, plan, score, tasks)
     if incremental:  # patience lasts from call to call
         monitor.best, monitor.no_improvement_count = state.best, state.no_improvement_count
@@ -83,6 +86,9 @@ def initial_network(estimator: Any, data: Data, plan: Plan, activation: Activati
     targets, sample_size = data.targets, data.sample_size()
     sizes = (data.X.shape[1], int(estimator.hidden_size), targets.n_outputs, int(activation.n_pieces))
     parameters = Parameters(sizes, data.X.dtype)
+    arrays = _arrays(
+        data, data.weights_for_partial_fit() if plan.incremental else data.normalized_weights(), data.X.dtype
+    )
     if state.fitted:
         parameters.filled(state.fitted.coefs_, state.fitted.intercepts_)
         sample_size += state.fitted.n_samples_seen_ if plan.incremental else 0.0
@@ -92,12 +98,13 @@ def initial_network(estimator: Any, data: Data, plan: Plan, activation: Activati
             init, gain = activation.initializer, activation.gain
         rng = Stream.INITIAL_WEIGHTS.rng(state.seed)
         initialize(parameters, from_name(INITIALIZERS, init), gain * estimator.init_scale, rng)
+        parameters.b2[:] = targets.loss_function.initial_bias(*arrays[1:])
     rule = activation.alpha_factor * alpha_rule(sample_size, plan.q)
     return Network(
         parameters,
         activation,
         targets.loss_function,
-        *_arrays(data, data.weights_for_partial_fit() if plan.incremental else data.normalized_weights(), data.X.dtype),
+        *arrays,
         sample_size=sample_size,
         alpha=rule if estimator.alpha == "auto" else float(estimator.alpha),
         dropout=float(estimator.dropout),
@@ -176,9 +183,10 @@ def fitted_attributes(network: Network, targets: Targets) -> dict[str, Any]:
     return {
         "coefs_": [W.copy() for W in network.parameters.coefs],
         "intercepts_": [b.copy() for b in network.parameters.intercepts],
-        "classes_": targets.classes,
+        **targets.attributes,
         "n_outputs_": targets.n_outputs,
         "n_layers_": 3,
         "out_activation_": network.loss_function.name,
         "_activation": network.activation,
+        "_loss": network.loss_function,
     }

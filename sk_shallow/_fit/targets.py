@@ -1,26 +1,34 @@
-"""The meaning of labels: `y` to `Y` for the network, and logits back to labels."""
+"""The meaning of targets: `y` to `Y` for the network, and `Z2` back to labels or numbers."""
 
+import sys
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import check_array, column_or_1d
 
-from sk_shallow._losses import Loss, SigmoidLogLoss, SoftmaxLogLoss
+from sk_shallow._compat import check_classes_on_first_call
+from sk_shallow.losses import Loss, RegressionLoss, SigmoidLogLoss, SoftmaxLogLoss
 
 
 class Targets(ABC):
-    """One kind of classification problem: `classes`, (n_classes,), are the sorted labels, or column numbers."""
+    """One kind of problem."""
 
     loss_function: Loss
+    n_outputs: int  # n2
+    has_classes: bool = True
+    name: str = "classes"  # for warnings, like `guess`: an output of zero
+    guess: str = "giving every class the same probability"
     nothing_to_learn: str = ""  # warning if there is nothing to learn
 
-    def __init__(self, classes: np.ndarray) -> None:
-        self.classes = classes
-        self.n_outputs = len(classes)  # n2
+    @property
+    @abstractmethod
+    def attributes(self) -> dict[str, Any]:
+        """The fitted attributes of the estimator that describe the targets."""
 
     @abstractmethod
     def check(self, y: np.ndarray) -> None:
@@ -28,7 +36,31 @@ class Targets(ABC):
 
     @abstractmethod
     def encode(self, y: np.ndarray, dtype: Any) -> np.ndarray:
-        """Return `Y`, (m, n2), in {0, 1}, column by column in memory as the network wants it."""
+        """Return `Y`, (m, n2), column by column in memory as the network wants it."""
+
+    def fitted_to(self, y: np.ndarray, w: np.ndarray | None) -> "Targets":
+        """Return the targets with all that they take from the training rows."""
+        return self
+
+    def curvature(self, y: np.ndarray) -> float:
+        """Return a factor by which the loss curves more than the log loss. It is at least 1."""
+        return 1.0
+
+    def strata(self, y: np.ndarray) -> np.ndarray | None:
+        """Return the labels whose frequencies a split of the rows should keep, or None."""
+        return None
+
+
+class ClassTargets(Targets):
+    """A classification problem: `classes`, (n_classes,), are the sorted labels, or column numbers. `Y` is in {0, 1}."""
+
+    def __init__(self, classes: np.ndarray) -> None:
+        self.classes = classes
+        self.n_outputs = len(classes)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return {"classes_": self.classes}
 
     @abstractmethod
     def class_weights(self, class_weight: Any, y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
@@ -46,12 +78,8 @@ class Targets(ABC):
         """Return one logit per class, (m, n_classes), the input of the output function."""
         return Z2
 
-    def strata(self, y: np.ndarray) -> np.ndarray | None:
-        """Return the labels whose frequencies a split of the rows should keep, or None."""
-        return None
 
-
-class LabelTargets(Targets):
+class LabelTargets(ClassTargets):
     """One label per row: one logit, that of the second class, for two classes; otherwise one per class.
 
     If there is only one class, its probability is always 1.
@@ -102,7 +130,7 @@ class LabelTargets(Targets):
         return np.searchsorted(self.classes, y)
 
 
-class MultilabelTargets(Targets):
+class MultilabelTargets(ClassTargets):
     """Multilabel targets: one independent logit per label."""
 
     loss_function = SigmoidLogLoss()
@@ -128,6 +156,64 @@ class MultilabelTargets(Targets):
 
     def labels(self, Z2: np.ndarray) -> np.ndarray:
         return (Z2 > 0).astype(int)
+
+
+class NumberTargets(Targets):
+    """Numbers, one per output. Where the loss wants it, `Y` is ``(y - mean) / scale``; both are (n2,).
+
+    The mean is weighted, and the scale is the weighted standard deviation. If a column is constant, its scale is 0, and
+    every prediction is its mean.
+    """
+
+    has_classes = False
+    name, guess = "targets", "an output of zero"
+
+    def __init__(self, loss: RegressionLoss, mean: np.ndarray, scale: np.ndarray) -> None:
+        self.loss_function: RegressionLoss = loss
+        self.mean, self.scale = mean, scale
+        self.n_outputs = len(mean)
+        if not scale.any():
+            numbers = ", ".join(f"{number:.6g}" for number in mean)
+            self.nothing_to_learn = f"y is constant: {numbers}. Every prediction is this number."
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return {"target_mean_": self.mean, "target_scale_": self.scale}
+
+    def check(self, y: np.ndarray) -> None:
+        n_outputs = 1 if y.ndim == 1 else y.shape[1]
+        if n_outputs != self.n_outputs:
+            raise ValueError(f"y must have {self.n_outputs} numbers per row, as in the first call. Got {n_outputs}.")
+        self.loss_function.check(y)
+
+    def fitted_to(self, y: np.ndarray, w: np.ndarray | None) -> "NumberTargets":
+        Y = y.reshape(len(y), -1)
+        largest = np.abs(Y).max(axis=0)
+        largest[largest == 0] = 1
+        mean = largest * np.average(Y / largest, axis=0, weights=w)  # no sum can overflow
+        deviations = Y / largest - mean / largest
+        spread = np.abs(deviations).max(axis=0)
+        spread[spread == 0] = 1
+        scale = largest * spread * np.sqrt(np.average((deviations / spread) ** 2, axis=0, weights=w))
+        self.loss_function.check_mean(mean)
+        if not self.loss_function.standardizes:
+            mean, scale = np.where(scale == 0, mean, 0), np.sign(scale)
+        return NumberTargets(self.loss_function, mean, scale)
+
+    def encode(self, y: np.ndarray, dtype: Any) -> np.ndarray:
+        Y = y.reshape(len(y), -1)
+        if self.loss_function.standardizes:
+            Y = (Y - self.mean) / np.where(self.scale == 0, 1, self.scale)
+        return np.asfortranarray(Y, dtype=dtype)
+
+    def curvature(self, y: np.ndarray) -> float:
+        return self.loss_function.curvature(y)
+
+    def numbers(self, Z2: np.ndarray) -> np.ndarray:
+        """Return the predictions, (m,) or (m, n2), in the dtype of `Z2`."""
+        mean, scale = self.mean.astype(Z2.dtype), self.scale.astype(Z2.dtype)
+        A2 = self.loss_function.predictions(Z2) * scale + mean
+        return A2[:, 0] if self.n_outputs == 1 else A2
 
 
 def _balanced(codes: np.ndarray, n_classes: int, w: np.ndarray | None) -> np.ndarray:
@@ -162,7 +248,19 @@ def check_kind(y: np.ndarray) -> None:
         raise ValueError(f"y must hold labels of one type, none missing. Got {got}. Convert or drop them.")
 
 
-def targets_of(y: np.ndarray) -> Targets:
+def as_numbers(y: Any) -> np.ndarray:
+    """Return finite numbers as a float64 array. A column becomes 1d with a warning."""
+    y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+    return np.asarray(check_array(y, dtype=np.float64, ensure_2d=False, input_name="y"))
+
+
+def number_targets_of(y: np.ndarray, loss: RegressionLoss) -> NumberTargets:
+    """Return targets of the shape of `y`, whose mean and scale are not known yet."""
+    n_outputs = 1 if y.ndim == 1 else y.shape[1]
+    return NumberTargets(loss, np.zeros(n_outputs), np.ones(n_outputs))
+
+
+def targets_of(y: np.ndarray) -> ClassTargets:
     """Return the problem that `y` poses. Raises ValueError for several columns with more than two classes."""
     if y.ndim == 1:
         return LabelTargets(np.unique(y))
@@ -173,3 +271,39 @@ def targets_of(y: np.ndarray) -> Targets:
         f"{y.shape} (multiclass-multioutput). Fit one classifier per column, with "
         "sklearn.multioutput.MultiOutputClassifier."
     )
+
+
+def targets_of_warm_start(targets: ClassTargets, y: np.ndarray) -> ClassTargets:
+    """Return the earlier targets. Raises ValueError if `y` has other classes."""
+    if y.ndim == 1 and not isinstance(targets, MultilabelTargets):
+        classes = np.unique(y)
+        if not np.array_equal(classes, targets.classes):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
+                f"got {targets.classes}, `y` has {classes}"
+            )
+    return targets
+
+
+def targets_of_part(estimator: Any, y: np.ndarray, classes: Any) -> ClassTargets:
+    """Return the targets of a call of `partial_fit`. The first one stores its classes on the estimator."""
+    multilabel = y.ndim == 2
+    if multilabel and classes is None and not hasattr(estimator, "classes_"):
+        classes = np.arange(y.shape[1])
+    if classes is not None:
+        check_kind(np.asarray(classes))
+    if not check_classes_on_first_call(estimator, classes):
+        earlier: ClassTargets = estimator._targets
+        return earlier
+    return (MultilabelTargets if multilabel else LabelTargets)(estimator.classes_)
+
+
+def class_weights_of_rows(class_weight: Any, data: Any) -> Callable[[np.ndarray], np.ndarray | None]:
+    """Return a function from labels to their class weights, computed on `data`."""
+    if class_weight is None:
+        return lambda y: None
+    weights = class_weight.values() if isinstance(class_weight, dict) else ()
+    if not all(isinstance(weight, int | float | np.number) and 0 <= weight <= sys.float_info.max for weight in weights):
+        raise ValueError(f"class_weight must hold finite numbers that are not negative. Got {class_weight!r}.")
+    class_weights = data.targets.class_weights(class_weight, data.y, data.w)
+    return lambda y: data.targets.row_weights(class_weights, y)

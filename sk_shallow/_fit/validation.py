@@ -4,18 +4,16 @@ Like scikit-learn's helpers, the functions store two things on the estimator: th
 the classes of `partial_fit`. They change nothing else.
 """
 
-import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
-from sk_shallow._compat import check_classes_on_first_call, check_sample_weight, validate_parameters
+from sk_shallow._compat import check_sample_weight, validate_parameters
 from sk_shallow._component import from_name
 from sk_shallow._fit.data import Data
-from sk_shallow._fit.targets import LabelTargets, MultilabelTargets, Targets, as_labels, check_kind, targets_of
+from sk_shallow._fit.targets import Targets
 from sk_shallow.activations import check_pair
 from sk_shallow.schedules import SCHEDULES
 from sk_shallow.solvers import LBFGS, SOLVERS
@@ -39,9 +37,8 @@ def check_fit(estimator: Any, rows: Arguments, validation: Arguments, resume: bo
     X, y = _validated(estimator, *rows[:2], reset=not resume)
     groups = None if rows[3] is None else index_of_groups(rows[3], len(y))
     groups = groups if validation[0] is None else None
-    targets = _targets_of_warm_start(estimator, y) if resume else targets_of(y)
-    data = _data(estimator, (X, y, rows[2]), targets, groups)
-    class_weights = _class_weights(estimator, data)
+    data = _data(estimator, (X, y, rows[2]), estimator._targets_of(y, resume), groups)
+    class_weights = estimator._class_weights(data)
     if validation[0] is None:
         return data.with_class_weights(class_weights), None
     try:
@@ -61,8 +58,8 @@ def check_partial_fit(estimator: Any, rows: Arguments, classes: Any) -> Data:
     resume = hasattr(estimator, "coefs_")
     dtype = estimator.coefs_[0].dtype if resume else DTYPES
     X, y = _validated(estimator, *rows[:2], reset=not resume, dtype=dtype)
-    data = _data(estimator, (X, y, rows[2]), _targets_of_part(estimator, y, classes))
-    return data.with_class_weights(_class_weights(estimator, data))
+    data = _data(estimator, (X, y, rows[2]), estimator._targets_of_part(y, classes))
+    return data.with_class_weights(estimator._class_weights(data))
 
 
 def _check_parameters(estimator: Any) -> None:
@@ -91,16 +88,19 @@ def _check_fit_arguments(estimator: Any, X_val: Any, y_val: Any, sample_weight_v
         )
 
 
+def _check_loss(estimator: Any, targets: Targets) -> None:
+    if targets.loss_function.has_kinks and isinstance(from_name(SOLVERS, estimator.solver), LBFGS):
+        raise ValueError(
+            f"solver={estimator.solver!r} needs a loss without kinks, because it assumes that the gradient is smooth. "
+            f"Got loss={estimator.loss!r}. Use solver='adam', or loss='squared_error'."
+        )
+
+
 def _check_partial_fit_parameters(estimator: Any) -> None:
     if estimator.early_stopping:
         raise ValueError(
             "partial_fit does not support early_stopping=True, because each call sees only a part of the data. Set "
             "early_stopping=False, or call fit."
-        )
-    if estimator.class_weight == "balanced":
-        raise ValueError(
-            "partial_fit does not support class_weight='balanced': it sees a part of the data at a time. Pass a "
-            "dict, for example from sklearn.utils.class_weight.compute_class_weight on a large sample."
         )
     if estimator.learning_rate != "auto" and from_name(SCHEDULES, estimator.learning_rate).needs_length:
         raise ValueError(
@@ -122,13 +122,14 @@ def _validated(estimator: Any, X: Any, y: Any, *, reset: bool, dtype: Any = DTYP
         if not X.has_canonical_format:
             X = X.copy()
             X.sum_duplicates()
-    return X, as_labels(y)
+    return X, estimator._checked_y(y)
 
 
 def _data(estimator: Any, rows: Arguments, targets: Targets, groups: np.ndarray | None = None) -> Data:
     """Return the checked rows. If the solver uses all rows in each step, equal rows are merged."""
     X, y, sample_weight = rows
     targets.check(y)
+    _check_loss(estimator, targets)
     w = None
     if sample_weight is not None:
         w = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -154,38 +155,3 @@ def index_of_groups(groups: Any, m: int) -> np.ndarray:
     labels = groups.tolist()
     index = {label: i for i, label in enumerate(dict.fromkeys(labels))}
     return np.array([index[label] for label in labels])
-
-
-def _class_weights(estimator: Any, data: Data) -> Callable[[np.ndarray], np.ndarray | None]:
-    """Return a function from labels to their class weights, computed on `data`."""
-    if estimator.class_weight is None:
-        return lambda y: None
-    given = estimator.class_weight
-    weights = given.values() if isinstance(given, dict) else ()
-    if not all(isinstance(weight, int | float | np.number) and 0 <= weight <= sys.float_info.max for weight in weights):
-        raise ValueError(f"class_weight must hold finite numbers that are not negative. Got {given!r}.")
-    class_weights = data.targets.class_weights(given, data.y, data.w)
-    return lambda y: data.targets.row_weights(class_weights, y)
-
-
-def _targets_of_warm_start(estimator: Any, y: np.ndarray) -> Targets:
-    targets = estimator._targets
-    if y.ndim == 1 and not isinstance(targets, MultilabelTargets):
-        classes = np.unique(y)
-        if not np.array_equal(classes, targets.classes):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
-                f"got {targets.classes}, `y` has {classes}"
-            )
-    return targets
-
-
-def _targets_of_part(estimator: Any, y: np.ndarray, classes: Any) -> Targets:
-    multilabel = y.ndim == 2
-    if multilabel and classes is None and not hasattr(estimator, "classes_"):
-        classes = np.arange(y.shape[1])
-    if classes is not None:
-        check_kind(np.asarray(classes))
-    if not check_classes_on_first_call(estimator, classes):
-        return estimator._targets
-    return (MultilabelTargets if multilabel else LabelTargets)(estimator.classes_)

@@ -21,9 +21,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy.sparse import spmatrix
 
-from sk_shallow._losses import Loss
 from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import Activation
+from sk_shallow.losses import Loss
 
 Array = np.ndarray
 Matrix: TypeAlias = np.ndarray | spmatrix

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_scalar
 
-from sk_shallow._classifier import ShallowNetClassifier
+from sk_shallow._base import ShallowNet
 from sk_shallow._fit.plan import make_plan
 from sk_shallow._fit.set_up import initial_network
 from sk_shallow._fit.state import TrainingState
@@ -68,10 +68,10 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
     True
     """
     check_scalar(n_directions, "n_directions", Integral, min_val=1)
-    if not isinstance(estimator, ShallowNetClassifier):
+    if not isinstance(estimator, ShallowNet):
         raise TypeError(
-            f"check_gradient needs a ShallowNetClassifier. Got {type(estimator).__name__}. For a pipeline, pass its "
-            "last step and transformed data."
+            f"check_gradient needs a ShallowNetClassifier or ShallowNetRegressor. Got {type(estimator).__name__}. For "
+            "a pipeline, pass its last step and transformed data."
         )
     rng = check_random_state(random_state)
     network = network_at_start(estimator, X, y, sample_weight)
@@ -103,6 +103,6 @@ def network_at_start(estimator, X, y, sample_weight=None):
     """Return the network from which `fit` would start, in float64, on all rows. The estimator is not changed."""
     estimator = clone(estimator).set_params(solver="gd")  # allows dropout; the objective is the same
     data, _ = check_fit(estimator, (X, y, sample_weight, None), (None, None, None))
-    data = replace(data, matrix=data.matrix.astype(np.float64))
+    data = replace(data, matrix=data.matrix.astype(np.float64)).with_fitted_targets()
     activation, state = as_activation(estimator.activation), TrainingState.of(estimator, resume=False)
     return initial_network(estimator, data, make_plan(estimator, data), activation, state)

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sk_shallow._classifier import ShallowNetClassifier
+from sk_shallow._base import ShallowNet
 
 # Where GridSearchCV, RandomizedSearchCV and BayesSearchCV store the parameters that they tune.
 SEARCH_SPACES = ("param_grid", "param_distributions", "search_spaces")
@@ -24,7 +24,7 @@ def walk_to_net(estimator, prefix=""):
         yield from walk_to_net(last, f"{prefix}{name}__")
     elif is_search(estimator):
         yield from walk_to_net(estimator.estimator, f"{prefix}estimator__")
-    elif not isinstance(estimator, ShallowNetClassifier):
+    elif not isinstance(estimator, ShallowNet):
         raise ValueError(
             "estimator must be a ShallowNetClassifier, a pipeline that ends in one, or a search over either. "
             f"Got {type(estimator).__name__} instead."

@@ -1,0 +1,275 @@
+"""ShallowNetRegressor: its parameters, targets and predictions."""
+
+from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.utils.metaestimators import available_if
+
+from sk_shallow._base import ShallowNet, has_partial_fit
+from sk_shallow._compat import StrOptions
+from sk_shallow._component import from_name
+from sk_shallow._fit.prediction import NumberPredictions, RegressorSnapshot
+from sk_shallow._fit.targets import NumberTargets, as_numbers, number_targets_of
+from sk_shallow.losses import LOSSES, RegressionLoss
+
+
+class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, ShallowNet):
+    """A neural network regressor with one hidden layer.
+
+    It minimizes ``J = 1/sum(w) [sum_i w_i L(o(g(x_i W1 + b1) W2 + b2), y_i) + alpha/2 (|W1|^2 + |W2|^2)]``, with g the
+    activation, L the loss, summed over outputs, o the exponential for "poisson" and otherwise the identity, and w the
+    sample weights. Scale the features: put a `StandardScaler` in front. Targets are standardized inside, except for
+    "poisson", and predictions are turned back. So `alpha`, `tol` and `loss_` do not depend on the unit of y.
+    Parameters have the same meaning as in `sklearn.neural_network.MLPRegressor`, except `alpha`, which is the same with
+    "lbfgs" only: `MLPRegressor` divides the penalty by the rows of the mini-batch, which makes it stronger.
+
+    `fit` trains in rounds, as `ShallowNetClassifier` does.
+
+    Parameters
+    ----------
+    hidden_size : int in [1, inf), default=100
+        Number of hidden units. Increase it if the training loss stays high.
+    activation : str, Activation or tuple of two callables, default="relu"
+        "identity", "sigmoid" (or "logistic"), "tanh", "relu", "leaky_relu", "elu", "maxout", "softplus", "selu",
+        "gelu", "silu" (or "swish") or "mish"; an object such as ``LeakyReLU(negative_slope=0.1)``; or a pair of
+        functions, g and its derivative, both of z. `fit` checks the derivative. `compare_activations` shows which ones
+        suit your data.
+    loss : {"squared_error", "absolute_error", "quantile", "poisson"} or RegressionLoss, default="squared_error"
+        What predictions should be close to: the mean, the median, a quantile (``Quantile(quantile=0.9)``; by its name,
+        the median) or, for counts and other targets that are not negative, the mean with relative errors.
+    init : str or Initializer, default="auto"
+        Scheme of the initial weights: "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform",
+        "lecun_normal", "normal", "orthogonal" or an object. "auto" chooses the scheme for the activation, and halves
+        it except for sigmoid and selu. Biases start at zero.
+    init_scale : float in [0, inf), default=1.0
+        Factor of the initial weights. With 0, all hidden units stay equal (without dropout).
+    solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
+        "adam" suits all data. "sgd" has momentum. "gd", full-batch gradient descent, is for teaching and debugging.
+        "lbfgs" suits up to some thousand rows. "gd" and "lbfgs" first merge equal rows, in a copy of X. To set other
+        options, give an object such as ``SGD(momentum=0.8)``.
+    learning_rate : {"auto", "constant", "invscaling", "adaptive", "cosine", "one_cycle"} or Schedule, default="auto"
+        Schedule of the learning rate. "auto" is "constant" in `partial_fit`, with "gd" and if `learning_rate_init` is
+        given; otherwise training goes in rounds. "cosine" and "one_cycle" are one cycle of exactly `max_iter` epochs.
+        Unused by "lbfgs".
+    learning_rate_init : float in (0, inf) or None, default=None
+        Initial learning rate; for rounds and "one_cycle", the largest. None lets the solver choose (see the user
+        guide), and `learning_rate_init_` shows the value used. Lower it if the loss diverges. Unused by "lbfgs".
+    batch_size : int in [1, inf) or "auto", default="auto"
+        Rows of a mini-batch. "auto" is 4 % of the rows, from 32 to 512. Unused by "gd" and "lbfgs".
+    max_iter : int in [1, inf), default=200
+        Largest number of epochs ("lbfgs": iterations). The last round is cut to fit. On "one_cycle" and "cosine", it is
+        the number of epochs: 30 to 100 are enough for most data.
+    tol : float in [0, inf), default=1e-4
+        An epoch counts as an improvement if the loss (mean per sample) or the validation score improves by more than
+        `tol`. A round must lower J by `tol` too. "lbfgs" also stops when the largest element of the gradient is at most
+        `tol`. With "gd", 0 switches stopping off: `fit` runs `max_iter` epochs, without a warning.
+    n_iter_no_change : int in [1, inf) or inf, default=10
+        Training stops after more than so many epochs in a row without an improvement. Epochs with a rising rate do not
+        count. Rounds, "lbfgs", "one_cycle" and "cosine" use it with `early_stopping` only. With "gd", inf switches
+        stopping off, like ``tol=0``.
+    shuffle : bool, default=True
+        Whether to shuffle the rows in each epoch. Unused by "gd" and "lbfgs".
+    alpha : float in [0, inf) or "auto", default="auto"
+        Strength of the penalty: the precision of a normal prior on the weights. "auto" compares two or three strengths
+        by cross-validation, or on `X_val`, and prefers the stronger one of a near tie (see the user guide). Increase it
+        if the net overfits.
+    dropout : float in [0, 1), default=0.0
+        Probability of dropping a hidden activation in training. Not available with "lbfgs".
+    early_stopping : bool, default=False
+        Whether to hold out some rows, stop when the validation score stops improving, and return the weights of the
+        epoch with the best score. In rounds, training also ends after a round whose best score does not beat those of
+        all earlier rounds by more than `tol`.
+    validation_fraction : float in (0, 1), default=0.1
+        Fraction of the rows to hold out, at least two. Equal rows, or the rows of a group, stay together, so the
+        fraction may be met only roughly. Unused without `early_stopping`, and if you pass `X_val`.
+    scoring : str or callable, default="loss"
+        Validation score: "loss" (minus `loss`), the name of a scikit-learn scorer or ``scorer(estimator, X, y)``. If
+        you pass sample weights, scorers get those of the validation set as `sample_weight`. Unused without
+        `early_stopping`.
+    warm_start : bool, default=False
+        Whether `fit` continues from the last weights and optimizer state, for up to `max_iter` more epochs. Rounds
+        begin again with the shortest one. An `alpha` chosen by "auto" is kept.
+    verbose : int or bool, default=0
+        Whether to print the scores of ``alpha="auto"``, and the loss and validation score of every epoch.
+    random_state : int, RandomState instance or None, default=None
+        Source of the initial weights, order of rows, held-out rows and dropout. The same int gives the same net, bit by
+        bit, on one machine. With "gd" and "lbfgs", the order of the rows does not matter. Another BLAS or number of
+        BLAS threads can change the last bits.
+
+    Attributes
+    ----------
+    target_mean_, target_scale_ : ndarray of shape (n_outputs,)
+        Weighted mean and standard deviation of the training targets, with which they are standardized; 0 and 1 for
+        "poisson". If an output is constant, its scale is 0, and its mean is every prediction.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, if all are strings.
+    coefs_ : list of two ndarrays of shape (n_features, n_pieces * hidden_size) and (hidden_size, n_outputs)
+        W1 and W2, in the dtype of the training data. n_pieces is 1 except for maxout.
+    intercepts_ : list of two ndarrays of shape (n_pieces * hidden_size,) and (n_outputs,)
+        b1 and b2.
+    n_iter_ : int
+        Number of epochs (iterations) of the last call of `fit` or `partial_fit`.
+    stop_reason_ : str
+        Why the last call stopped: "max_iter" (also if it was the planned number of epochs), "plateau" (the loss or the
+        score stopped improving, or the last round gained too little), "converged" or "limit" (with "lbfgs": it reached
+        `max_fun`, or its line search found no lower loss), "callback", "interrupt" (Ctrl-C) or "diverged".
+    t_ : int
+        Number of rows processed so far, over epochs (iterations) and continued calls.
+    loss_curve_ : list of float
+        J of every epoch, for standardized targets: its loss, averaged while the weights change, and the penalty of the
+        weights at its beginning. `warm_start` and `partial_fit` append to it.
+    loss_, best_loss_ : float
+        Last and smallest element of `loss_curve_`.
+    validation_scores_ : list of float or None
+        Validation score after every epoch, greater is better. None without `early_stopping`, also if you pass `X_val`.
+    best_validation_score_ : float or None
+        The best validation score, which belongs to the weights returned.
+    n_outputs_, n_layers_ : int
+        Number of outputs. Number of layers: 3, including the input layer.
+    solver_, alpha_, learning_rate_init_, batch_size_ : str, float, float or None, int
+        Values that the last call used. The learning rate is None with "lbfgs".
+    alpha_scores_ : dict of float to float, or None
+        Score of every `alpha` that "auto" tried, from the strongest: minus the loss of held-out rows, for standardized
+        targets, greater is better. None if nothing was tried: `alpha` was given, there were fewer than 40 distinct rows
+        (equal ones count once) or two groups, or the validation set had fewer than 10 rows, or `partial_fit` came
+        before any `fit`.
+    n_samples_seen_ : float
+        Sample size, by which the penalty is divided: the sum of the weights, the sum of the sample weights alone or the
+        number of rows with a weight, whichever is largest. Each call of `partial_fit` adds its own sample size.
+    out_activation_ : {"identity", "exp"}
+        The function o.
+
+    See Also
+    --------
+    sklearn.neural_network.MLPRegressor : More layers, four activations.
+    sk_shallow.check_gradient : Compare back-propagation with finite differences.
+
+    References
+    ----------
+    Rumelhart, Hinton, Williams, "Learning representations by back-propagating errors", Nature 323, 1986.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sk_shallow import ShallowNetRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> net = make_pipeline(StandardScaler(), ShallowNetRegressor(random_state=0))
+    >>> net.fit(X, y).score(X, y) > 0.5
+    True
+    """
+
+    _parameter_constraints = {
+        **ShallowNet._parameter_constraints,
+        "loss": [StrOptions({*LOSSES}), RegressionLoss],
+    }
+    _snapshot = RegressorSnapshot
+
+    def __init__(
+        self,
+        hidden_size=100,
+        activation="relu",
+        *,
+        loss="squared_error",
+        init="auto",
+        init_scale=1.0,
+        solver="adam",
+        learning_rate="auto",
+        learning_rate_init=None,
+        batch_size="auto",
+        max_iter=200,
+        tol=1e-4,
+        n_iter_no_change=10,
+        shuffle=True,
+        alpha="auto",
+        dropout=0.0,
+        early_stopping=False,
+        validation_fraction=0.1,
+        scoring="loss",
+        warm_start=False,
+        verbose=0,
+        random_state=None,
+    ):
+        self.hidden_size = hidden_size
+        self.activation = activation
+        self.loss = loss
+        self.init = init
+        self.init_scale = init_scale
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.shuffle = shuffle
+        self.alpha = alpha
+        self.dropout = dropout
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @available_if(has_partial_fit)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one epoch on the given rows, continuing from the last call. With "gd", one call makes one step.
+
+        With ``alpha=0`` and a constant learning rate, k calls with the same rows equal one `fit` of k epochs. The mean
+        and the scale of the targets are those of the first call. The penalty is divided by the sample size of all calls
+        so far. The optimizer's state is kept, also through pickling. Changed parameters take effect.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features, finite. They are converted to the dtype of the first call.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets, finite.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, not negative. They are not normalized: a weight of 2 doubles the gradient of a row.
+
+        Returns
+        -------
+        self : ShallowNetRegressor
+
+        Raises
+        ------
+        AttributeError
+            If the solver is "lbfgs".
+        ValueError
+            As in `fit`. Also with settings that need all the data: ``early_stopping=True``, or a schedule that needs
+            the number of epochs.
+        KeyboardInterrupt
+            As in `fit`.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the loss is not finite (the earlier weights are then restored), or if it has risen during the call to
+            more than twice the loss of an output of zero.
+        """
+        return self._finish(self._partial_fit((X, y, sample_weight)))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        kind = LOSSES.get(self.loss) if isinstance(self.loss, str) else self.loss
+        tags.target_tags.positive_only = getattr(kind, "positive_only", False)
+        return tags
+
+    @property
+    def _targets(self):
+        return NumberTargets(self._loss, self.target_mean_, self.target_scale_)
+
+    def _checked_y(self, y):
+        return as_numbers(y)
+
+    def _targets_of(self, y, resume=False):
+        loss = from_name(LOSSES, self.loss)
+        if not resume:
+            return number_targets_of(y, loss)
+        return NumberTargets(loss, self.target_mean_, self.target_scale_)
+
+    def _targets_of_part(self, y, classes):
+        return self._targets_of(y, resume=hasattr(self, "coefs_"))

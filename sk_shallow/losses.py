@@ -1,0 +1,311 @@
+"""Losses with their output functions, and `LOSSES`, the table of the names for regression.
+
+Value and gradient come from `Z2`, never from clipped predictions, so that they belong to one function and are exact at
+logits of plus or minus 1e3. Shapes: `Z2` and `Y` are (m, n2); `w` is (m, 1), or (m, n2) if outputs have their own
+weights, or None for all ones.
+"""
+
+from abc import abstractmethod
+from numbers import Real
+
+import numpy as np
+from scipy.special import entr, expit, log_expit, log_softmax, softmax, xlogy
+
+from sk_shallow._compat import Interval
+from sk_shallow._component import Component
+from sk_shallow._special import softplus
+
+__all__ = ["LOSSES", "AbsoluteError", "Loss", "Poisson", "Quantile", "RegressionLoss", "SquaredError"]
+
+Array = np.ndarray
+
+
+class Loss(Component):
+    """Base class of losses: a loss and its output function `o`.
+
+    Attributes
+    ----------
+    name : str
+        `MLPClassifier`'s name of o: the fitted attribute `out_activation_`.
+    unit, best : str
+        The unit of the loss, and the best constant prediction in words, for warnings.
+    has_kinks : bool
+        Whether the gradient jumps somewhere. L-BFGS refuses such losses.
+    """
+
+    name: str
+    unit: str = " nats per sample"
+    best: str = ""
+    has_kinks: bool = False
+
+    @abstractmethod
+    def loss_and_residual(self, Z2: Array, Y: Array) -> tuple[Array, Array]:
+        """Return the losses of each row, (m, 1), or of each output, (m, n2), and ``dL/dZ2``. May overwrite `Z2`."""
+
+    @abstractmethod
+    def loss_of_constant(self, Y: Array, w: Array | None = None) -> float:
+        """Return the weighted mean loss of the best constant prediction."""
+
+    @abstractmethod
+    def loss_at_zero(self, Y: Array) -> float:
+        """Return the mean loss at ``Z2 = 0``."""
+
+    @abstractmethod
+    def initial_bias(self, Y: Array, w: Array | None = None) -> Array | float:
+        """Return the output bias from which training starts, (n2,) or a number."""
+
+
+class LogLoss(Loss):
+    """Base class of the log losses. The gradient with respect to `Z2` is ``A2 - Y``, with ``A2 = o(Z2)``."""
+
+    best = "the class frequencies"
+
+    @abstractmethod
+    def probabilities(self, Z2: Array) -> Array:
+        """Return `A2 = o(Z2)`."""
+
+    @abstractmethod
+    def log_probabilities(self, Z2: Array) -> Array:
+        """Return `log(A2)`, finite wherever `Z2` is."""
+
+    def initial_bias(self, Y: Array, w: Array | None = None) -> float:
+        return 0.0
+
+
+def _mean(Y: Array, w: Array | None) -> Array:
+    # numpy.average would need another array of the size of Y.
+    return Y.mean(axis=0) if w is None else np.einsum("ij,ij->j", w, Y) / w.sum(axis=0)
+
+
+class SigmoidLogLoss(LogLoss):
+    """Independent outputs, `A2 = 1 / (1 + exp(-Z2))`. The loss is summed over the outputs.
+
+    ``L = sum_k log(1 + exp(z_k)) - y_k z_k``, which is ``-sum_k y_k log(a_k) + (1 - y_k) log(1 - a_k)``.
+    """
+
+    name = "logistic"
+
+    def loss_and_residual(self, Z2: Array, Y: Array) -> tuple[Array, Array]:
+        loss = softplus(Z2) - Y * Z2
+        residual = expit(Z2, out=Z2)
+        residual -= Y
+        return loss, residual
+
+    def probabilities(self, Z2: Array) -> Array:
+        limits = np.finfo(Z2.dtype)
+        return np.clip(expit(Z2), limits.tiny, 1 - limits.epsneg)
+
+    def log_probabilities(self, Z2: Array) -> Array:
+        return log_expit(Z2)
+
+    def loss_of_constant(self, Y: Array, w: Array | None = None) -> float:
+        frequencies = np.minimum(_mean(Y, w), 1)  # rounding could exceed 1
+        share = np.ones(1) if w is None else w.sum(axis=0) / w.sum(axis=0).mean()
+        return float((share * (entr(frequencies) + entr(1 - frequencies))).sum())
+
+    def loss_at_zero(self, Y: Array) -> float:
+        return Y.shape[1] * float(np.log(2))
+
+
+class SoftmaxLogLoss(LogLoss):
+    """Exclusive classes, `A2 = exp(Z2) / sum(exp(Z2))`.
+
+    ``L = log(sum_k exp(z_k)) - sum_k y_k z_k``, which is ``-sum_k y_k log(a_k)``. With a single class, loss and
+    gradient are 0 and the probability is 1.
+    """
+
+    name = "softmax"
+
+    def loss_and_residual(self, Z2: Array, Y: Array) -> tuple[Array, Array]:
+        # scipy.special.logsumexp takes four times as long at (200, 10).
+        Z2 -= Z2.max(axis=-1, keepdims=True)
+        chosen = np.einsum("...j,...j->...", Y, Z2)[..., np.newaxis]
+        residual = np.exp(Z2, out=Z2)
+        total = residual.sum(axis=-1, keepdims=True)
+        residual /= total
+        residual -= Y
+        return np.log(total) - chosen, residual
+
+    def probabilities(self, Z2: Array) -> Array:
+        return softmax(Z2, axis=1)
+
+    def log_probabilities(self, Z2: Array) -> Array:
+        return log_softmax(Z2, axis=1)
+
+    def loss_of_constant(self, Y: Array, w: Array | None = None) -> float:
+        return float(entr(np.minimum(_mean(Y, w), 1)).sum())  # rounding could exceed 1
+
+    def loss_at_zero(self, Y: Array) -> float:
+        return float(np.log(Y.shape[1]))
+
+
+class RegressionLoss(Loss):
+    """Base class of losses for regression. They are summed over outputs.
+
+    Attributes
+    ----------
+    standardizes : bool
+        Whether the net learns standardized targets. `loss_` then has no unit.
+    positive_only : bool
+        Whether targets must not be negative.
+    """
+
+    name = "identity"
+    unit = ""
+    standardizes: bool = True
+    positive_only: bool = False
+
+    def check(self, y: Array) -> None:
+        """Raise ValueError if the loss is not defined for targets."""
+
+    def check_mean(self, mean: Array) -> None:
+        """Raise ValueError if the loss is not defined for the means of the training targets, (n2,)."""
+
+    def curvature(self, y: Array) -> float:
+        """Return the mean second derivative of the loss, if it is above 1: "sgd" and "gd" divide their rates by it."""
+        return 1.0
+
+    def predictions(self, Z2: Array) -> Array:
+        """Return ``A2 = o(Z2)``."""
+        return Z2
+
+    @abstractmethod
+    def initial_bias(self, Y: Array, w: Array | None = None) -> Array:
+        """Return `Z2` of the best constant prediction, (n2,)."""
+
+    def loss_of_constant(self, Y: Array, w: Array | None = None) -> float:
+        Z2 = np.tile(self.initial_bias(Y, w).astype(Y.dtype), (len(Y), 1))
+        loss, _ = self.loss_and_residual(Z2, Y)
+        return float(_mean(loss, w).sum())
+
+    def loss_at_zero(self, Y: Array) -> float:
+        loss, _ = self.loss_and_residual(np.zeros_like(Y), Y)
+        return float(loss.sum(axis=1).mean())
+
+
+class SquaredError(RegressionLoss):
+    """Half the squared error, ``L = (z - y)^2 / 2``. It predicts the mean.
+
+    References
+    ----------
+    Gauss, "Theoria motus corporum coelestium", 1809.
+    """
+
+    best = "the mean"
+
+    def loss_and_residual(self, Z2: Array, Y: Array) -> tuple[Array, Array]:
+        residual = np.subtract(Z2, Y, out=Z2)
+        return residual * residual / 2, residual
+
+    def initial_bias(self, Y: Array, w: Array | None = None) -> Array:
+        return _mean(Y, w)
+
+
+class AbsoluteError(RegressionLoss):
+    """The absolute error, ``L = |z - y|``. It predicts the median, which outliers hardly move. Not with "lbfgs".
+
+    References
+    ----------
+    Boscovich, "De litteraria expeditione per pontificiam ditionem", 1757.
+    """
+
+    best = "the median"
+    has_kinks = True
+
+    def loss_and_residual(self, Z2: Array, Y: Array) -> tuple[Array, Array]:
+        difference = np.subtract(Z2, Y, out=Z2)
+        return np.abs(difference), np.sign(difference)
+
+    def initial_bias(self, Y: Array, w: Array | None = None) -> Array:
+        return _quantile(Y, w, 0.5)
+
+
+class Quantile(RegressionLoss):
+    """The pinball loss, ``L = q max(y - z, 0) + (1 - q) max(z - y, 0)``. It predicts the quantile q. Not with "lbfgs".
+
+    Parameters
+    ----------
+    quantile : float in (0, 1), default=0.5
+        The level q: the share of targets that should lie below the prediction. The default is the median.
+
+    References
+    ----------
+    Koenker, Bassett, "Regression quantiles", Econometrica 46, 1978.
+    """
+
+    has_kinks = True
+    _parameter_constraints = {"quantile": [Interval(Real, 0, 1, closed="neither")]}
+
+    def __init__(self, quantile: float = 0.5) -> None:
+        self.quantile = quantile
+
+    @property
+    def best(self) -> str:  # type: ignore[override]
+        return f"the quantile {self.quantile:g}"
+
+    def loss_and_residual(self, Z2: Array, Y: Array) -> tuple[Array, Array]:
+        difference = np.subtract(Z2, Y, out=Z2)
+        residual = (difference > 0) - Y.dtype.type(self.quantile)
+        residual *= difference != 0
+        return residual * difference, residual
+
+    def initial_bias(self, Y: Array, w: Array | None = None) -> Array:
+        return _quantile(Y, w, self.quantile)
+
+
+class Poisson(RegressionLoss):
+    """Half the Poisson deviance, ``L = exp(z) - y z + y log(y) - y``, in nats. It predicts the mean of counts, exp(z).
+
+    Targets are not negative. For counts with an exposure, pass ``y = counts / exposure`` and ``sample_weight =
+    exposure``, as for `sklearn.linear_model.PoissonRegressor`.
+
+    References
+    ----------
+    Nelder, Wedderburn, "Generalized linear models", Journal of the Royal Statistical Society A 135, 1972.
+    """
+
+    name = "exp"
+    unit = " nats per sample"
+    best = "the mean"
+    standardizes = False
+    positive_only = True
+
+    def check(self, y: Array) -> None:
+        if (y < 0).any():
+            raise ValueError(
+                f"loss='poisson' needs targets that are not negative. Got {y.min():g}. Use loss='squared_error'."
+            )
+
+    def check_mean(self, mean: Array) -> None:
+        if (mean == 0).any():
+            raise ValueError("loss='poisson' needs a positive target in each output. Got zeros only.")
+
+    def loss_and_residual(self, Z2: Array, Y: Array) -> tuple[Array, Array]:
+        rate = np.exp(Z2)
+        loss = rate - Y * Z2
+        loss += xlogy(Y, Y) - Y
+        return loss, np.subtract(rate, Y, out=Z2)
+
+    def curvature(self, y: Array) -> float:
+        return max(1.0, float(y.mean()))
+
+    def predictions(self, Z2: Array) -> Array:
+        limits = np.finfo(Z2.dtype)
+        return np.clip(np.exp(Z2), limits.tiny, limits.max)
+
+    def initial_bias(self, Y: Array, w: Array | None = None) -> Array:
+        return np.log(_mean(Y, w))
+
+
+def _quantile(Y: Array, w: Array | None, level: float) -> Array:
+    """Return the smallest values that at least a share `level` of the weights does not exceed, (n2,)."""
+    weights = None if w is None else w[:, 0].astype(np.float64)
+    return np.quantile(Y, level, axis=0, method="inverted_cdf", weights=weights)
+
+
+LOSSES: dict[str, type[RegressionLoss]] = {
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "quantile": Quantile,
+    "poisson": Poisson,
+}
