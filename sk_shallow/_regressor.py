@@ -256,6 +256,8 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         tags = super().__sklearn_tags__()
         kind = LOSSES.get(self.loss) if isinstance(self.loss, str) else self.loss
         tags.target_tags.positive_only = getattr(kind, "positive_only", False)
+        # scikit-learn's check of several outputs has negative targets for all estimators that claim them.
+        tags.target_tags.multi_output = not tags.target_tags.positive_only
         return tags
 
     @property

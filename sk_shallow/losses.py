@@ -15,7 +15,18 @@ from sk_shallow._compat import Interval
 from sk_shallow._component import Component
 from sk_shallow._special import softplus
 
-__all__ = ["LOSSES", "AbsoluteError", "Loss", "Poisson", "Quantile", "RegressionLoss", "SquaredError"]
+__all__ = [
+    "LOSSES",
+    "AbsoluteError",
+    "LogLoss",
+    "Loss",
+    "Poisson",
+    "Quantile",
+    "RegressionLoss",
+    "SigmoidLogLoss",
+    "SoftmaxLogLoss",
+    "SquaredError",
+]
 
 Array = np.ndarray
 

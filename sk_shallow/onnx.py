@@ -13,7 +13,7 @@ from sk_shallow.activations import Activation, Sigmoid
 
 __all__ = ["Graph", "register_converter"]
 
-ALIAS = "SkShallowShallowNetClassifier"
+ALIAS, ALIAS_OF_REGRESSOR = "SkShallowShallowNetClassifier", "SkShallowShallowNetRegressor"
 MIN_OPSET = 12  # the first with Clip of float64
 OPTIONS = {
     "zipmap": [True, False, "columns"],
@@ -71,9 +71,9 @@ class Graph:
 
 
 def register_converter() -> None:
-    """Tell skl2onnx how to convert `ShallowNetClassifier`, alone and in pipelines: to labels and probabilities.
+    """Tell skl2onnx how to convert the nets, alone and in pipelines: to labels and probabilities, or to numbers.
 
-    Call it once, before `skl2onnx.to_onnx`, which then has these options:
+    Call it once, before `skl2onnx.to_onnx`, which then has these options for classifiers:
 
     ``zipmap``
         True (skl2onnx's default) returns a dictionary per row, False an array of shape (n_samples, n_classes),
@@ -126,10 +126,14 @@ def register_converter() -> None:
         from skl2onnx import update_registered_converter
     except ImportError as error:
         raise ImportError('ONNX models need skl2onnx. Install it: pip install "sk-shallow[onnx]"') from error
+    from skl2onnx.common.shape_calculator import calculate_linear_regressor_output_shapes as shapes
+
     from sk_shallow._classifier import ShallowNetClassifier
+    from sk_shallow._regressor import ShallowNetRegressor
 
     # The option "zipmap" makes skl2onnx use its own parser of classifiers.
     update_registered_converter(ShallowNetClassifier, ALIAS, _set_output_types, _convert, options=OPTIONS)
+    update_registered_converter(ShallowNetRegressor, ALIAS_OF_REGRESSOR, shapes, _convert_regressor)
 
 
 def _set_output_types(operator: Any) -> None:
@@ -145,20 +149,13 @@ def _set_output_types(operator: Any) -> None:
 
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
-    """Add a net to an ONNX model. The arguments are those of skl2onnx."""
-    from onnx.helper import np_dtype_to_tensor_dtype
-    from skl2onnx.common.data_types import DoubleTensorType
-
+    """Add a classifier to an ONNX model. The arguments are those of skl2onnx."""
     net = operator.raw_operator
-    is_double = isinstance(operator.inputs[0].type, DoubleTensorType)
-    if is_double:
+    graph, logits = _graph_and_logits(scope, operator, container)
+    if graph.dtype == np.float64:
         _refuse_zipmap(operator)
-    opset = container.target_opset_onnx
-    if opset < MIN_OPSET:
-        raise ValueError(f"target_opset must be {MIN_OPSET} or later. Got target_opset={opset}: omit it or raise it.")
-    graph = Graph(scope, container, np.float64 if is_double else np.float32, len(net.coefs_[1]))
-    X = graph("Cast", operator.inputs[0].full_name, to=np_dtype_to_tensor_dtype(graph.dtype))
-    logits = _class_logits(net, X, graph)
+    if len(net.classes_) == 2 and len(net.intercepts_[1]) == 1:
+        logits = graph("Concat", graph("Neg", logits), logits, axis=1)
     _add_labels(net, logits, graph, output=operator.outputs[0].full_name)
     probabilities = operator.outputs[1].full_name
     if container.get_options(net, {"raw_scores": False})["raw_scores"]:
@@ -169,6 +166,16 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
         A2 = Sigmoid().to_onnx(logits, graph)
         limits = np.finfo(graph.dtype)  # as in SigmoidLogLoss
         graph("Clip", A2, float(limits.tiny), float(1 - limits.epsneg), output=probabilities)
+
+
+def _convert_regressor(scope: Any, operator: Any, container: Any) -> None:
+    """Add a regressor to an ONNX model. The arguments are those of skl2onnx."""
+    net, output = operator.raw_operator, operator.outputs[0].full_name
+    graph, A2 = _graph_and_logits(scope, operator, container)
+    if net.out_activation_ == "exp":
+        limits = np.finfo(graph.dtype)  # as in Poisson
+        A2 = graph("Clip", graph("Exp", A2), float(limits.tiny), float(limits.max))
+    graph("Add", graph("Mul", A2, net.target_scale_), net.target_mean_, output=output)
 
 
 def _refuse_zipmap(operator: Any) -> None:
@@ -182,8 +189,17 @@ def _refuse_zipmap(operator: Any) -> None:
             )
 
 
-def _class_logits(net: Any, X: str, graph: Graph) -> str:
-    """Add the net up to its logits, one for each class, as in `Targets.class_logits`."""
+def _graph_and_logits(scope: Any, operator: Any, container: Any) -> tuple[Graph, str]:
+    """Start the graph of a net, up to `Z2`."""
+    from onnx.helper import np_dtype_to_tensor_dtype
+    from skl2onnx.common.data_types import DoubleTensorType
+
+    net, opset = operator.raw_operator, container.target_opset_onnx
+    if opset < MIN_OPSET:
+        raise ValueError(f"target_opset must be {MIN_OPSET} or later. Got target_opset={opset}: omit it or raise it.")
+    is_double = isinstance(operator.inputs[0].type, DoubleTensorType)
+    graph = Graph(scope, container, np.float64 if is_double else np.float32, len(net.coefs_[1]))
+    X = graph("Cast", operator.inputs[0].full_name, to=np_dtype_to_tensor_dtype(graph.dtype))
     (W1, W2), (b1, b2) = net.coefs_, net.intercepts_
     Z1 = graph("Gemm", _clipped(X, W1, graph), W1, b1)
     kind = type(net._activation)
@@ -192,8 +208,7 @@ def _class_logits(net: Any, X: str, graph: Graph) -> str:
     A1 = to_onnx(net._activation, Z1, graph)
     if not isinstance(A1, str):
         raise ValueError(f"to_onnx of {kind.__qualname__} must return the name of its last result. Got {A1!r}.")
-    Z2 = graph("Gemm", _clipped(A1, W2, graph), W2, b2)
-    return graph("Concat", graph("Neg", Z2), Z2, axis=1) if len(net.classes_) == 2 and len(b2) == 1 else Z2
+    return graph, graph("Gemm", _clipped(A1, W2, graph), W2, b2)
 
 
 def _clipped(A: str, W: np.ndarray, graph: Graph) -> str:

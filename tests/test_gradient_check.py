@@ -93,7 +93,7 @@ def test_raw_pixels_and_kinks_raise_no_false_alarm(digits):
     [
         ({"n_directions": 0}, ValueError, "n_directions == 0, must be >= 1"),
         ({"n_directions": 2.5}, TypeError, "n_directions must be an instance of int"),
-        ({"estimator": LogisticRegression()}, TypeError, "needs a ShallowNetClassifier. Got LogisticRegression"),
+        ({"estimator": LogisticRegression()}, TypeError, "needs a net of sk_shallow. Got LogisticRegression"),
     ],
 )
 def test_bad_arguments(change, error, message, iris):

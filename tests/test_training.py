@@ -20,32 +20,10 @@ from sk_shallow._model.network import Network
 from sk_shallow._model.parameters import Parameters, initialize
 from sk_shallow.activations import Activation, Tanh
 from sk_shallow.initializers import Glorot
-from sk_shallow.losses import Loss
+from sk_shallow.losses import SquaredError
 from sk_shallow.solvers import SOLVERS, FirstOrderSolver
 
 parametrize = pytest.mark.parametrize
-
-
-class SquaredError(Loss):
-    """Half the squared error of real outputs, for regression."""
-
-    name = "identity"
-
-    def loss_and_residual(self, Z2, Y):
-        Z2 -= Y
-        return Z2**2 / 2, Z2
-
-    def probabilities(self, Z2):
-        return Z2
-
-    def log_probabilities(self, Z2):
-        raise NotImplementedError
-
-    def loss_of_constant(self, Y, w=None):
-        return np.average((Y - np.average(Y, axis=0, weights=w)) ** 2, axis=0, weights=w).sum() / 2
-
-    def loss_at_zero(self, Y):
-        return (Y**2).sum(axis=1).mean() / 2
 
 
 @parametrize("solver", SOLVERS)

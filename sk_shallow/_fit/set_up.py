@@ -188,5 +188,4 @@ def fitted_attributes(network: Network, targets: Targets) -> dict[str, Any]:
         "n_layers_": 3,
         "out_activation_": network.loss_function.name,
         "_activation": network.activation,
-        "_loss": network.loss_function,
     }

@@ -178,7 +178,7 @@ class NumberTargets(Targets):
 
     @property
     def attributes(self) -> dict[str, Any]:
-        return {"target_mean_": self.mean, "target_scale_": self.scale}
+        return {"target_mean_": self.mean, "target_scale_": self.scale, "_loss": self.loss_function}
 
     def check(self, y: np.ndarray) -> None:
         n_outputs = 1 if y.ndim == 1 else y.shape[1]

@@ -141,7 +141,7 @@ class ActivationDisplay(Display):
 
         Parameters
         ----------
-        estimator : ShallowNetClassifier, Pipeline or search
+        estimator : ShallowNetClassifier, ShallowNetRegressor, Pipeline or search
             A fitted net, or a fitted pipeline or search that ends in one.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows, as you would pass them to `predict`.
@@ -255,7 +255,7 @@ class LossCurveDisplay(Display):
 
         Parameters
         ----------
-        estimator : ShallowNetClassifier, Pipeline or search
+        estimator : ShallowNetClassifier, ShallowNetRegressor, Pipeline or search
             A fitted net, or a fitted pipeline or search that ends in one.
         ax : matplotlib Axes or None, default=None
             Where to draw. None makes a new figure.
@@ -356,7 +356,7 @@ class HiddenWeightsDisplay(Display):
 
         Parameters
         ----------
-        estimator : ShallowNetClassifier, Pipeline or search
+        estimator : ShallowNetClassifier, ShallowNetRegressor, Pipeline or search
             A fitted net, or a fitted pipeline or search that ends in one.
         image_shape : tuple of (int, int) or None, default=None
             Rows and columns of the image that the features make. None draws a heat map.

@@ -30,12 +30,12 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
 
     Parameters
     ----------
-    estimator : ShallowNetClassifier
+    estimator : ShallowNetClassifier or ShallowNetRegressor
         Estimator with the parameters to check. It is not fitted or changed.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Features. A few rows are enough. Scaled features make the check more sensitive.
-    y : array-like of shape (n_samples,) or (n_samples, n_labels)
-        Labels.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Labels or numbers.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights, as in `fit`.
     n_directions : int in [1, inf), default=10
@@ -55,7 +55,7 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
     ValueError
         As in `fit`, or if `n_directions` is below 1.
     TypeError
-        If `estimator` is not a `ShallowNetClassifier`. For a pipeline, pass its last step and transformed data.
+        If `estimator` is not a net. For a pipeline, pass its last step and transformed data.
 
     Examples
     --------
@@ -70,8 +70,8 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
     check_scalar(n_directions, "n_directions", Integral, min_val=1)
     if not isinstance(estimator, ShallowNet):
         raise TypeError(
-            f"check_gradient needs a ShallowNetClassifier or ShallowNetRegressor. Got {type(estimator).__name__}. For "
-            "a pipeline, pass its last step and transformed data."
+            f"check_gradient needs a net of sk_shallow. Got {type(estimator).__name__}. For a pipeline, pass its last "
+            "step and transformed data."
         )
     rng = check_random_state(random_state)
     network = network_at_start(estimator, X, y, sample_weight)

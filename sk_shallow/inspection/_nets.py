@@ -26,7 +26,7 @@ def walk_to_net(estimator, prefix=""):
         yield from walk_to_net(estimator.estimator, f"{prefix}estimator__")
     elif not isinstance(estimator, ShallowNet):
         raise ValueError(
-            "estimator must be a ShallowNetClassifier, a pipeline that ends in one, or a search over either. "
+            "estimator must be a net of sk_shallow, a pipeline that ends in one, or a search over either. "
             f"Got {type(estimator).__name__} instead."
         )
 

@@ -19,7 +19,7 @@ def hidden_unit_report(estimator, X):
 
     Parameters
     ----------
-    estimator : ShallowNetClassifier, Pipeline or search
+    estimator : ShallowNetClassifier, ShallowNetRegressor, Pipeline or search
         A fitted net, or a fitted pipeline or search that ends in one.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         At least two rows, preferably training rows, as you would pass them to `predict`.
