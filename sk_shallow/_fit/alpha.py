@@ -24,7 +24,7 @@ from sk_shallow.solvers import Adam
 STRENGTHS = (10.0, 1.0, 0.1)  # times the alpha of the rule; large sample weights add stronger ones
 MIN_GAIN = 0.02  # a weaker penalty must lower the held-out loss by this fraction
 FEW_ROWS = 500  # with fewer rows, skip the weakest strength, which often wins by chance
-MIN_ROWS, MIN_HELD_OUT = 40, 10  # fewer rows, or rows of a validation set or fold, say too little
+MIN_ROWS, MIN_HELD_OUT = 40, 10  # of labels; half as many numbers. Fewer say too little
 MAX_ROWS, MAX_NUMBERS = 2000, 2**18  # of X and Y that are used; 100 rows are used in any case
 N_FOLDS = 3
 MIN_EPOCHS, MIN_STEPS = 15, 60
@@ -50,11 +50,12 @@ def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | N
     """
     rule = Choice(float(network.alpha), {})
     rows, shares = _chosen_rows(data, network.X.size // network.n_samples, seed)
-    if not network.alpha or (held_out is None and len(rows) < MIN_ROWS):
+    divisor = 1 if data.targets.has_classes else 2
+    if not network.alpha or (held_out is None and len(rows) < MIN_ROWS / divisor):
         return rule
     folds = np.zeros(len(rows), dtype=int) if held_out else _folds(data, rows, seed)
     n_held_out = held_out.n_samples if held_out else min(np.bincount(folds).min(), np.count_nonzero(folds))
-    if n_held_out < MIN_HELD_OUT:
+    if n_held_out < MIN_HELD_OUT / divisor:
         return rule
     judge = _as_float32(held_out) if held_out else None
     sample, judge = _rotated(_sample(network, data, rows, shares), judge)
