@@ -46,9 +46,10 @@ class Table(ShownAsTable):
         return self.table
 
 
-def as_frame(columns, caller):
-    """Return a pandas frame whose index is the first column. Raises ImportError without pandas."""
-    return check_pandas_support(caller).DataFrame(columns).set_index(next(iter(columns)))
+def as_frame(name, index, columns, caller):
+    """Return a pandas frame with a named index. Raises ImportError without pandas."""
+    pandas = check_pandas_support(caller)
+    return pandas.DataFrame(columns, index=pandas.Index(index, name=name))
 
 
 def cut(text, width):

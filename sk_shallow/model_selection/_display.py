@@ -86,23 +86,22 @@ class ComparisonDisplay(Display):
             )
         band = ""
         if self.rope:
-            self.ax_.axvspan(-self.rope, self.rope, color=BLUE, alpha=0.2, linewidth=0)
+            self.ax_.axvspan(-self.rope, self.rope, color=BLUE, alpha=0.25, linewidth=0)
             band = f"\nblue band: differences of up to {self.rope:g} do not matter"
         self.ax_.axvline(0, color=GREY, linewidth=1)
         self.ax_.set_yticks(range(len(self.labels)), [cut(label, MAX_LABEL) for label in self.labels])
         self.ax_.set_ylim(len(self.labels) - 0.5, -0.5)
         self.ax_.set_title(cut(_in_words(self.scoring), MAX_TITLE), fontsize=11)
         reference = cut(self.reference, MAX_LABEL)
-        self.ax_.set_xlabel(f"improvement over {reference}, with 95 % interval{band}")
+        self.ax_.set_xlabel(f"improvement over {reference} (right of 0 is better), with 95 % interval{band}")
 
 
 def columns_of(comparison):
-    """Return all columns by name; None in the row of the reference."""
+    """Return all columns by name, except the labels; None in the row of the reference."""
     labels = comparison.labels_
     compared = {label: _compared(comparison, label) for label in comparison.verdicts_}
     means = {what: [float(values[label].mean()) for label in labels] for what, values in comparison.figures.items()}
     return {
-        comparison.compared: labels,
         "score": means.pop("score"),
         **{name: [compared.get(label, {}).get(name) for label in labels] for name in next(iter(compared.values()))},
         **means,
@@ -124,13 +123,14 @@ def _compared(comparison, label):
 
 def table_of_results(comparison):
     """Return the columns, formats and notes of the main table."""
-    columns = columns_of(comparison)
-    spec = _spec(comparison)
+    columns, spec = columns_of(comparison), _spec(comparison)
     columns["difference [interval]"] = _with_intervals(columns, spec)
     columns["verdict"] = [verdict.removeprefix("practically the ") for verdict in columns["verdict"]]
-    names = [comparison.compared, "verdict", "score", "difference [interval]", "p", "seconds"]
-    formats = {"score": spec, "p": ".3f", "seconds": ".2f" if max(columns["seconds"]) < 1000 else ".0f"}
-    return {name: columns[name] for name in names}, formats, list(_notes(comparison))
+    slowest = max(columns["seconds"])
+    seconds = ".3f" if slowest < 10 else ".1f" if slowest < 1000 else ".0f"
+    names = ["verdict", "score", "difference [interval]", "p", "seconds"]
+    formats = {"score": spec, "p": ".3f", "seconds": seconds}
+    return _labelled({name: columns[name] for name in names}, comparison), formats, list(_notes(comparison))
 
 
 def table_of_details(comparison):
@@ -138,13 +138,19 @@ def table_of_details(comparison):
     columns = columns_of(comparison)
     without = {"p_same"} if comparison.rope is None else set()
     without |= {"zeros"} if not any(columns.get("zeros", [])) else set()
-    names = [name for name in (comparison.compared, *DETAILS) if name in columns and name not in without]
+    columns = {name: columns[name] for name in DETAILS if name in columns and name not in without}
     rope = f"above {comparison.rope or 0:g}" + ("" if comparison.rope is None else ", within it, and below minus it")
     notes = [
         f"won: splits with a score above that of {comparison.reference_}, of {comparison.n_splits_}. p_better ...: "
         f"probabilities of a difference {rope}."
     ]
-    return {name: columns[name] for name in names}, DETAILS, notes
+    return _labelled(columns, comparison), DETAILS, notes
+
+
+def _labelled(columns, comparison):
+    """Return columns after one with the labels."""
+    name = comparison.compared.rpartition("__")[2]
+    return {f"parameter {name}" if name in columns else name: comparison.labels_, **columns}
 
 
 def _spec(comparison):
@@ -178,7 +184,7 @@ def _notes(comparison):
     )
     if "practically the same" in comparison.verdicts_.values():
         rope = f"{comparison.rope or 0:g}, with a probability of at least 95 %"
-        yield f"same: practically the same: the difference is at most {rope}."
+        yield f"same: practically the same. The difference is at most {rope}."
     yield "p and 95 % interval: corrected resampled t-test; p also corrected by Holm's method."
     if comparison.smallest_difference_ is not None:
         n = comparison.splits_for_half_
@@ -213,4 +219,5 @@ def _words(scoring):
 
 
 def _in_words(scoring):
-    return f"{_words(scoring)}, {'lower' if scoring.startswith('neg_') else 'higher'} is better"
+    words = _words(scoring)
+    return f"{words[0].upper()}{words[1:]}, {'lower' if scoring.startswith('neg_') else 'higher'} is better"

@@ -118,7 +118,7 @@ class Comparison(ShownAsTable):
         The columns are: mean "score", its "difference" to the reference with the bounds "low" and "high" of its 95 %
         interval, corrected "p", the columns of `details`, and the "verdict".
         """
-        return as_frame(columns_of(self), "Comparison.to_frame")
+        return as_frame(self.compared, self.labels_, columns_of(self), "Comparison.to_frame")
 
     def plot(self, ax=None):
         """Draw the differences and their intervals, and return an `ComparisonDisplay`.
@@ -186,7 +186,7 @@ class PairwiseComparison(ShownAsTable):
     def to_frame(self):
         """Return the p-values as a pandas frame, with one row and one column per label."""
         columns = dict(zip(self.labels_, self.p_values_.T.tolist(), strict=True))
-        return as_frame({self.compared: self.labels_, **columns}, "PairwiseComparison.to_frame")
+        return as_frame(self.compared, self.labels_, columns, "PairwiseComparison.to_frame")
 
     def _table(self):
         means = [float(scores.mean()) for scores in self.scores.values()]
