@@ -215,7 +215,7 @@ def _notes_on_fits(comparison):
 
 
 def _words(scoring):
-    return scoring.removeprefix("neg_").replace("_", " ")
+    return scoring.removeprefix("neg_").replace("_", " ").replace("brier", "Brier")
 
 
 def _in_words(scoring):
