@@ -39,7 +39,9 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-PAGES = "index getting_started user_guide comparing_activations other_tools coming_from_mlpclassifier benchmarks"
+PAGES = (
+    "index getting_started user_guide comparing comparing_activations other_tools coming_from_mlpclassifier benchmarks"
+)
 html_sidebars = {page: [] for page in [*PAGES.split(), "promises", "contributing", "changes"]}
 
 autosummary_generate = True
@@ -65,7 +67,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
-    "ignore_pattern": r"compare_activations\.py",
+    "ignore_pattern": r"compare_estimators\.py",
     "within_subsection_order": "FileNameSortKey",
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("sk_shallow",),

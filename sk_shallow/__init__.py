@@ -3,7 +3,14 @@
 from sk_shallow._classifier import ShallowNetClassifier
 from sk_shallow._regressor import ShallowNetRegressor
 from sk_shallow.inspection import check_gradient
-from sk_shallow.model_selection import compare_activations
+from sk_shallow.model_selection import compare_activations, compare_estimators, compare_parameter
 
-__all__ = ["ShallowNetClassifier", "ShallowNetRegressor", "check_gradient", "compare_activations"]
+__all__ = [
+    "ShallowNetClassifier",
+    "ShallowNetRegressor",
+    "check_gradient",
+    "compare_activations",
+    "compare_estimators",
+    "compare_parameter",
+]
 __version__ = "0.1.0"

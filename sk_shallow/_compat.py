@@ -8,12 +8,18 @@ from functools import cache
 from typing import Any
 
 from sklearn import get_config
+from sklearn.base import BaseEstimator
+from sklearn.metrics._scorer import _BaseScorer as MadeScorer
+from sklearn.metrics._scorer import _MultimetricScorer as SeveralScorers
 from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection._split import _RepeatedSplits as RepeatedSplits
 from sklearn.utils import _safe_indexing as rows_of
 from sklearn.utils._optional_dependencies import check_matplotlib_support, check_pandas_support
 from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.metaestimators import _safe_split as split_of
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_classes_on_first_call
 from sklearn.utils.parallel import _get_threadpool_controller
+from sklearn.utils.validation import _check_method_params as params_of_rows
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 
@@ -66,14 +72,28 @@ def validate_parameters(estimator: Any) -> None:
     estimator._validate_params()
 
 
-class SearchWithGroups(GridSearchCV):
-    """A search that hands groups to the estimator also without metadata routing, not only to the splitter."""
+def routed_params(estimator: Any, scorer: Any, params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arguments that a search hands to `fit` of its estimator and to the scorer, and warn as it does."""
+    routed = GridSearchCV(estimator, {}, scoring=scorer, cv=2)._get_routed_params_for_fit(params)
+    groups = {"groups": params["groups"]} if "groups" in params and not is_routing() else {}  # a search keeps them
+    return routed.estimator.fit | groups, routed.scorer.score
 
-    def _get_routed_params_for_fit(self, params: dict[str, Any]) -> Any:
-        routed = super()._get_routed_params_for_fit(params)
-        if params.get("groups") is not None and not get_config()["enable_metadata_routing"]:
-            routed.estimator.fit["groups"] = params["groups"]
-        return routed
+
+def is_routing() -> bool:
+    return get_config()["enable_metadata_routing"]
+
+
+def params_of_steps(pipeline: Any, params: dict[str, Any]) -> list[dict[str, dict[str, Any]]]:
+    """Return the arguments that each step of a pipeline gets in `fit`, by method."""
+    routed = pipeline._check_method_params("fit", params)
+    return [routed.get(name, {}) for name, _ in pipeline.steps]
+
+
+def state_that_clones_keep(estimator: Any) -> Any:
+    """Return what a clone keeps besides the parameters: the settings of `set_output`, and itself for a frozen one."""
+    kind = type(estimator)
+    frozen = estimator if kind.__sklearn_clone__ is not BaseEstimator.__sklearn_clone__ else None
+    return id(frozen), getattr(estimator, "_sklearn_output_config", None)
 
 
 @cache

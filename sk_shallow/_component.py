@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from sk_shallow._compat import Interval, validate_parameters
+from sk_shallow._compat import Interval, state_that_clones_keep, validate_parameters
 
 COUNT = Interval(Integral, 1, None, closed="left")
 POSITIVE = Interval(Real, 0, None, closed="neither")
@@ -63,16 +63,17 @@ def from_name(table: Mapping[str, Callable[[], C]], value: str | C) -> C:
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Return whether two values are equal: components with the same class and equal parameters, collections, arrays.
+    """Return whether two values are equal: estimators with the same class and equal parameters, collections, arrays.
 
-    Functions must be identical.
+    Functions must be identical. Values that cannot be compared are not equal.
     """
     if isinstance(one, Real) and isinstance(other, Real):
         return bool(one == other or (one != one and other != other))  # nan equals nan
     if type(one) is not type(other):
         return False
-    if isinstance(one, Component):
-        return equal(one.get_params(deep=False), other.get_params(deep=False))
+    if isinstance(one, BaseEstimator):
+        same = state_that_clones_keep(one) == state_that_clones_keep(other)
+        return same and equal(one.get_params(deep=False), other.get_params(deep=False))
     if callable(one):
         return one is other
     if isinstance(one, dict):
@@ -83,7 +84,10 @@ def equal(one: Any, other: Any) -> bool:
         return np.array_equal(one, other, equal_nan=one.dtype.kind == other.dtype.kind == "f")
     if isinstance(one, list | tuple):
         return len(one) == len(other) and all(map(equal, one, other))
-    return bool(np.all(one == other))
+    try:
+        return bool(np.all(one == other))
+    except ValueError:  # of frames and sparse matrices
+        return False
 
 
 def to_name(table: Mapping[str, Callable[[], C]], component: C) -> str:

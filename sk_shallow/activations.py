@@ -482,10 +482,10 @@ def as_activation(value: Any) -> Activation:
 def label_of(value: Any) -> str:
     """Return a label for an activation or another object, on one line and the same in every run.
 
-    A pair of functions has the name of its first function.
+    A pair of functions has the name of its first function. Numbers have six digits.
     """
-    if isinstance(value, tuple | FunctionActivation):
+    if isinstance(value, FunctionActivation) or (isinstance(value, tuple) and all(map(callable, value))):
         value = as_activation(value).value
-    if isinstance(value, str):
-        return value
+    if isinstance(value, str | Real):
+        return f"{value:.6g}" if isinstance(value, float) else str(value)
     return getattr(value, "__name__", None) or " ".join(re.sub(r" at 0x\w+", "", repr(value)).split())

@@ -491,7 +491,7 @@ def test_nets_inside_a_search_get_groups_with_routing_only(wrap, seen):
         "search in a pipeline": make_pipeline(StandardScaler(), GridSearchCV(net, {"alpha": [1.0]}, cv=2)),
         "pipeline in a search": GridSearchCV(make_pipeline(net), {"shallownetclassifier__alpha": [1.0]}, cv=2),
     }[wrap]
-    with pytest.warns(UserWarning, match=r"not the nets inside the search, .* call sklearn\.set_config\(enable_meta"):
+    with pytest.warns(UserWarning, match=r"searches in \['identity', 'relu'\], .* call sklearn\.set_config\(en"):
         compare(estimator)
     assert not seen
     with config_context(enable_metadata_routing=True):

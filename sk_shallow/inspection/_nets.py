@@ -13,22 +13,33 @@ from sk_shallow._base import ShallowNet
 SEARCH_SPACES = ("param_grid", "param_distributions", "search_spaces")
 
 
-def walk_to_net(estimator, prefix=""):
-    """Yield pairs of a parameter prefix and an object: the estimator, pipelines and searches inside it, and the net.
+def walk(estimator, prefix=""):
+    """Yield pairs of a parameter prefix and an object: the estimator, then what ends its pipelines and searches.
 
-    A prefix is that of the parameters, for example "estimator__net__". Raises ValueError if there is no net.
+    A prefix is that of the parameters, for example "estimator__net__".
     """
     yield prefix, estimator
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]
-        yield from walk_to_net(last, f"{prefix}{name}__")
+        yield from walk(last, f"{prefix}{name}__")
     elif is_search(estimator):
-        yield from walk_to_net(estimator.estimator, f"{prefix}estimator__")
-    elif not isinstance(estimator, ShallowNet):
+        yield from walk(estimator.estimator, f"{prefix}estimator__")
+
+
+def walk_to_net(estimator):
+    """Return the pairs of `walk`, the net last. Raises ValueError if there is no net."""
+    pairs = list(walk(estimator))
+    if not has_net(estimator):
         raise ValueError(
             "estimator must be a net of sk_shallow, a pipeline that ends in one, or a search over either. "
-            f"Got {type(estimator).__name__} instead."
+            f"Got {type(pairs[-1][1]).__name__} instead."
         )
+    return pairs
+
+
+def has_net(estimator):
+    *_, (_, last) = walk(estimator)
+    return isinstance(last, ShallowNet)
 
 
 def is_search(estimator):

@@ -104,7 +104,8 @@ class HiddenUnitReport(ShownAsTable):
 
         The columns are "share", "mean", "spread", "dead", "saturated" and "duplicate_of". The index is the unit.
         """
-        return as_frame(self._columns(slice(None)), "HiddenUnitReport.to_frame")
+        columns = self._columns(slice(None))
+        return as_frame("unit", columns.pop("unit"), columns, "HiddenUnitReport.to_frame")
 
     def _columns(self, order):
         columns = {

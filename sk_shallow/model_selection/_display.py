@@ -1,26 +1,37 @@
-"""The figure of `compare_activations`."""
+"""How a comparison is shown: tables of 80 columns, and a forest plot."""
+
+import math
+
+import numpy as np
 
 from sk_shallow.inspection._displays import BLUE, GREEN, GREY, ORANGE, Display
+from sk_shallow.inspection._table import cut
 
 # Color and marker of each verdict; a grey circle for the others.
 STYLES = {"better": (GREEN, "^"), "worse": (ORANGE, "v"), "practically the same": (BLUE, "s")}
+DETAILS = {
+    "won": "", "p_better": ".2f", "p_same": ".2f", "p_worse": ".2f", "epochs": ".0f", "weights": ",.0f", "dead": ".0%",
+    "saturated": ".0%", "zeros": ".1%",
+}  # fmt: skip
+MAX_DECIMALS, MAX_DIGITS = 5, 6  # of a score; other scores are shown in exponential notation
+MAX_LABEL, MAX_TITLE = 30, 60  # letters in a figure
 
 
-class ActivationComparisonDisplay(Display):
+class ComparisonDisplay(Display):
     """Differences to the reference with their intervals: a forest plot.
 
     Parameters
     ----------
     labels : sequence of str
-        Activations, from the top.
+        Estimators, from the top.
     differences, low, high : sequence of float
         Mean differences, and the lower and upper bounds of their intervals, in units of the score.
     verdicts : sequence of str
-        Verdict of `compare_activations` on each activation.
+        Verdict of the comparison on each estimator.
     reference, scoring : str
         Label of the reference, and name of the score.
     rope : float or None, default=None
-        Half the width of the region of practical equivalence, in units of the score.
+        Half the width of the region of practical equivalence, in units of the score: the blue band.
 
     Attributes
     ----------
@@ -40,11 +51,11 @@ class ActivationComparisonDisplay(Display):
 
     @classmethod
     def from_comparison(cls, comparison, *, ax=None):
-        """Draw the result of `compare_activations` and return the display.
+        """Draw the result of a comparison and return the display.
 
         Parameters
         ----------
-        comparison : ActivationComparison
+        comparison : Comparison
             The result.
         ax : matplotlib Axes or None, default=None
             Where to draw. None makes a new figure.
@@ -63,7 +74,7 @@ class ActivationComparisonDisplay(Display):
         ).plot(ax=ax)
 
     def _panels(self):
-        return 1, 6.4, 1.4 + 0.3 * len(self.labels)
+        return 1, 6.4, 1.8 + 0.3 * len(self.labels)
 
     def _draw(self):
         for row, verdict in enumerate(self.verdicts):
@@ -73,9 +84,140 @@ class ActivationComparisonDisplay(Display):
             self.ax_.annotate(
                 verdict, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=8, annotation_clip=False
             )
+        band = ""
         if self.rope:
-            self.ax_.axvspan(-self.rope, self.rope, color=BLUE, alpha=0.12, linewidth=0)
+            self.ax_.axvspan(-self.rope, self.rope, color=BLUE, alpha=0.25, linewidth=0)
+            band = f"\nblue band: differences of up to {self.rope:g} do not matter"
         self.ax_.axvline(0, color=GREY, linewidth=1)
-        self.ax_.set_yticks(range(len(self.labels)), self.labels)
+        self.ax_.set_yticks(range(len(self.labels)), [cut(label, MAX_LABEL) for label in self.labels])
         self.ax_.set_ylim(len(self.labels) - 0.5, -0.5)
-        self.ax_.set_xlabel(f"difference of {self.scoring} to {self.reference} (right of 0 is better), 95 % interval")
+        self.ax_.set_title(cut(_in_words(self.scoring), MAX_TITLE), fontsize=11)
+        reference = cut(self.reference, MAX_LABEL)
+        self.ax_.set_xlabel(f"improvement over {reference} (right of 0 is better), with 95 % interval{band}")
+
+
+def columns_of(comparison):
+    """Return all columns by name, except the labels; None in the row of the reference."""
+    labels = comparison.labels_
+    compared = {label: _compared(comparison, label) for label in comparison.verdicts_}
+    means = {what: [float(values[label].mean()) for label in labels] for what, values in comparison.figures.items()}
+    return {
+        "score": means.pop("score"),
+        **{name: [compared.get(label, {}).get(name) for label in labels] for name in next(iter(compared.values()))},
+        **means,
+        "verdict": [comparison.verdicts_.get(label, "reference") for label in labels],
+    }
+
+
+def _compared(comparison, label):
+    """Return what compares a label with the reference."""
+    difference, scores = comparison.difference(label), comparison.scores_
+    low, high = difference.interval()
+    better, same, worse = difference.probabilities(comparison.rope or 0.0)
+    won = int((scores[label] > scores[comparison.reference_]).sum())
+    return {
+        "difference": difference.mean, "low": low, "high": high, "p": comparison.p_values_[label],
+        "p_better": better, "p_same": same, "p_worse": worse, "won": won,
+    }  # fmt: skip
+
+
+def table_of_results(comparison):
+    """Return the columns, formats and notes of the main table."""
+    columns, spec = columns_of(comparison), _spec(comparison)
+    columns["difference [interval]"] = _with_intervals(columns, spec)
+    columns["verdict"] = [verdict.removeprefix("practically the ") for verdict in columns["verdict"]]
+    slowest = max(columns["seconds"])
+    seconds = ".3f" if slowest < 10 else ".1f" if slowest < 1000 else ".0f"
+    names = ["verdict", "score", "difference [interval]", "p", "seconds"]
+    formats = {"score": spec, "p": ".3f", "seconds": seconds}
+    return _labelled({name: columns[name] for name in names}, comparison), formats, list(_notes(comparison))
+
+
+def table_of_details(comparison):
+    """Return the columns, formats and notes of the table of details."""
+    columns = columns_of(comparison)
+    without = {"p_same"} if comparison.rope is None else set()
+    without |= {"zeros"} if not any(columns.get("zeros", [])) else set()
+    columns = {name: columns[name] for name in DETAILS if name in columns and name not in without}
+    rope = f"above {comparison.rope or 0:g}" + ("" if comparison.rope is None else ", within it, and below minus it")
+    notes = [
+        f"won: splits with a score above that of {comparison.reference_}, of {comparison.n_splits_}. p_better ...: "
+        f"probabilities of a difference {rope}."
+    ]
+    return _labelled(columns, comparison), DETAILS, notes
+
+
+def _labelled(columns, comparison):
+    """Return columns after one with the labels."""
+    name = comparison.compared.rpartition("__")[2]
+    return {f"parameter {name}" if name in columns else name: comparison.labels_, **columns}
+
+
+def _spec(comparison):
+    """Return the format of scores: two significant digits of half the shortest interval, or half a typical one."""
+    differences = [comparison.difference(label) for label in comparison.verdicts_]
+    halves = [difference.interval()[1] - difference.mean for difference in differences]
+    halves = [half for half in halves if half > 0] or [0.001]
+    shortest, typical = (1 - math.floor(math.log10(half)) for half in (min(halves), np.median(halves)))
+    decimals = min(shortest, typical + 1)
+    largest = max(float(np.abs(scores).max()) for scores in comparison.scores_.values())
+    plain = decimals <= MAX_DECIMALS and largest < 10**MAX_DIGITS
+    return f".{max(decimals, 0)}f" if plain else ".1e"
+
+
+def _with_intervals(columns, spec):
+    """Return the differences with their intervals, aligned."""
+    rows = list(zip(columns["difference"], columns["low"], columns["high"], strict=True))
+    shown = [["" if value is None else format(value, f"+{spec}") for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    padded = [[f"{text:>{width}}" for text, width in zip(row, widths, strict=True)] for row in shown]
+    return [f"{mean} [{low}, {high}]" if mean.strip() else "" for mean, low, high in padded]
+
+
+def _notes(comparison):
+    """Yield the lines below the main table."""
+    reference, scoring = comparison.reference_, comparison.scoring
+    sign = "minus the " if scoring.startswith("neg_") else ""
+    yield (
+        f"score: {sign}{_words(scoring)}, mean of {comparison.n_splits_} splits; higher is better. Differences are to "
+        f"{reference}."
+    )
+    if "practically the same" in comparison.verdicts_.values():
+        rope = f"{comparison.rope or 0:g}, with a probability of at least 95 %"
+        yield f"same: practically the same. The difference is at most {rope}."
+    yield "p and 95 % interval: corrected resampled t-test; p also corrected by Holm's method."
+    if comparison.smallest_difference_ is not None:
+        n = comparison.splits_for_half_
+        half = f"{n} splits would find half of it." if n else "More splits cannot find half of it; more rows can."
+        yield (
+            f"If the true difference were {comparison.smallest_difference_:.2g}, this comparison would find it 8 times "
+            f"in 10. {half}"
+        )
+    yield from _notes_on_fits(comparison)
+    yield "For more columns, call details() or to_frame()."
+
+
+def _notes_on_fits(comparison):
+    for label, zeros in comparison.figures.get("zeros", {}).items():
+        if zeros.any():
+            yield (
+                f"{label} gives the true class probability 0 in {max(zeros.mean(), 1e-4):.2%} of test rows. Each costs "
+                "36 nats in the log loss (really infinity). Compare scoring='neg_brier_score' too."
+            )
+    warned = [bool(texts) for splits in comparison.warnings_.values() for texts in splits]
+    if any(warned):
+        yield f"{sum(warned)} of {len(warned)} fits gave warnings: see warnings_."
+    if hasattr(comparison, "best_estimator_"):
+        yield (
+            f"best_estimator_ is {comparison.best_}, the highest of {len(comparison.labels_)} means. That score is "
+            "optimistic, because it was chosen for being the highest."
+        )
+
+
+def _words(scoring):
+    return scoring.removeprefix("neg_").replace("_", " ").replace("brier", "Brier")
+
+
+def _in_words(scoring):
+    words = _words(scoring)
+    return f"{words[0].upper()}{words[1:]}, {'lower' if scoring.startswith('neg_') else 'higher'} is better"

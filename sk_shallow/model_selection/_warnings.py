@@ -1,34 +1,16 @@
 """Collect the warnings of many fits and give one warning per category."""
 
 import re
+import sys
 import threading
 import warnings
 from collections import Counter
 from contextlib import contextmanager
 from inspect import isfunction
-from itertools import pairwise
 
 NUMBER = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?")
 
 _THREAD = threading.local()  # `_THREAD.log` is the log of the current thread
-
-
-class WarningLog:
-    """Warnings in the order in which they came, in parts: before the fits, one per fit, and after them."""
-
-    def __init__(self):
-        self.warnings = []  # the arguments of `warnings.showwarning`
-        self.ends = []
-
-    def end_part(self):
-        self.ends.append(len(self.warnings))
-
-    def take_parts(self):
-        """Return the parts, and empty the log."""
-        bounds = pairwise([0, *self.ends, len(self.warnings)])
-        parts = [self.warnings[begin:end] for begin, end in bounds]
-        self.__init__()
-        return parts
 
 
 class WarningsByThread:
@@ -42,25 +24,41 @@ class WarningsByThread:
         if log is None:
             self.show(*warning)
         else:
-            log.warnings.append(warning)
+            log.append(warning)
 
 
 @contextmanager
 def recorded_warnings():
-    """Yield a log of the warnings of this thread that no filter ignores or turns into an error.
+    """Yield a list of the warnings of this thread that no filter ignores or turns into an error.
 
-    Warnings that nobody has taken from the log are shown at the end. Filters such as "once" show a warning again in
-    each fit of a search, because scikit-learn sets the filters for each fit.
+    Its elements are the arguments of `warnings.showwarning`. Those left at the end are shown. Filters such as "once"
+    show a warning again in each block.
     """
-    outer, show, log = getattr(_THREAD, "log", None), warnings.showwarning, WarningLog()
+    outer, show, log = getattr(_THREAD, "log", None), warnings.showwarning, []
     try:
         warnings.showwarning = show if isinstance(show, WarningsByThread) else WarningsByThread(show)
         _THREAD.log = log
-        yield log
+        with warnings.catch_warnings():
+            yield log
     finally:
         warnings.showwarning, _THREAD.log = show, outer
-        for warning in log.warnings:
+        for warning in log:
             show(*warning)
+
+
+def taken_from(log):
+    """Return the warnings of a log, and empty it."""
+    part = log[:]
+    log.clear()
+    return part
+
+
+def users_level():
+    """Return the `stacklevel` for a warning of the caller that is shown at the line outside this package."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("sk_shallow."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def by_kind(part):
@@ -84,10 +82,10 @@ def warn(warned, others):
     `warned` has, for each label, a list with the dict `by_kind` of each split. `others` is a dict `by_place`.
     """
     for (category, *_), text in others.items():
-        warnings.warn(text, _plain(category), stacklevel=3)
+        warnings.warn(text, _plain(category), stacklevel=users_level())
     fits = [(label, kinds) for label, splits in warned.items() for kinds in splits]
     for category in dict.fromkeys(category for _, kinds in fits for category, _ in kinds):
-        warnings.warn(_summary(category, fits, len(warned)), _plain(category), stacklevel=3)
+        warnings.warn(_summary(category, fits, len(warned)), _plain(category), stacklevel=users_level())
 
 
 def _summary(category, fits, n_labels):
