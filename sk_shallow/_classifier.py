@@ -332,7 +332,7 @@ class ShallowNetClassifier(
             column per label.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, not negative, not all zero. A weight of 2 counts as two equal rows, in the penalty too. For the
-            loss, only ratios matter. The rules for `max_iter` and `batch_size` count rows of positive weight.
+            loss, only ratios matter. The rules for the first round and `batch_size` count rows of positive weight.
         groups : array-like of shape (n_samples,), default=None
             Group of each row, for example the person (integers, strings or objects, none missing). The rows that early
             stopping and ``alpha="auto"`` hold out are then whole groups, so that no group is on both sides. Without
