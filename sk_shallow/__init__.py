@@ -1,8 +1,8 @@
 """Neural networks with one hidden layer for scikit-learn users."""
 
 from sk_shallow._classifier import ShallowNetClassifier
-from sk_shallow.inspection import check_gradient
+from sk_shallow.inspection import check_gradient, compute_gradient
 from sk_shallow.model_selection import compare_activations
 
-__all__ = ["ShallowNetClassifier", "check_gradient", "compare_activations"]
+__all__ = ["ShallowNetClassifier", "check_gradient", "compare_activations", "compute_gradient"]
 __version__ = "0.1.0"
