@@ -1,4 +1,4 @@
-"""Look inside a net: displays, which need matplotlib (``sk-shallow[plot]``), a report on units, gradients."""
+"""Look inside a net: displays, which need matplotlib, a report on units, gradients."""
 
 from sk_shallow.inspection._displays import ActivationDisplay, HiddenWeightsDisplay, LossCurveDisplay
 from sk_shallow.inspection._gradient_check import check_gradient, compute_gradient
