@@ -9,6 +9,7 @@ step, so units die only at much larger rates. The penalty kills relu units, too,
 only those that the data do not need.
 """
 
+import textwrap
 import warnings
 
 import matplotlib.pyplot as plt
@@ -186,7 +187,7 @@ for activation, alpha in (("relu", 0.0), ("relu", 1.0), ("leaky_relu", 1.0)):
 # Dead units do no harm by themselves. The test loss of leaky_relu also rises with the
 # rate, although none of its units die. If only the penalty switches units off,
 # ``hidden_unit_report`` says that this is harmless:
-print(*hidden_unit_report(fitted(), X_train).advice_)
+print(textwrap.fill(" ".join(hidden_unit_report(fitted(), X_train).advice_), 88))
 
 # %%
 # The cost of maxout

@@ -10,6 +10,7 @@ close to the loss of always predicting the class frequencies. Then it falls so s
 that the stopping rule ends the fit.
 """
 
+import textwrap
 import warnings
 
 import matplotlib.pyplot as plt
@@ -101,11 +102,7 @@ for label, (pipelines, messages) in runs.items():
 # loss of always predicting the class frequencies. The other three nets are slightly
 # below this limit, but also predict one class. So do not rely on the warning alone:
 # look at the predictions, too.
-print(
-    runs["Shallow sigmoid, like_mlp"][1][0]
-    .replace(", but", ",\nbut")
-    .replace(". Likely", ".\nLikely")
-)
+print(textwrap.fill(runs["Shallow sigmoid, like_mlp"][1][0], 88))
 
 # %%
 # The plateau

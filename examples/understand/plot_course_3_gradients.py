@@ -7,6 +7,8 @@ written in the output of an activation, and bring an activation of your own. Exe
 with answers follow at the end.
 """
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import make_circles
@@ -88,7 +90,7 @@ wrong = (bump[0], lambda z: 2 * z * np.exp(-(z**2)))  # the sign is missing
 try:
     ShallowNetClassifier(8, wrong).fit(X, y)
 except ValueError as error:
-    print(str(error).partition("its value: ")[2].replace(", but", ",\nbut"))
+    print(textwrap.fill(str(error).partition("its value: ")[2], 88))
 
 # %%
 # The right pair works. Each unit sees only a stripe of the plane. Together, they draw a

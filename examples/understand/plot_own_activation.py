@@ -9,6 +9,8 @@ the error of the gradient in the whole net. The bug in this example does not sho
 the default parameter, so check other values, too.
 """
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_wine
@@ -88,7 +90,7 @@ def attempt(activation):
 
 
 for activation in (BuggySnake(1.0), BuggySnake(1.001), BuggySnake(2.0)):
-    print(f"{activation}: {attempt(activation)}")
+    print(textwrap.fill(f"{activation}: {attempt(activation)}", 88))
 
 # %%
 # ``fit`` accepts a = 1, because the slope is then right, and refuses a = 2. It also
@@ -145,4 +147,4 @@ def softsign_slope(z):
     return 1 / (1 + np.abs(z)) ** 2
 
 
-print("softsign:", attempt((softsign, softsign_slope)))
+print(textwrap.fill(f"softsign: {attempt((softsign, softsign_slope))}", 88))
