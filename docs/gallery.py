@@ -14,6 +14,7 @@ THUMBNAILS = {
     "see/plot_decision_boundaries": (1, (0.585, 0.665, 0.865, 1)),
     "see/plot_image_weights": (1, (0, 0, 0.43, 0.36)),
     "ship/plot_imbalance_and_features": (2, (0.45, 0, 1, 1)),
+    "ship/plot_tabular": (2, (0, 0, 1, 1)),
     "train/plot_initialization": (1, (0, 0, 0.38, 1)),
     "train/plot_sigmoid_trap": (1, (0, 0, 0.5, 1)),
     "understand/plot_course_1_by_hand": (1, (0.5, 0, 1, 1)),

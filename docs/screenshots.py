@@ -24,6 +24,7 @@ SHOWN = [
     "api",
     "generated/sk_shallow.ShallowNetClassifier",
     "auto_examples/index",
+    "auto_examples/ship/plot_tabular",
     "auto_examples/understand/plot_course_1_by_hand",
     "auto_examples/understand/plot_course_2_hidden_units",
 ]
