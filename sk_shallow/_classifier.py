@@ -81,12 +81,13 @@ class ShallowNetClassifier(
         "gelu", "silu" (or "swish") or "mish"; an object such as ``LeakyReLU(negative_slope=0.1)``; or a pair of
         functions, g and its derivative, both of z. `fit` checks the derivative. `compare_activations` shows which ones
         suit your data.
-    init : str or Initializer, default="auto"
+    init : str, Initializer or tuple of two arrays, default="auto"
         Scheme of the initial weights: "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform",
         "lecun_normal", "normal", "orthogonal" or an object. "auto" chooses the scheme for the activation, and halves
-        it except for sigmoid and selu. Biases start at zero.
+        it except for sigmoid and selu. Or the weights themselves: a pair (W1, W2), with the shapes of `coefs_`. `fit`
+        copies it, in the dtype of X. Biases start at zero. A warm start does not use `init`.
     init_scale : float in [0, inf), default=1.0
-        Factor of the initial weights. With 0, all hidden units stay equal (without dropout).
+        Factor of the initial weights, also of a pair (W1, W2). With 0, all hidden units stay equal (without dropout).
     solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
         "adam" suits all data. "sgd" has momentum. "gd", full-batch gradient descent, is for teaching and debugging.
         "lbfgs" suits up to some thousand rows. "gd" and "lbfgs" first merge equal rows, in a copy of X. To set other
@@ -193,6 +194,7 @@ class ShallowNetClassifier(
     See Also
     --------
     sklearn.neural_network.MLPClassifier : More layers, four activations.
+    sk_shallow.compute_gradient : The gradient of J on any rows.
     sk_shallow.check_gradient : Compare back-propagation with finite differences.
 
     References
@@ -218,7 +220,7 @@ class ShallowNetClassifier(
     _parameter_constraints = {
         "hidden_size": [COUNT],
         "activation": [StrOptions({*ACTIVATIONS, *ALIASES}), Activation, tuple],
-        "init": [StrOptions({"auto", *INITIALIZERS}), Initializer],
+        "init": [StrOptions({"auto", *INITIALIZERS}), Initializer, tuple, list],
         "init_scale": [NOT_NEGATIVE],
         "solver": [StrOptions({*SOLVERS}), FirstOrderSolver, LBFGS],
         "learning_rate": [StrOptions({"auto", *SCHEDULES}), Schedule],
@@ -311,10 +313,10 @@ class ShallowNetClassifier(
         for name, table in TABLES.items():
             value = params.get(name, getattr(self, name))
             nested = any(key.startswith(f"{name}__") for key in params)
-            if nested and isinstance(value, tuple):
+            if nested and isinstance(value, tuple) and name == "activation":
                 params[name] = as_activation(value)
-            elif nested and isinstance(value, str):
-                if value not in table:
+            elif nested and isinstance(value, str | tuple | list):
+                if value not in list(table):
                     raise ValueError(f"{name}={value!r} has no parameters: set {name} to one of {sorted(table)}.")
                 params[name] = table[value]()
         with all_or_none(self, params):

@@ -269,7 +269,8 @@ class Ending:
     def _causes_of_nothing(self) -> list[Cause]:
         network, plan, rate = self.network, self.plan, self.plan.learning_rate_init
         scale = self.fit.estimator.init_scale
-        no_start = "init_scale=0" if scale == 0 else f"init={self.fit.estimator.init!r}"
+        init = self.fit.estimator.init
+        no_start = "init_scale=0" if scale == 0 else f"init={init!r}" if isinstance(init, str) else "init"
         shrunk = bool(network.alpha) and self.shrunk
         lowest_rate = (LOW_RATE_PLANNED if plan.schedule.needs_length else LOW_RATE) * plan.peak_rate
         rate_is_low = rate is not None and rate < lowest_rate
