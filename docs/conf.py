@@ -6,8 +6,16 @@ internet access.
 
 import os
 import re
+import sys
+from pathlib import Path
+
+from docutils.nodes import SkipNode
+from docutils.utils.math.latex2mathml import tex2mathml
 
 import sk_shallow
+
+sys.path.insert(0, str(Path(__file__).parent))
+from gallery import crop_thumbnails
 
 project = "sk_shallow"
 author = project_copyright = "the sk_shallow developers"
@@ -29,6 +37,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "sk_shallow"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_show_sourcelink = False
 html_theme_options = {
     "logo": {"text": "sk_shallow"},
@@ -39,10 +48,9 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-PAGES = (
-    "index getting_started user_guide comparing comparing_activations other_tools coming_from_mlpclassifier benchmarks"
-)
-html_sidebars = {page: [] for page in [*PAGES.split(), "promises", "contributing", "changes"]}
+html_sidebars = {"**": []}  # "On this page" and the breadcrumbs are enough, and tables need the width
+html_math_renderer = "mathml"
+toc_object_entries_show_parents = "hide"
 
 autosummary_generate = True
 autodoc_typehints = "none"
@@ -68,13 +76,17 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
     "ignore_pattern": r"compare_estimators\.py",
+    "subsection_order": [f"../examples/{name}" for name in ("see", "compare", "train", "understand", "ship")],
     "within_subsection_order": "FileNameSortKey",
+    "capture_repr": ("_repr_html_",),
+    "reset_modules": ("gallery.transparent_figures", "seaborn"),
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("sk_shallow",),
     "reference_url": {"sk_shallow": None},
     "remove_config_comments": True,
     "abort_on_example_error": False,
     "show_memory": False,
+    "write_computation_times": False,
     "image_scrapers": ("matplotlib",),
     "matplotlib_animations": False,
     "plot_gallery": "True",
@@ -82,7 +94,18 @@ sphinx_gallery_conf = {
 
 
 def setup(app):
-    """Leave out the methods that every scikit-learn estimator has. scikit-learn documents them."""
+    """Write formulas as MathML, and leave out the methods that scikit-learn documents."""
+
+    def mathml(block):
+        def visit(translator, node):
+            formula = tex2mathml(node.astext(), as_block=block)
+            translator.body.append(f'<div class="formula">{formula}</div>' if block else formula)
+            raise SkipNode
+
+        return visit
+
+    app.connect("builder-inited", crop_thumbnails, priority=900)  # after the examples
+    app.add_html_math_renderer("mathml", (mathml(block=False), None), (mathml(block=True), None))
     inherited = re.compile(r"set_\w+_request|get_metadata_routing|set_callbacks|set_output|fit_transform|get_params")
 
     def skip(app, what, name, obj, skip, options):

@@ -1,7 +1,8 @@
-"""Compare a net with other classifiers on a real data set, and say which differences you can trust.
+"""Compare a net with other classifiers on a real data set, and say which differences
+you can trust.
 
-Run ``python examples/compare_estimators.py`` (some seconds). With matplotlib, it also draws a figure, to
-compare_estimators.png.
+Run ``python examples/compare_estimators.py`` (some seconds). With matplotlib, it also
+draws a figure, to compare_estimators.png.
 """
 
 import time
@@ -26,9 +27,12 @@ def main():
         "naive Bayes": GaussianNB(),
     }
     start = time.perf_counter()
-    comparison = compare_estimators(estimators, X, y, rope=0.01, n_jobs=2, random_state=0)
+    comparison = compare_estimators(
+        estimators, X, y, rope=0.01, n_jobs=2, random_state=0
+    )
     print(comparison)
-    print(f"\n{len(y)} rows, {X.shape[1]} features; {time.perf_counter() - start:.0f} s in all")
+    seconds = time.perf_counter() - start
+    print(f"\n{len(y)} rows, {X.shape[1]} features; {seconds:.0f} s in all")
     try:
         comparison.plot().figure_.savefig("compare_estimators.png")
         print(f"Figure: {Path('compare_estimators.png').resolve()}")

@@ -65,7 +65,7 @@ class ShallowNet(
     _parameter_constraints = {
         "hidden_size": [COUNT],
         "activation": [StrOptions({*ACTIVATIONS, *ALIASES}), Activation, tuple],
-        "init": [StrOptions({"auto", *INITIALIZERS}), Initializer],
+        "init": [StrOptions({"auto", *INITIALIZERS}), Initializer, tuple, list],
         "init_scale": [NOT_NEGATIVE],
         "solver": [StrOptions({*SOLVERS}), FirstOrderSolver, LBFGS],
         "learning_rate": [StrOptions({"auto", *SCHEDULES}), Schedule],
@@ -110,10 +110,10 @@ class ShallowNet(
         for name, table in TABLES.items():
             value = params.get(name, getattr(self, name, None))
             nested = any(key.startswith(f"{name}__") for key in params)
-            if nested and isinstance(value, tuple):
+            if nested and isinstance(value, tuple) and name == "activation":
                 params[name] = as_activation(value)
-            elif nested and isinstance(value, str):
-                if value not in table:
+            elif nested and isinstance(value, str | tuple | list):
+                if value not in list(table):
                     raise ValueError(f"{name}={value!r} has no parameters: set {name} to one of {sorted(table)}.")
                 params[name] = table[value]()
         with all_or_none(self, params):
@@ -131,7 +131,7 @@ class ShallowNet(
             with one column per label. Regressor: finite numbers, with one column per output.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, not negative, not all zero. A weight of 2 counts as two equal rows, in the penalty too. For the
-            loss, only ratios matter. The rules for `max_iter` and `batch_size` count rows of positive weight.
+            loss, only ratios matter. The rules for the first round and `batch_size` count rows of positive weight.
         groups : array-like of shape (n_samples,), default=None
             Group of each row, for example the person (integers, strings or objects, none missing). The rows that early
             stopping and ``alpha="auto"`` hold out are then whole groups, so that no group is on both sides. Without
@@ -214,7 +214,7 @@ class ShallowNet(
         """Return the targets as a dense array. Raises ValueError if they are of the wrong kind."""
 
     @abstractmethod
-    def _targets_of(self, y, resume):
+    def _targets_of(self, y, resume=False):
         """Return the `Targets` of a call of `fit`."""
 
     @abstractmethod

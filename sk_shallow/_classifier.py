@@ -43,12 +43,13 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
         "gelu", "silu" (or "swish") or "mish"; an object such as ``LeakyReLU(negative_slope=0.1)``; or a pair of
         functions, g and its derivative, both of z. `fit` checks the derivative. `compare_activations` shows which ones
         suit your data.
-    init : str or Initializer, default="auto"
+    init : str, Initializer or tuple of two arrays, default="auto"
         Scheme of the initial weights: "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform",
         "lecun_normal", "normal", "orthogonal" or an object. "auto" chooses the scheme for the activation, and halves
-        it except for sigmoid and selu. Biases start at zero.
+        it except for sigmoid and selu. Or the weights themselves: a pair (W1, W2), with the shapes of `coefs_`. `fit`
+        copies it, in the dtype of X. Biases start at zero. A warm start does not use `init`.
     init_scale : float in [0, inf), default=1.0
-        Factor of the initial weights. With 0, all hidden units stay equal (without dropout).
+        Factor of the initial weights, also of a pair (W1, W2). With 0, all hidden units stay equal (without dropout).
     solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
         "adam" suits all data. "sgd" has momentum. "gd", full-batch gradient descent, is for teaching and debugging.
         "lbfgs" suits up to some thousand rows. "gd" and "lbfgs" first merge equal rows, in a copy of X. To set other
@@ -155,6 +156,7 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
     See Also
     --------
     sklearn.neural_network.MLPClassifier : More layers, four activations.
+    sk_shallow.compute_gradient : The gradient of J on any rows.
     sk_shallow.check_gradient : Compare back-propagation with finite differences.
 
     References
@@ -284,7 +286,7 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
     def _checked_y(self, y):
         return as_labels(y)
 
-    def _targets_of(self, y, resume):
+    def _targets_of(self, y, resume=False):
         return targets_of_warm_start(self._targets, y) if resume else targets_of(y)
 
     def _targets_of_part(self, y, classes):

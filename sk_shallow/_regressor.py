@@ -35,12 +35,13 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
     loss : {"squared_error", "absolute_error", "quantile", "poisson"} or RegressionLoss, default="squared_error"
         What predictions should be close to: the mean, the median, a quantile (``Quantile(quantile=0.9)``; by its name,
         the median) or, for counts and other targets that are not negative, the mean with relative errors.
-    init : str or Initializer, default="auto"
+    init : str, Initializer or tuple of two arrays, default="auto"
         Scheme of the initial weights: "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform",
         "lecun_normal", "normal", "orthogonal" or an object. "auto" chooses the scheme for the activation, and halves
-        it except for sigmoid and selu. Biases start at zero.
+        it except for sigmoid and selu. Or the weights themselves: a pair (W1, W2), with the shapes of `coefs_`. `fit`
+        copies it, in the dtype of X. Biases start at zero. A warm start does not use `init`.
     init_scale : float in [0, inf), default=1.0
-        Factor of the initial weights. With 0, all hidden units stay equal (without dropout).
+        Factor of the initial weights, also of a pair (W1, W2). With 0, all hidden units stay equal (without dropout).
     solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
         "adam" suits all data. "sgd" has momentum. "gd", full-batch gradient descent, is for teaching and debugging.
         "lbfgs" suits up to some thousand rows. "gd" and "lbfgs" first merge equal rows, in a copy of X. To set other
@@ -142,6 +143,7 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
     See Also
     --------
     sklearn.neural_network.MLPRegressor : More layers, four activations.
+    sk_shallow.compute_gradient : The gradient of J on any rows.
     sk_shallow.check_gradient : Compare back-propagation with finite differences.
 
     References

@@ -133,7 +133,7 @@ class Identity(ElementwiseActivation):
 
 
 class Sigmoid(ElementwiseActivation):
-    """Logistic sigmoid: not zero-centred, slope 1/4 at 0, saturated where ``abs(z) > 5``."""
+    """Logistic sigmoid: not zero-centred, slope 1/4 at 0, saturated (below 1 % of that) where ``abs(z) > 6``."""
 
     # sigmoid(z) is (1 + tanh(z / 2)) / 2: for the same predictions, weights are twice as large as with tanh, and their
     # squares four times.

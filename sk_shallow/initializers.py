@@ -5,14 +5,17 @@ therefore start from the same numbers, whatever their activations and schemes, a
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.special import erf
 
 from sk_shallow._compat import StrOptions
 from sk_shallow._component import NOT_NEGATIVE, Component
+
+Pair: TypeAlias = Sequence[Any]  # the weights themselves, (W1, W2)
 
 __all__ = ["INITIALIZERS", "Glorot", "He", "Initializer", "LeCun", "Normal", "Orthogonal"]
 

@@ -192,7 +192,7 @@ def test_the_api_page_lists_all_that_is_public():
 
 
 def test_the_activations_are_as_many_as_the_pages_say():
-    paths = [*ROOT.glob("*.rst"), *(ROOT / "docs").glob("*.rst"), *(ROOT / "examples").glob("*.py"), *SOURCES.values()]
+    paths = [*ROOT.glob("*.rst"), *(ROOT / "docs").glob("*.rst"), *(ROOT / "examples").rglob("*.py"), *SOURCES.values()]
     pages = [path.name for path in paths if re.search(r"\btwelve\b", path.read_text())]
     assert pages
     assert len(activations.ACTIVATIONS) == 12, f"Change the word twelve in {pages}."

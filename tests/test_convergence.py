@@ -821,3 +821,21 @@ def test_a_default_rate_that_diverges_is_only_tried(iris):
     text = warning_of(net_of(solver=Wild(), activation="identity"), *iris)
     assert "Training diverged" in text
     assert text.endswith("Try this: lower learning_rate_init (now 1000).")
+
+
+def test_invscaling_is_blamed_only_if_it_has_lowered_the_rate(digits, quiet):
+    def message(schedule):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            ShallowNetClassifier(learning_rate=schedule, alpha=1.0, max_iter=1, random_state=0).fit(*digits)
+        return str(caught[-1].message)
+
+    assert message("invscaling") == message("constant")
+
+
+def test_a_tiny_max_iter_is_blamed_before_the_features():
+    """Parity of 4 signs: nothing is learned in two epochs, and everything in some more."""
+    X = np.sign(np.random.default_rng(0).standard_normal((2000, 12)))
+    net = ShallowNetClassifier(learning_rate="constant", max_iter=2, learning_rate_init=1e-4, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="max_iter=2 is too low"):
+        net.fit(X, X[:, :4].prod(axis=1))

@@ -89,7 +89,10 @@ def test_a_parameter_does_not_change_what_others_mean(name, quiet):
     [(15, 200, [15, 30, 60, 95]), (15, 105, [15, 30, 60]), (15, 10, [10]), (60, 1, [1]), (0, 70, [70])],
 )
 def test_rounds_double_up_to_max_iter(first, max_iter, lengths):
-    assert list(plan_of(first_round=first, max_iter=max_iter).rounds()) == lengths
+    rounds = list(plan_of(first_round=first, max_iter=max_iter).rounds())
+    assert [length for length, _ in rounds] == lengths
+    whole = [first * 2**i if first else max_iter for i in range(len(lengths))]
+    assert [is_whole for _, is_whole in rounds] == [length == n for length, n in zip(lengths, whole, strict=True)]
 
 
 @parametrize("solver", ["adam", "sgd"])
@@ -109,7 +112,7 @@ def test_rounds_end_at_a_plateau(solver, activation, digits):
     X = scale(X)
     with pytest.MonkeyPatch.context() as patch:
         original = Monitor.round_end
-        patch.setattr(Monitor, "round_end", lambda self, J: objectives.append(J) or original(self, J))
+        patch.setattr(Monitor, "round_end", lambda self, J, whole: objectives.append(J) or original(self, J, whole))
         net = net_of(solver=solver, activation=activation, hidden_size=20, max_iter=1000).fit(
             scale(digits[0]), digits[1]
         )
@@ -171,7 +174,7 @@ def test_an_interrupt_in_a_later_round_returns_no_worse_weights_than_the_rounds_
             raise KeyboardInterrupt
         return epoch_end(self, *args)
 
-    monkeypatch.setattr(Monitor, "round_end", lambda self, J: kept.append(J) or round_end(self, J))
+    monkeypatch.setattr(Monitor, "round_end", lambda self, J, whole: kept.append(J) or round_end(self, J, whole))
     monkeypatch.setattr(Monitor, "epoch_end", interrupted)
     net = net_of(solver=solver, hidden_size=20, alpha=1.0)
     with pytest.raises(KeyboardInterrupt):
@@ -487,3 +490,19 @@ def test_parameters_of_what_is_not_chosen_yet():
 def test_a_line_search_has_no_rate(iris):
     net = net_of(solver="lbfgs", learning_rate="one_cycle").fit(*iris)
     assert (net.learning_rate_init_, net.batch_size_) == (None, 150)
+
+
+def test_patience_starts_anew_after_a_round():
+    """Otherwise a count of `n_iter_no_change` at the end of a round would end training in the next, rising epoch."""
+    monitor = Monitor(Parameters((1, 1, 1, 1)), plan_of(first_round=15))
+    monitor.no_improvement_count = 10
+    assert not monitor.round_end(1.0)
+    assert monitor.no_improvement_count == 0
+
+
+def test_a_round_that_the_limit_cuts_is_no_plateau():
+    for is_whole in (True, False):
+        monitor = Monitor(Parameters((1, 1, 1, 1)), plan_of(first_round=15))
+        monitor.round_end(1.0)
+        assert bool(monitor.round_end(0.9, is_whole)) == is_whole
+        assert not monitor.still_gains

@@ -1,15 +1,19 @@
 """Test of the tester: correct gradients must pass, gradients that are wrong by 0.1 % must be reported."""
 
+import pickle
+
 import numpy as np
 import pytest
 from helpers import NAMES
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
-from sk_shallow import ShallowNetClassifier, check_gradient
+from sk_shallow import ShallowNetClassifier, check_gradient, compute_gradient
 from sk_shallow._model.network import Network
 from sk_shallow.activations import ACTIVATIONS
+from sk_shallow.inspection._gradient_check import network_at_start
 
 parametrize = pytest.mark.parametrize
 
@@ -100,3 +104,103 @@ def test_bad_arguments(change, error, message, iris):
     kwargs = {"estimator": ShallowNetClassifier(), "X": iris[0], "y": iris[1], **change}
     with pytest.raises(error, match=message):
         check_gradient(**kwargs)
+
+
+def problem(kind, problems):
+    """Return few rows of each kind, with weights."""
+    X, y = problems[kind]
+    return X[::4], y[::4], np.random.default_rng(0).uniform(0.5, 2, size=len(y[::4]))
+
+
+def public_objective(net, X, y, w):
+    """Return J from public attributes and methods alone, in nats per sample."""
+    Z2 = net.decision_function(X)
+    if net.n_outputs_ == 1:
+        losses = np.logaddexp(0, np.where(y == net.classes_[1], -Z2, Z2))
+    elif net.out_activation_ == "logistic":
+        losses = np.logaddexp(0, np.where(y, -Z2, Z2)).sum(axis=1)
+    else:
+        losses = -net.predict_log_proba(X)[np.arange(len(y)), np.searchsorted(net.classes_, y)]
+    penalty = net.alpha_ / 2 * sum((W**2).sum() for W in net.coefs_)
+    return (w @ losses + penalty) / max(w.sum(), len(y))
+
+
+@parametrize("activation", NAMES)
+@parametrize("kind", ["binary", "multiclass", "multilabel"])
+def test_the_gradient_is_that_of_the_documented_objective(activation, kind, problems, quiet):
+    X, y, w = problem(kind, problems)
+    net = ShallowNetClassifier(5, activation, max_iter=3, learning_rate="one_cycle", random_state=0)
+    net.fit(X, y, w).set_params(alpha=1e3)  # J has the alpha of the fit
+    gradient = compute_gradient(net, X, y, w)
+    assert list(gradient) == ["dW1", "db1", "dW2", "db2"]
+    for array, derivative in zip(
+        [*net.coefs_, *net.intercepts_], [gradient.dW1, gradient.dW2, gradient.db1, gradient.db2], strict=True
+    ):
+        assert derivative.shape == array.shape
+        start, direction = array.copy(), np.random.default_rng(0).standard_normal(array.shape)
+        values = []
+        for h in (1e-6, -1e-6):
+            array[...] = start + h * direction
+            values.append(public_objective(net, X, y, w))
+        array[...] = start
+        assert (values[0] - values[1]) / 2e-6 == pytest.approx(np.vdot(derivative, direction), rel=1e-4, abs=1e-8)
+
+
+@parametrize("activation", NAMES)
+@parametrize("kind", ["binary", "multiclass", "multilabel"])
+def test_a_step_of_gradient_descent_subtracts_the_gradient(activation, kind, problems, quiet):
+    X, y, w = problem(kind, problems)
+    net = ShallowNetClassifier(
+        5, activation, solver="gd", learning_rate_init=0.05, alpha=0.1, max_iter=1, tol=0, class_weight="balanced",
+        random_state=0, warm_start=True,
+    )  # fmt: skip
+    before, gradient = network_at_start(net, X, y, w).parameters, compute_gradient(net, X, y, w)
+    for _ in range(2):  # from the initial weights, then from fitted ones
+        net.fit(X, y, w)
+        for name, array in zip(("W1", "W2", "b1", "b2"), [*net.coefs_, *net.intercepts_], strict=True):
+            expected = getattr(before, name) - 0.05 * gradient[f"d{name}"]
+            np.testing.assert_allclose(array, expected, rtol=1e-12, atol=1e-15)
+        before.filled(net.coefs_, net.intercepts_)
+        gradient = compute_gradient(net, X, y, w)
+
+
+@parametrize("activation", NAMES)
+def test_the_gradient_of_all_rows_is_the_mean_over_parts(activation, iris, quiet):
+    """Without a penalty. A part may lack a class, because the net knows all of them."""
+    X, y = iris
+    net = ShallowNetClassifier(5, activation, alpha=0.0, max_iter=3, learning_rate="one_cycle", random_state=0)
+    net.fit(X, y)
+    whole, parts = compute_gradient(net, X, y), [compute_gradient(net, X[y == k], y[y == k]) for k in range(3)]
+    for name, value in whole.items():
+        np.testing.assert_allclose(np.mean([part[name] for part in parts], axis=0), value, rtol=1e-9, atol=1e-15)
+
+
+@parametrize("X_type", [np.float32, sparse.csr_array, sparse.csc_matrix])
+def test_the_gradient_of_every_container_is_float64(X_type, iris):
+    X, y = iris
+    X = X.astype(np.float32)
+    net = ShallowNetClassifier(5, random_state=0).fit(X, y)
+    for name, value in compute_gradient(net, X_type(X), y).items():
+        assert value.dtype == np.float64
+        np.testing.assert_allclose(value, compute_gradient(net, X.astype(np.float64), y)[name], rtol=1e-9, atol=1e-15)
+
+
+def test_computing_the_gradient_changes_nothing(iris):
+    X, y = iris
+    net = ShallowNetClassifier(5, random_state=0, warm_start=True, solver="sgd").fit(X, y)
+    new = clone(net)
+    before = pickle.dumps(net), pickle.dumps(new)
+    compute_gradient(net, X[:50], y[:50])
+    compute_gradient(new, X, y)
+    assert (pickle.dumps(net), pickle.dumps(new)) == before
+
+
+def test_bad_rows_for_the_gradient(iris):
+    X, y = iris
+    net = ShallowNetClassifier(5, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match="y must hold the classes"):
+        compute_gradient(net, X[:2], [0, 7])
+    with pytest.raises(ValueError, match="X has 2 features, but ShallowNetClassifier is expecting 4"):
+        compute_gradient(net, X[:, :2], y)
+    with pytest.raises(TypeError, match=r"compute_gradient needs a ShallowNetClassifier. Got LogisticRegression"):
+        compute_gradient(LogisticRegression(), X, y)

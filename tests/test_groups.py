@@ -454,6 +454,19 @@ def test_without_routing_groups_reach_the_last_step_of_a_pipeline(seen):
     assert values_equal(results(net), results(direct))
 
 
+@parametrize("kind", ["label sets", "one rare class", "rare classes"])
+def test_rare_classes_do_not_stop_the_choice_of_alpha(kind):
+    """scikit-learn's splitter warns of a class with fewer rows than folds, and refuses if all classes are so rare."""
+    rng = np.random.default_rng(0)
+    labels = {
+        "label sets": (rng.uniform(size=(60, 10)) < 0.5).astype(int),
+        "one rare class": np.r_[2, 2, np.arange(58) % 2],
+        "rare classes": np.arange(60) % 30,
+    }[kind]
+    net = ShallowNetClassifier(5, random_state=0).fit(rng.standard_normal((60, 5)), labels, groups=np.arange(60) // 3)
+    assert net.alpha_scores_
+
+
 TWO = {"activations": ["identity", "relu"], "cv": GroupKFold(3), "groups": GROUPS, "random_state": 0}
 compare = partial(compare_activations, X=X, y=y, scoring="accuracy", **TWO)
 

@@ -1,6 +1,11 @@
+import pickle
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from scipy.stats import kstest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._fit.state import TrainingState
@@ -110,3 +115,99 @@ def test_biases_are_zeroed():
     initialize(parameters, Constant(), 1.0, np.random.default_rng(0))
     assert not parameters.b1.any()
     assert not parameters.b2.any()
+
+
+def pair_for(activation, X, n_outputs, hidden_size=4, dtype=np.float64):
+    rng, columns = np.random.default_rng(0), int(as_activation(activation).n_pieces) * hidden_size
+    return rng.normal(size=(X.shape[1], columns)).astype(dtype), rng.normal(size=(hidden_size, n_outputs)).astype(dtype)
+
+
+@parametrize("activation", ACTIVATIONS)
+@parametrize("dtype", [np.float32, np.float64])
+@parametrize("scale", [1.0, 0.25])
+@parametrize("container", [tuple, list])
+def test_a_fit_starts_from_a_pair_times_the_scale(activation, dtype, scale, container, iris, quiet):
+    X, y = iris
+    pair = pair_for(activation, X, 3)
+    net = ShallowNetClassifier(4, activation, init=container(pair), init_scale=scale, random_state=0, max_iter=1)
+    start = network_at_start(net, X, y).parameters
+    np.testing.assert_array_equal(start.W1, scale * pair[0])
+    assert not start.b1.any()
+    assert not start.b2.any()
+    net.set_params(solver="gd", learning_rate_init=1e-30, alpha=0.0).fit(X.astype(dtype), y)
+    for W, given in zip(net.coefs_, pair, strict=True):
+        assert W.dtype == dtype
+        np.testing.assert_array_equal(W, (scale * given).astype(dtype))
+
+
+def test_a_pair_survives_what_scikit_learn_does(iris):
+    X, y = iris
+    pair = pair_for("relu", X, 3)
+    net = ShallowNetClassifier(4, init=pair, random_state=0, max_iter=5, learning_rate="one_cycle").fit(X, y)
+    assert net.get_params()["init"] is pair
+    copies = [clone(net), pickle.loads(pickle.dumps(clone(net))), clone(net).set_params(init=net.init)]
+    for copied in copies:
+        np.testing.assert_array_equal(copied.fit(X, y).coefs_[0], net.coefs_[0])
+    assert "init=(array(" in repr(net)
+    assert "init" in net._repr_html_()
+    np.testing.assert_array_equal(pair[0], pair_for("relu", X, 3)[0])
+    grid = {"init": ["auto", pair], "activation": ["relu", "tanh"]}
+    assert len(GridSearchCV(net, grid, cv=2).fit(X, y).cv_results_["params"]) == 4
+
+
+def test_the_weights_of_a_fit_are_a_pair_that_another_fit_starts_from(iris):
+    X, y = iris
+    net = ShallowNetClassifier(4, random_state=0).fit(X, y)
+    again = network_at_start(clone(net).set_params(init=net.coefs_), X, y).parameters
+    np.testing.assert_array_equal(again.W1, net.coefs_[0])
+    np.testing.assert_array_equal(again.W2, net.coefs_[1])
+
+
+def test_a_warm_start_ignores_the_pair(iris):
+    X, y = iris
+    net = ShallowNetClassifier(4, random_state=0, warm_start=True, max_iter=5, learning_rate="one_cycle").fit(X, y)
+    same, other = deepcopy(net), deepcopy(net).set_params(init=pair_for("relu", X, 3))
+    np.testing.assert_array_equal(other.fit(X, y).coefs_[0], same.fit(X, y).coefs_[0])
+
+
+@parametrize(
+    ("init", "message"),
+    [
+        ((np.ones((4, 4)),), r"a pair of arrays \(W1, W2\). Got 1 elements"),
+        ((np.ones((4, 4)), np.ones((4, 3)), np.ones(4)), r"a pair of arrays \(W1, W2\). Got 3 elements"),
+        ((np.ones((4, 7)), np.ones((7, 3))), r"shapes \(4, 4\).*Got \(4, 7\) and \(7, 3\). Set hidden_size=7"),
+        ((np.ones((5, 4)), np.ones((4, 3))), r"Got \(5, 4\).*W1 has a row per feature"),
+        ((np.ones((4, 4)), np.ones((4, 1))), r"Got .* and \(4, 1\).*W2 a row per hidden unit"),
+        ((np.ones((4, 4)), np.ones(4)), "Expected 2D array, got 1D array instead"),
+        ((np.full((4, 4), np.nan), np.ones((4, 3))), "Input W1 of init contains NaN"),
+        ((np.ones((4, 4)), np.full((4, 3), np.inf)), "Input W2 of init contains infinity"),
+        ((np.ones((4, 4)), [["a"] * 3] * 4), "could not convert string to float"),
+        ((np.ones((4, 4)) * 1j, np.ones((4, 3))), "Complex data not supported"),
+        (np.ones((4, 4)), "The 'init' parameter of ShallowNetClassifier must be"),
+    ],
+)
+def test_a_bad_pair_is_an_error_in_words(init, message, iris):
+    net = ShallowNetClassifier(4, init=init)
+    with pytest.raises(ValueError, match=message):
+        net.fit(*iris)
+    assert not hasattr(net, "coefs_")
+
+
+def test_a_pair_that_overflows_float32_is_an_error(iris):
+    X, y = iris
+    pair = [1e39 * W for W in pair_for("relu", X, 3)]
+    with pytest.raises(ValueError, match="initial weights overflow in float32"):
+        ShallowNetClassifier(4, init=pair).fit(X.astype(np.float32), y)
+
+
+def test_a_pair_has_no_parameters(iris):
+    net = ShallowNetClassifier(4, init=pair_for("relu", iris[0], 3))
+    with pytest.raises(ValueError, match="has no parameters: set init to one of"):
+        net.set_params(init__std=1.0)
+
+
+@parametrize("init", [Constant(0.0), (np.zeros((4, 5)), np.zeros((5, 3)))], ids=["scheme", "pair"])
+def test_zeros_of_any_origin_warn(init, iris, quiet):
+    net = ShallowNetClassifier(5, "sigmoid", init=init, max_iter=20, learning_rate_init=0.1, random_state=0)
+    with pytest.warns(UserWarning, match="init gives zeros only, which makes all hidden units equal"):
+        net.fit(*iris)

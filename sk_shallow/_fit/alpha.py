@@ -26,6 +26,7 @@ MIN_GAIN = 0.02  # a weaker penalty must lower the held-out loss by this fractio
 FEW_ROWS = 500  # with fewer rows, skip the weakest strength, which often wins by chance
 MIN_ROWS, MIN_HELD_OUT = 40, 10  # of labels; half as many numbers. Fewer say too little
 MAX_ROWS, MAX_NUMBERS = 2000, 2**18  # of X and Y that are used; 100 rows are used in any case
+MAX_WIDE_ROWS = 2**9  # with more features than rows, which are rotated; 2,000 would take seconds
 N_FOLDS = 3
 MIN_EPOCHS, MIN_STEPS = 15, 60
 BATCH_ROWS = 64
@@ -49,7 +50,7 @@ def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | N
     and there are no scores. A single loss that is not finite has the score minus infinity.
     """
     rule = Choice(float(network.alpha), {})
-    rows, shares = _chosen_rows(data, network.X.size // network.n_samples, seed)
+    rows, shares = _chosen_rows(data, seed)
     divisor = 1 if data.targets.has_classes else 2
     if not network.alpha or (held_out is None and len(rows) < MIN_ROWS / divisor):
         return rule
@@ -57,7 +58,7 @@ def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | N
     n_held_out = held_out.n_samples if held_out else min(np.bincount(folds).min(), np.count_nonzero(folds))
     if n_held_out < MIN_HELD_OUT / divisor:
         return rule
-    judge = _as_float32(held_out) if held_out else None
+    judge = _as_float32(held_out.sample(len(rows))) if held_out else None
     sample, judge = _rotated(_sample(network, data, rows, shares), judge)
     enough, trials = (1 - MIN_GAIN) * sample.loss_of_constant(), {}
     choice, lowest = rule.alpha, np.inf
@@ -77,19 +78,30 @@ def _strengths(n_rows: int, weight: float) -> list[float]:
     return [*reversed(extra), *STRENGTHS[: 2 if n_rows < FEW_ROWS else None]]
 
 
-def _chosen_rows(data: Data, numbers_per_row: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _n_rows(data: Data) -> int:
+    """Return how many rows are used at most."""
+    m, n0 = data.X.shape
+    n_rows = min(MAX_ROWS, max(100, MAX_NUMBERS // (data.X.size // m + data.targets.n_outputs)))
+    return min(n_rows, MAX_WIDE_ROWS) if n_rows < n0 else n_rows
+
+
+def _chosen_rows(data: Data, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return a random sample of the rows with positive weight, sorted by class, and the rows each one stands for.
 
     It is stratified, but rare classes get more rows than their share. This adds at most half of the planned rows.
+    With very many classes, all rows have the same chance.
     """
     w = data.weights()
     rows = np.arange(len(data.y)) if w is None else np.flatnonzero(w.any(axis=1))
     rows = Stream.ALPHA_ROWS.rng(seed).permutation(rows)
     _, first, classes, sizes = np.unique(data.kinds()[rows], return_index=True, return_inverse=True, return_counts=True)
     rows = rows[np.argsort(first[classes], kind="stable")]  # renaming the classes must not change the sample
-    n_rows = min(MAX_ROWS, max(100, MAX_NUMBERS // (numbers_per_row + data.targets.n_outputs)))
+    n_rows = _n_rows(data)
     if len(rows) <= n_rows:
         return rows, np.ones(len(rows))
+    if len(sizes) > n_rows // 2:
+        chosen = np.linspace(0, len(rows) - 1, n_rows).astype(int)
+        return rows[chosen], np.full(n_rows, len(rows) / n_rows)
     sizes = sizes[np.argsort(first)]
     quotas = np.maximum(np.minimum(sizes, n_rows // (2 * len(sizes))), np.round(sizes * (n_rows / len(rows))))
     quotas = np.maximum(1, quotas).astype(int)
@@ -107,6 +119,8 @@ def _folds(data: Data, rows: np.ndarray, seed: int) -> np.ndarray:
     if n_folds > 1:
         splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
         classes = data.kinds()[rows]
+        counts = np.bincount(classes)
+        classes = np.where(counts[classes] < n_folds, counts.argmax(), classes)  # the splitter refuses rare classes
         for fold, (_, test) in enumerate(splitter.split(rows, classes, groups)):
             folds[test] = fold
     return folds
@@ -133,7 +147,8 @@ def _rotated(sample: Network, judge: Network | None) -> tuple[Network, Network |
     """Return the networks in a basis of the space that all rows span, if these are fewer than the features.
 
     Rows ``X = U S^(1/2) Q^T`` become ``U S^(1/2)``, and W1 becomes ``Q^T W1``. The part of W1 that is left out reaches
-    no row. All outputs stay the same, and so does the penalty on the rest.
+    no row. Outputs stay the same, and so does the penalty on the rest, except for directions in which the rows vary
+    1,000 times less than in the widest one: they are left out.
     """
     n, (n0, n1, n2, n_pieces) = sample.n_samples, sample.parameters.sizes
     parts = [sample.X] if judge is None else [sample.X, judge.X]

@@ -134,7 +134,7 @@ class Ending:
             return
         yield bool(self._different), self._validation_differs
         yield self._rate_is_high() and self._misses_much(), self._high_rate
-        yield isinstance(self.plan.schedule, InverseScaling) and self._misses_much(), self._inverse_scaling
+        yield self._rate_has_fallen and self._misses_much(), self._inverse_scaling
         yield loss > self.bound, failure("Training ended worse than a constant", self._causes_of_slowness)
         if self.constant <= 1e-9 * self.zero:  # only one class has weight
             return
@@ -154,6 +154,12 @@ class Ending:
     def _rate_is_high(self) -> bool:
         rate = self.plan.learning_rate_init
         return rate is not None and rate > HIGH_RATE * self.plan.peak_rate
+
+    @property
+    def _rate_has_fallen(self) -> bool:
+        """Whether "invscaling" has halved the rate. Otherwise it is not to blame."""
+        rate, schedule = self.plan.learning_rate_init or 0.0, self.plan.schedule
+        return isinstance(schedule, InverseScaling) and float(schedule.rate(rate, self.fit.state.clock)) < rate / 2
 
     def _misses_much(self) -> bool:
         """Return whether the net has learned clearly less than a short fit at the default rate learns."""
@@ -203,7 +209,7 @@ class Ending:
         """Write a warning. The last cause is named only if nothing else is to blame."""
         scaling = f"unscaled features, {self._unscaled}: {self._scaler}"
         *possible, otherwise = [(bool(self._unscaled), scaling, ""), *causes]
-        found = [cause for cause in possible if cause[0]]
+        found = list(dict.fromkeys(cause for cause in possible if cause[0]))
         blamed = [blame for _, blame, _ in found if blame]
         advice = [] if blamed else [text for *_, text in found if text] or [otherwise[2]]
         blamed = blamed or [otherwise[1]]
@@ -264,13 +270,17 @@ class Ending:
     def _causes_of_nothing(self) -> list[Cause]:
         network, plan, rate = self.network, self.plan, self.plan.learning_rate_init
         scale = self.fit.estimator.init_scale
-        no_start = "init_scale=0" if scale == 0 else f"init={self.fit.estimator.init!r}"
+        init = self.fit.estimator.init
+        no_start = "init_scale=0" if scale == 0 else f"init={init!r}" if isinstance(init, str) else "init"
         shrunk = bool(network.alpha) and self.shrunk
         lowest_rate = (LOW_RATE_PLANNED if plan.schedule.needs_length else LOW_RATE) * plan.peak_rate
         rate_is_low = rate is not None and rate < lowest_rate
         linear = " linear" if isinstance(network.activation, Identity) else ""
+        n_epochs, limit_is_low = len(self.monitor.losses), self._limit_is_low(Limit.MAX_ITER)
+        is_short = self.limit is Limit.MAX_ITER and n_epochs < SHORT_EPOCHS
         return [
             (not self.monitor.first_theta.any(), f"{no_start} leaves every weight at zero", ""),
+            (is_short, *limit_is_low[1:]),
             *self._causes_in_the_features(),
             self._if_given("alpha", shrunk, f"alpha={network.alpha:.3g} is too high: it has shrunk the weights"),
             self._if_given("learning_rate_init", rate_is_low, self._rate_is("too low"), f"raise {self._rate_now}"),

@@ -43,10 +43,10 @@ def minimize(network: Network, plan: Plan, state: TrainingState, monitor: Monito
 def _descend(network: Network, plan: Plan, state: TrainingState, monitor: Monitor) -> Limit | None:
     """Step along the gradient of one mini-batch after the other, round by round (often, there is one round only)."""
     state.prepare(plan.solver, network.parameters.theta)
-    for n_epochs in plan.rounds():
+    for n_epochs, is_whole in plan.rounds():
         if _descend_for(n_epochs, network, plan, state, monitor):
             return None
-        if plan.first_round and monitor.round_end(network.objective()):
+        if plan.first_round and monitor.round_end(network.objective(), is_whole):
             return None
     return Limit.MAX_ITER if plan.max_iter_is_limit else None
 

@@ -120,12 +120,13 @@ class Monitor:
         """Forget the epochs so far: while the learning rate rises, scores get worse for a while."""
         self.best, self.no_improvement_count = np.inf, 0
 
-    def round_end(self, objective: float) -> Signal:
-        """Record J after a round and say whether to stop: if the round gained too little.
+    def round_end(self, objective: float, is_whole: bool = True) -> Signal:
+        """Record J after a round and say whether to stop: if a whole round gained too little.
 
         It must lower J by `MIN_GAIN` and by `tol`. With scores, its best one must beat those of all earlier rounds by
-        `tol`.
+        `tol`. A round that `max_iter` has cut is the last one anyway.
         """
+        self.restart_patience()
         if self.objectives and self.scores:
             scores, earlier = self.scores[self.first_score_of_round :], self.scores[: self.first_score_of_round]
             self.still_gains = max(scores) > max(earlier) + self.plan.tol
@@ -136,7 +137,7 @@ class Monitor:
         self.objectives.append(objective)
         if not self.scores and objective < self.best_of_all:
             self.best_of_all, self.best_theta[:] = objective, self.theta
-        if not (self.still_gains or is_first):
+        if is_whole and not (self.still_gains or is_first):
             self.signal = Signal.PLATEAU
         return self.signal
 

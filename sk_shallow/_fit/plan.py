@@ -39,11 +39,14 @@ class Plan:
     curvature: float = 1.0  # of the loss, at least 1
     peak_rate: float = 1.0  # default peak learning rate for these data
 
-    def rounds(self) -> Iterator[int]:
-        """Yield the epochs of each round: each has twice as many as the one before it, up to `max_iter` in all."""
+    def rounds(self) -> Iterator[tuple[int, bool]]:
+        """Yield the epochs of each round, and False if `max_iter` has cut it.
+
+        A round has twice as many epochs as the one before it.
+        """
         length, left = self.first_round or self.max_iter, self.max_iter
         while left:
-            yield min(length, left)
+            yield min(length, left), length <= left
             length, left = 2 * length, max(0, left - length)
 
 

@@ -52,7 +52,7 @@ class Fit:
     held_out: Network | None  # on the validation set, with the same parameters
     has_validation_set: bool  # whether the user passed it; otherwise it is a part of the rows
     monitor: Monitor
-    warnings: list[Warning]
+    warnings: list[Warning] = field(default_factory=list)
     alpha_scores: dict[float, float] = field(default_factory=dict)
 
 
@@ -77,8 +77,9 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     monitor = Monitor(network.parameters, plan, score, tasks)
     if incremental:  # patience lasts from call to call
         monitor.best, monitor.no_improvement_count = state.best, state.no_improvement_count
-    warnings = list(_advice(estimator, data, plan, state, stratified))
-    return Fit(estimator, data, plan, state, network, held_out, has_validation_set, monitor, warnings)
+    fit = Fit(estimator, data, plan, state, network, held_out, has_validation_set, monitor)
+    fit.warnings.extend(_advice(fit, stratified))
+    return fit
 
 
 def initial_network(estimator: Any, data: Data, plan: Plan, activation: Activation, state: TrainingState) -> Network:
@@ -96,8 +97,8 @@ def initial_network(estimator: Any, data: Data, plan: Plan, activation: Activati
         init, gain = estimator.init, 1.0
         if init == "auto":
             init, gain = activation.initializer, activation.gain
-        rng = Stream.INITIAL_WEIGHTS.rng(state.seed)
-        initialize(parameters, from_name(INITIALIZERS, init), gain * estimator.init_scale, rng)
+        init = init if isinstance(init, tuple | list) else from_name(INITIALIZERS, init)
+        initialize(parameters, init, gain * estimator.init_scale, Stream.INITIAL_WEIGHTS.rng(state.seed))
         parameters.b2[:] = targets.loss_function.initial_bias(*arrays[1:])
     rule = activation.alpha_factor * alpha_rule(sample_size, plan.q)
     return Network(
@@ -142,13 +143,16 @@ def _callback_tasks(estimator: Any, data: Data, plan: Plan, network: Network) ->
     return CallbackTasks(context, attributes, estimator=estimator, X=given.X, y=given.y, metadata=metadata)
 
 
-def _advice(estimator: Any, data: Data, plan: Plan, state: TrainingState, stratified: bool) -> Iterator[Warning]:
+def _advice(fit: Fit, stratified: bool) -> Iterator[Warning]:
     """Yield the warnings that do not depend on the outcome."""
-    m = len(data.y)
-    if estimator.init_scale == 0 and not state.fitted:
+    estimator, data, plan, state, m = fit.estimator, fit.data, fit.plan, fit.state, len(fit.data.y)
+    if not (state.fitted or fit.network.parameters.weights.any()):
+        cause, remedy = ("init_scale=0", "Use a positive init_scale")
+        if estimator.init_scale > 0:
+            cause, remedy = "init gives zeros only, which", "Use other initial weights"
         yield UserWarning(
-            "init_scale=0 makes all hidden units equal, and without dropout they stay equal. If g(0) = 0, as for relu "
-            "and tanh, no weight changes. Use a positive init_scale."
+            f"{cause} makes all hidden units equal, and without dropout they stay equal. If g(0) = 0, as for relu and "
+            f"tanh, no weight changes. {remedy}."
         )
     full_batch = plan.solver.full_batch or plan.incremental
     if estimator.batch_size != "auto" and estimator.batch_size > m and not full_batch:

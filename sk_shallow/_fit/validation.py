@@ -62,6 +62,19 @@ def check_partial_fit(estimator: Any, rows: Arguments, classes: Any) -> Data:
     return data.with_class_weights(estimator._class_weights(data))
 
 
+@np.errstate(all="ignore")
+def check_rows(estimator: Any, rows: Arguments) -> Data:
+    """Return the rows on which to evaluate the objective of an estimator, whether fitted or not.
+
+    If it is fitted, a class may be missing. Raises ValueError as `check_fit`.
+    """
+    _check_parameters(estimator)
+    fitted = hasattr(estimator, "coefs_")
+    X, y = _validated(estimator, *rows[:2], reset=not fitted)
+    data = _data(estimator, (X, y, rows[2]), estimator._targets if fitted else estimator._targets_of(y))
+    return data.with_class_weights(estimator._class_weights(data))
+
+
 def _check_parameters(estimator: Any) -> None:
     size = estimator.hidden_size
     if isinstance(size, (tuple, list)) or (isinstance(size, np.ndarray) and size.ndim == 1):

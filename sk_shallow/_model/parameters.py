@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
+from sklearn.utils import check_array
 
-from sk_shallow.initializers import Initializer
+from sk_shallow.initializers import Initializer, Pair
 
 
 class Parameters:
@@ -81,16 +82,20 @@ class Parameters:
         return self
 
 
-def initialize(parameters: Parameters, initializer: Initializer, scale: float, rng: np.random.Generator) -> None:
-    """Fill the weights with `scale` times a draw, and the biases with zeros.
+def initialize(parameters: Parameters, init: Initializer | Pair, scale: float, rng: np.random.Generator) -> None:
+    """Fill the weights with `scale` times a draw or the given pair, and the biases with zeros.
 
     `W2` is drawn first, then `W1` piece by piece, so nets with different numbers of pieces share the first draws.
     """
     n0, n1, n2, n_pieces = parameters.sizes
     parameters.theta[:] = 0
-    parameters.W2[...] = scale * _checked_draw(initializer, rng, n1, n2)
-    for piece in range(n_pieces):
-        parameters.W1[:, piece * n1 : (piece + 1) * n1] = scale * _checked_draw(initializer, rng, n0, n1)
+    if isinstance(init, Initializer):
+        parameters.W2[...] = scale * _checked_draw(init, rng, n1, n2)
+        for piece in range(n_pieces):
+            parameters.W1[:, piece * n1 : (piece + 1) * n1] = scale * _checked_draw(init, rng, n0, n1)
+    else:
+        W1, W2 = _checked_pair(init, parameters)
+        parameters.W1[...], parameters.W2[...] = scale * W1, scale * W2
     if not np.isfinite(parameters.theta).all():
         raise ValueError(f"The initial weights overflow in {parameters.theta.dtype}. Pass a smaller init_scale.")
 
@@ -101,3 +106,20 @@ def _checked_draw(initializer: Initializer, rng: np.random.Generator, fan_in: in
         got = f"shape {W.shape}" if W.shape != shape else "values that are not finite real numbers"
         raise ValueError(f"draw of {initializer!r} must return finite real numbers of shape {shape}. Got {got}.")
     return W
+
+
+def _checked_pair(init: Pair, parameters: Parameters) -> list[np.ndarray]:
+    if len(init) != 2:
+        raise ValueError(f"init must be a name, an Initializer or a pair of arrays (W1, W2). Got {len(init)} elements.")
+    names = ("W1 of init", "W2 of init")
+    pair = [check_array(W, dtype=np.float64, input_name=name) for W, name in zip(init, names, strict=True)]
+    got, needed = [W.shape for W in pair], [W.shape for W in parameters.coefs]
+    if got != needed:
+        n1 = got[1][0]
+        advice = "W1 has a row per feature, and W2 a row per hidden unit"
+        advice = f"Set hidden_size={n1}" if n1 != parameters.sizes[1] else f"Transpose or replace it: {advice}"
+        raise ValueError(
+            f"init=(W1, W2) must have the shapes {needed[0]}, (n_features, n_pieces * hidden_size), and {needed[1]}, "
+            f"(hidden_size, n_outputs). Got {got[0]} and {got[1]}. {advice}."
+        )
+    return pair

@@ -1,18 +1,19 @@
-"""`check_gradient` compares back-propagation with central differences of the objective."""
+"""The gradient of the objective, and `check_gradient`, which compares it with central differences."""
 
+from copy import copy
 from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import check_random_state
+from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_scalar
 
 from sk_shallow._base import ShallowNet
 from sk_shallow._fit.plan import make_plan
 from sk_shallow._fit.set_up import initial_network
 from sk_shallow._fit.state import TrainingState
-from sk_shallow._fit.validation import check_fit
+from sk_shallow._fit.validation import check_rows
 from sk_shallow.activations import as_activation
 
 # Steps h of the central differences. A large one crosses kinks and sees curvature, a small one sees rounding.
@@ -68,11 +69,7 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
     True
     """
     check_scalar(n_directions, "n_directions", Integral, min_val=1)
-    if not isinstance(estimator, ShallowNet):
-        raise TypeError(
-            f"check_gradient needs a net of sk_shallow. Got {type(estimator).__name__}. For a pipeline, pass its last "
-            "step and transformed data."
-        )
+    _check_net(estimator, "check_gradient")
     rng = check_random_state(random_state)
     network = network_at_start(estimator, X, y, sample_weight)
     theta, dropout_seed = network.parameters.theta, rng.randint(np.iinfo(np.int32).max)
@@ -98,11 +95,96 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
         }
 
 
+def compute_gradient(estimator, X, y, sample_weight=None):
+    """Return the gradient of a net's objective on some rows, at the present weights of the net.
+
+    It is the gradient of J in the docstring of `ShallowNetClassifier`, computed by back-propagation, in float64 and
+    without dropout. Use it to see what a training step changes, or to check a gradient that you derived by hand.
+
+    Parameters
+    ----------
+    estimator : ShallowNetClassifier
+        A fitted net, or a new one. For a new one, the weights are those from which `fit` would start, so give it a
+        `random_state` or a pair of arrays as `init`. It is not fitted or changed.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Features.
+    y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        Labels. If the net is fitted, not every class must occur.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights, as in `fit`.
+
+    Returns
+    -------
+    gradient : Bunch of four ndarrays of float64
+        ``dW1``, ``db1``, ``dW2`` and ``db2``, also as ``gradient["dW1"]``. They have the shapes of W1, b1, W2 and b2:
+        see `coefs_` and `intercepts_`.
+
+    Raises
+    ------
+    ValueError
+        As in `fit`.
+    TypeError
+        If `estimator` is not a `ShallowNetClassifier`. For a pipeline, pass its last step and transformed data.
+
+    See Also
+    --------
+    check_gradient : Compare back-propagation with finite differences.
+
+    Notes
+    -----
+    The penalty is divided by the sample size of the given rows. Its strength is `alpha_` of a fitted net. For a new net
+    with ``alpha="auto"``, it is the ``alpha`` of `partial_fit`.
+
+    Examples
+    --------
+    One step of gradient descent subtracts the learning rate times the gradient:
+
+    >>> import numpy as np
+    >>> from sk_shallow import ShallowNetClassifier, compute_gradient
+    >>> X, y = np.array([[-1.0], [0.0], [2.0]]), [0, 1, 1]
+    >>> init = [[1.0, -1.0]], [[0.5], [0.5]]  # W1 and W2
+    >>> net = ShallowNetClassifier(2, "tanh", init=init, solver="gd", learning_rate_init=0.1, alpha=0)
+    >>> gradient = compute_gradient(net, X, y)
+    >>> gradient.dW2.round(3)
+    array([[-0.288],
+           [ 0.288]])
+    >>> W2 = [[0.5], [0.5]] - 0.1 * gradient.dW2
+    >>> np.allclose(net.partial_fit(X, y, classes=[0, 1]).coefs_[1], W2)
+    True
+    """
+    _check_net(estimator, "compute_gradient")
+    with np.errstate(all="ignore"):
+        network = _network(copy(estimator), X, y, sample_weight)
+        network.value_and_gradient()
+    return Bunch(**{f"d{name}": getattr(network.gradient, name).copy() for name in ("W1", "b1", "W2", "b2")})
+
+
 @np.errstate(all="ignore")
 def network_at_start(estimator, X, y, sample_weight=None):
     """Return the network from which `fit` would start, in float64, on all rows. The estimator is not changed."""
-    estimator = clone(estimator).set_params(solver="gd")  # allows dropout; the objective is the same
-    data, _ = check_fit(estimator, (X, y, sample_weight, None), (None, None, None))
-    data = replace(data, matrix=data.matrix.astype(np.float64)).with_fitted_targets()
-    activation, state = as_activation(estimator.activation), TrainingState.of(estimator, resume=False)
+    return _network(clone(estimator), X, y, sample_weight)
+
+
+def _network(estimator, X, y, sample_weight):
+    """Return the network of an estimator in float64: at its weights, or at those from which `fit` would start.
+
+    This changes the estimator, which must be a copy.
+    """
+    estimator.set_params(solver="gd")  # allows dropout; the objective is the same
+    fitted = hasattr(estimator, "coefs_")
+    if fitted:
+        estimator.set_params(alpha=estimator.alpha_)
+    data = check_rows(estimator, (X, y, sample_weight))
+    data = replace(data, matrix=data.matrix.astype(np.float64))
+    data = data if fitted else data.with_fitted_targets()
+    activation = estimator._activation if fitted else as_activation(estimator.activation)
+    state = TrainingState.of(estimator, resume=fitted)
     return initial_network(estimator, data, make_plan(estimator, data), activation, state)
+
+
+def _check_net(estimator, caller):
+    if not isinstance(estimator, ShallowNet):
+        raise TypeError(
+            f"{caller} needs a net of sk_shallow. Got {type(estimator).__name__}. For a pipeline, pass its last "
+            "step and transformed data."
+        )

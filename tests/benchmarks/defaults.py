@@ -174,7 +174,7 @@ def table_of_means(frame: pd.DataFrame) -> list[tuple[str, ...]]:
     """Return the ratios, and the mean rank of each contender (1 to 2)."""
     ranked = frame.assign(error=1 - frame["accuracy"]).groupby("set")[["log_loss", "error", "brier", "seconds"]].rank()
     ranks = ranked.groupby(frame["contender"]).mean()
-    rows = [("", *SUMMARY), ("sk_shallow / MLP", *summary(frame, "sk_shallow"))]
+    rows = [("nets", *SUMMARY), ("sk_shallow / MLP", *summary(frame, "sk_shallow"))]
     for contender in ("sk_shallow", "MLP"):
         r = ranks.loc[contender]
         cells = (f"{r['log_loss']:.2f}", f"{r['brier']:.2f}", f"{r['seconds']:.2f}", f"{r['error']:.2f}")
@@ -267,7 +267,7 @@ def table_of_alternatives(smoke: bool) -> list[tuple[str, ...]]:
         losses = [against_mlp(part, label)["log_loss"] for part in parts]
         return f"{min(losses):.3f} to {max(losses):.3f}"
 
-    rows = [("", *SUMMARY, "log loss, a set left out")]
+    rows = [("rule", *SUMMARY, "log loss, a set left out")]
     return rows + [(label, *summary(frame, label), left_out(label)) for label in contenders]
 
 

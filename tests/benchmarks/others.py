@@ -79,7 +79,15 @@ def table_of_wins(frame: pd.DataFrame) -> list[tuple[str, ...]]:
     wins = {name: by_set(frame, name).rank(axis=1, method="min").eq(1).sum() for name in ERRORS}
     to_ours = {name: by_set(frame, name) for name in ("log_loss", "seconds")}
     to_ours = {name: np.exp(np.log(v.div(v[OURS], axis=0)).mean()) for name, v in to_ours.items()}
-    rows = [("", *(f"best {label}" for label in ERRORS.values()), "log loss / ours", "time / ours", "rank by time")]
+    rows = [
+        (
+            "classifier",
+            *(f"best {label}" for label in ERRORS.values()),
+            "log loss / ours",
+            "time / ours",
+            "rank by time",
+        )
+    ]
     for contender in CONTENDERS:
         counts = (str(wins[name][contender]) for name in ERRORS)
         ratios = (f"{to_ours['log_loss'][contender]:.2f}", f"{to_ours['seconds'][contender]:.2f}")

@@ -359,7 +359,9 @@ TABLES = {
 
 
 def simple_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return a simple table in reStructuredText; the first row is the header."""
+    """Return a simple table in reStructuredText; the first row is the header. Its first cell must have a name."""
+    if not rows[0][0]:
+        raise ValueError(f"The first column needs a name, or docutils drops the header. Got {list(rows[0])}.")
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     rule = "  ".join("=" * width for width in widths)

@@ -96,6 +96,12 @@ def test_writing_replaces_the_tables_alone(tables, tmp_path, monkeypatch):
         assert speed.simple_table(rows) in once
 
 
+def test_every_table_names_its_first_column():
+    """docutils takes a header that begins with an empty cell for a continued line, and drops the names."""
+    with pytest.raises(ValueError, match="The first column needs a name"):
+        speed.simple_table([("", "fit time"), ("relu", "1.0")])
+
+
 @pytest.mark.parametrize("option", ["--smoke", "--alternatives"])
 def test_defaults_run(option, monkeypatch, tmp_path):
     monkeypatch.setattr(defaults, "DATA", tmp_path)  # only scikit-learn's data sets

@@ -2,9 +2,10 @@
 Solvers, and how to avoid overfitting
 =====================================
 
-All solvers minimize the same loss, but not equally fast. The lowest training loss is not the goal: with noisy labels,
-it gives the worst predictions. Dropout, early stopping and the penalty all help. The penalty helps most, and
-``alpha="auto"`` finds a good strength. Adding dropout to the penalty does not help here.
+All solvers minimize the same loss, but not equally fast. The lowest training loss is
+not the goal: with noisy labels, it gives the worst predictions. Dropout, early stopping
+and the penalty all help. The penalty helps most, and ``alpha="auto"`` finds a good
+strength. Adding dropout to the penalty does not help here.
 """
 
 import warnings
@@ -31,26 +32,34 @@ def fitted(X, y, **params):
 # %%
 # Four solvers
 # ------------
-# Each solver makes 60 passes over digits, with the same penalty. One pass is one iteration of L-BFGS, one step of gd,
-# or one epoch of adam and sgd, which make many steps in mini-batches.
+# Each solver makes 60 passes over digits, with the same penalty. One pass is one
+# iteration of L-BFGS, one step of gd, or one epoch of adam and sgd, which make many
+# steps in mini-batches.
 X, y = load_digits(return_X_y=True)
 X = scale(X)
-nets = {solver: fitted(X, y, solver=solver, alpha=1.0, max_iter=60) for solver in ("gd", "sgd", "adam", "lbfgs")}
+nets = {
+    solver: fitted(X, y, solver=solver, alpha=1.0, max_iter=60)
+    for solver in ("gd", "sgd", "adam", "lbfgs")
+}
 curves = LossCurveDisplay.from_estimators(nets)
 curves.ax_.set_title("training objective on digits, alpha=1")
 for solver, net in nets.items():
     print(f"{solver:6} {net.loss_:.4f} after {net.n_iter_} epochs or iterations")
 
 # %%
-# Gradient descent takes one small step per pass, and is by far the slowest: use it for teaching and debugging. adam and
-# sgd take many steps per pass. L-BFGS reaches the lowest value with one step per pass, because it estimates the
-# curvature from past steps.
+# Gradient descent takes one small step per pass, and is by far the slowest: use it for
+# teaching and debugging. adam and sgd take many steps per pass. L-BFGS reaches the
+# lowest value with one step per pass, because it estimates the curvature from past
+# steps.
 #
 # Against overfitting
 # -------------------
-# We use breast cancer and flip a tenth of the training labels. 300 epochs are enough to learn the wrong labels, too.
+# We use breast cancer and flip a tenth of the training labels. 300 epochs are enough to
+# learn the wrong labels, too.
 X, y = load_breast_cancer(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(scale(X), y, stratify=y, test_size=0.5, random_state=0)
+X_train, X_test, y_train, y_test = train_test_split(
+    scale(X), y, stratify=y, test_size=0.5, random_state=0
+)
 wrong = np.random.default_rng(0).random(len(y_train)) < 0.1
 y_noisy = np.where(wrong, 1 - y_train, y_train)
 print(f"{wrong.sum()} of {len(y_train)} training labels are wrong\n")
@@ -59,7 +68,9 @@ print(f"{wrong.sum()} of {len(y_train)} training labels are wrong\n")
 def losses(**params):
     """Return the log loss on the noisy training labels and on the true test labels."""
     net = fitted(X_train, y_noisy, max_iter=300, **params)
-    return log_loss(y_noisy, net.predict_proba(X_train)), log_loss(y_test, net.predict_proba(X_test))
+    return log_loss(y_noisy, net.predict_proba(X_train)), log_loss(
+        y_test, net.predict_proba(X_test)
+    )
 
 
 alphas = [0.01, 0.1, 1, 10, 30, 100]
@@ -70,13 +81,19 @@ ax.plot(alphas, by_alpha[:, 0], "o--", color="#E69F00", label="training, noisy l
 ax.plot(alphas, by_alpha[:, 1], "o-", color="#0072B2", label="test, true labels")
 for tried in automatic.alpha_scores_:
     ax.axvline(tried, color="0.6", linestyle=":", linewidth=1)
-ax.axvline(automatic.alpha_, color="#009E73", linewidth=2, label='choice of "auto" (dotted: strengths tried)')
+ax.axvline(
+    automatic.alpha_,
+    color="#009E73",
+    linewidth=2,
+    label='choice of "auto" (dotted: strengths tried)',
+)
 ax.set(xscale="log", yscale="log", xlabel="alpha", ylabel="log loss, nats per sample")
 ax.legend(fontsize=8)
 
 # %%
-# As the penalty grows, the training loss rises and the test loss falls, until the net is too simple. "auto" tried the
-# dotted values on held-out rows, and chose the best one:
+# As the penalty grows, the training loss rises and the test loss falls, until the net
+# is too simple. "auto" tried the dotted values on held-out rows, and chose the best
+# one:
 for tried, score in automatic.alpha_scores_.items():
     print(f"alpha = {tried:6.2f}  log loss of held-out rows {-score:.3f}")
 
