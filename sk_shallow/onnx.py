@@ -125,7 +125,7 @@ def register_converter() -> None:
     try:
         from skl2onnx import update_registered_converter
     except ImportError as error:
-        raise ImportError('ONNX models need skl2onnx. Install it: pip install "sk-shallow[onnx]"') from error
+        raise ImportError("ONNX models need skl2onnx. Install it: pip install skl2onnx") from error
     from skl2onnx.common.shape_calculator import calculate_linear_regressor_output_shapes as shapes
 
     from sk_shallow._classifier import ShallowNetClassifier
