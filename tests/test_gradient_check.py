@@ -202,5 +202,5 @@ def test_bad_rows_for_the_gradient(iris):
         compute_gradient(net, X[:2], [0, 7])
     with pytest.raises(ValueError, match="X has 2 features, but ShallowNetClassifier is expecting 4"):
         compute_gradient(net, X[:, :2], y)
-    with pytest.raises(TypeError, match=r"compute_gradient needs a ShallowNetClassifier. Got LogisticRegression"):
+    with pytest.raises(TypeError, match=r"compute_gradient needs a net of sk_shallow. Got LogisticRegression"):
         compute_gradient(LogisticRegression(), X, y)

@@ -125,9 +125,9 @@ def short_plan(solver: Solver, plan: Plan, max_iter: int, batch_size: int) -> Pl
 
 
 def alpha_rule(m: float, q: float) -> float:
-    """Return a tenth of q, at most 10, times m / (m + 100).
+    """Return a tenth of q (at most 10) times m / (m + 100).
 
-    For many rows this is a normal prior with variance 10 / q. The 100 weakens the penalty on very few rows.
+    For q <= 100 and many rows, the prior has variance 10 / q. The 100 weakens the penalty on very few rows.
     """
     return min(q, 100.0) / 10 * (m / (m + 100))
 
