@@ -264,13 +264,18 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
     def _targets(self):
         return NumberTargets(self._loss, self.target_mean_, self.target_scale_)
 
-    def _checked_y(self, y):
-        return as_numbers(y)
+    def _checked_y(self, y, dtype):
+        return as_numbers(y, dtype)
 
     def _targets_of(self, y, resume=False):
         loss = from_name(LOSSES, self.loss)
         if not resume:
             return number_targets_of(y, loss)
+        if loss.standardizes != self._loss.standardizes:
+            raise ValueError(
+                f"loss={self.loss!r} cannot continue training that began with {self._loss!r}: only one of them "
+                "standardizes targets. Set warm_start=False and call fit."
+            )
         return NumberTargets(loss, self.target_mean_, self.target_scale_)
 
     def _targets_of_part(self, y, classes):
