@@ -210,8 +210,8 @@ class ShallowNet(
         return tags
 
     @abstractmethod
-    def _checked_y(self, y):
-        """Return the targets as a dense array. Raises ValueError if they are of the wrong kind."""
+    def _checked_y(self, y, dtype):
+        """Return the targets as a dense array. Raises ValueError if they do not suit the estimator or `dtype`."""
 
     @abstractmethod
     def _targets_of(self, y, resume=False):

@@ -283,7 +283,7 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
         is_multilabel = self.out_activation_ == "logistic" and self.n_outputs_ > 1
         return (MultilabelTargets if is_multilabel else LabelTargets)(self.classes_)
 
-    def _checked_y(self, y):
+    def _checked_y(self, y, dtype):
         return as_labels(y)
 
     def _targets_of(self, y, resume=False):

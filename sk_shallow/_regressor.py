@@ -131,9 +131,9 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         Values that the last call used. The learning rate is None with "lbfgs".
     alpha_scores_ : dict of float to float, or None
         Score of every `alpha` that "auto" tried, from the strongest: minus the loss of held-out rows, for standardized
-        targets, greater is better. None if nothing was tried: `alpha` was given, there were fewer than 20 distinct rows
-        (equal ones count once) or two groups, or the validation set had fewer than 5 rows, or `partial_fit` came
-        before any `fit`.
+        targets, greater is better. None if nothing was tried: `alpha` was given, there were fewer than 20 distinct rows,
+        there was only one group, a fold or the validation set had fewer than 5 rows, or `partial_fit` came before
+        any `fit`.
     n_samples_seen_ : float
         Sample size, by which the penalty is divided: the sum of the weights, the sum of the sample weights alone or the
         number of rows with a weight, whichever is largest. Each call of `partial_fit` adds its own sample size.
@@ -266,13 +266,18 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
     def _targets(self):
         return NumberTargets(self._loss, self.target_mean_, self.target_scale_)
 
-    def _checked_y(self, y):
-        return as_numbers(y)
+    def _checked_y(self, y, dtype):
+        return as_numbers(y, dtype)
 
     def _targets_of(self, y, resume=False):
         loss = from_name(LOSSES, self.loss)
         if not resume:
             return number_targets_of(y, loss)
+        if loss.standardizes != self._loss.standardizes:
+            raise ValueError(
+                f"loss={self.loss!r} cannot continue training that began with {self._loss!r}: only one of them "
+                "standardizes targets. Set warm_start=False and call fit."
+            )
         return NumberTargets(loss, self.target_mean_, self.target_scale_)
 
     def _targets_of_part(self, y, classes):

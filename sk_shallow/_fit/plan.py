@@ -60,7 +60,7 @@ def make_plan(estimator: Any, data: Data, incremental: bool = False) -> Plan:
     in_rounds = planned and estimator.learning_rate == "auto"
     n_rows = len(data.given.y)
     batch_size = n_rows if solver.full_batch else min(_given(estimator.batch_size, batch_size_rule(m)), n_rows)
-    curvature = data.targets.curvature(data.y)
+    curvature = data.targets.curvature(data.y, data.w)
     constant_rate, peak_rate = default_rates(solver, q, curvature)
     rate = float(_given(estimator.learning_rate_init, peak_rate if planned else constant_rate))
     return Plan(

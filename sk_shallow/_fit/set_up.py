@@ -62,9 +62,8 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     stratified, has_validation_set = True, validation is not None
     if estimator.early_stopping and validation is None:
         data, validation, stratified = hold_out(data, estimator.validation_fraction, state.seed)
-    if not state.fitted:
-        data = data.with_fitted_targets()
-        validation = validation and validation.with_targets(data.targets)
+    data = data.with_fitted_targets()
+    validation = validation and validation.with_targets(data.targets)
     plan = make_plan(estimator, data, incremental)
     network = initial_network(estimator, data, plan, activation, state)
     held_out = None if validation is None else _validation_network(network, validation)
