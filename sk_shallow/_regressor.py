@@ -131,8 +131,8 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         Values that the last call used. The learning rate is None with "lbfgs".
     alpha_scores_ : dict of float to float, or None
         Score of every `alpha` that "auto" tried, from the strongest: minus the loss of held-out rows, for standardized
-        targets, greater is better. None if nothing was tried: `alpha` was given, there were fewer than 20 distinct rows,
-        there was only one group, a fold or the validation set had fewer than 5 rows, or `partial_fit` came before
+        targets, greater is better. None if nothing was tried: `alpha` was given, there were fewer than 20 distinct
+        rows, there was only one group, a fold or the validation set had fewer than 5 rows, or `partial_fit` came before
         any `fit`.
     n_samples_seen_ : float
         Sample size, by which the penalty is divided: the sum of the weights, the sum of the sample weights alone or the

@@ -10,17 +10,11 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
-<<<<<<< HEAD
-from sk_shallow import ShallowNetClassifier, check_gradient, compute_gradient
+from sk_shallow import ShallowNetClassifier, ShallowNetRegressor, check_gradient, compute_gradient
 from sk_shallow._model.network import Network
 from sk_shallow.activations import ACTIVATIONS
 from sk_shallow.inspection._gradient_check import network_at_start
-=======
-from sk_shallow import ShallowNetClassifier, ShallowNetRegressor, check_gradient
-from sk_shallow._model.network import Network
-from sk_shallow.activations import ACTIVATIONS
 from sk_shallow.losses import LOSSES, Quantile
->>>>>>> reg-tests
 
 parametrize = pytest.mark.parametrize
 
