@@ -13,6 +13,8 @@ THUMBNAILS = {
     "see/plot_activations": (2, (0, 0, 1, 1)),
     "see/plot_decision_boundaries": (1, (0.585, 0.665, 0.865, 1)),
     "see/plot_image_weights": (1, (0, 0, 0.43, 0.36)),
+    "see/plot_regression_curve": (1, (0.5, 0.33, 1, 0.96)),
+    "ship/plot_counts": (1, (0, 0, 0.5, 1)),
     "ship/plot_imbalance_and_features": (2, (0.45, 0, 1, 1)),
     "ship/plot_tabular": (2, (0, 0, 1, 1)),
     "train/plot_initialization": (1, (0, 0, 0.38, 1)),

@@ -128,7 +128,8 @@ class ShallowNet(
             Features, finite. float32 and float64 are kept, other dtypes become float64. CSC becomes CSR.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Classifier: class labels (strings, integers, booleans or objects), or for multilabel targets zeros and ones,
-            with one column per label. Regressor: finite numbers, with one column per output.
+            with one column per label. Regressor: finite numbers, with one column per output; "poisson" needs numbers
+            that are not negative, and one above zero in each output.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, not negative, not all zero. A weight of 2 counts as two equal rows, in the penalty too. For the
             loss, only ratios matter. The rules for the first round and `batch_size` count rows of positive weight.
@@ -141,7 +142,7 @@ class ShallowNet(
             Validation set for early stopping and for ``alpha="auto"``, used instead of held-out rows of `X`. In a
             pipeline, ``transform_input=["X_val"]`` transforms it like `X` (see the user guide).
         y_val : array-like of shape (n_samples_val,) or (n_samples_val, n_outputs), default=None
-            Targets of the validation set. All of its labels must occur in `y`.
+            Targets of the validation set. Classifier: all of its labels must occur in `y`.
         sample_weight_val : array-like of shape (n_samples_val,), default=None
             Weights of the validation set.
 

@@ -17,11 +17,15 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
     It minimizes ``J = 1/sum(w) [sum_i w_i L(o(g(x_i W1 + b1) W2 + b2), y_i) + alpha/2 (|W1|^2 + |W2|^2)]``, with g the
     activation, L the loss, summed over outputs, o the exponential for "poisson" and otherwise the identity, and w the
     sample weights. Scale the features: put a `StandardScaler` in front. Targets are standardized inside, except for
-    "poisson", and predictions are turned back. So `alpha`, `tol` and `loss_` do not depend on the unit of y.
-    Parameters have the same meaning as in `sklearn.neural_network.MLPRegressor`, except `alpha`, which is the same with
-    "lbfgs" only: `MLPRegressor` divides the penalty by the rows of the mini-batch, which makes it stronger.
+    "poisson", and predictions are in the units of y. So `alpha`, `tol` and `loss_` do not depend on the unit of y.
+    Parameters have the same meaning as in `sklearn.neural_network.MLPRegressor` with standardized targets, except
+    `alpha`, which is the same with "lbfgs" only: `MLPRegressor` divides the penalty by the rows of the mini-batch,
+    which makes it stronger.
 
-    `fit` trains in rounds, as `ShallowNetClassifier` does.
+    `fit` trains with Adam in rounds of 15, 30, 60, ... epochs, the first of at least 120 steps. In each round, the
+    learning rate rises and then falls to zero. Training ends after a round that lowers J by less than 20 %, or after
+    `max_iter` epochs. If you give `learning_rate_init`, or name "constant", "invscaling" or "adaptive", it works as in
+    `MLPRegressor`: it trains until the loss stops improving, for at most `max_iter` epochs.
 
     Parameters
     ----------
@@ -33,13 +37,14 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         functions, g and its derivative, both of z. `fit` checks the derivative. `compare_activations` shows which ones
         suit your data.
     loss : {"squared_error", "absolute_error", "quantile", "poisson"} or RegressionLoss, default="squared_error"
-        What predictions should be close to: the mean, the median, a quantile (``Quantile(quantile=0.9)``; by its name,
-        the median) or, for counts and other targets that are not negative, the mean with relative errors.
+        What to predict: the mean, the median, a quantile (an object such as ``Quantile(quantile=0.9)``; by its name,
+        the median), or the mean of counts and other targets that are not negative. "lbfgs" does not work with
+        "absolute_error" and "quantile".
     init : str, Initializer or tuple of two arrays, default="auto"
         Scheme of the initial weights: "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform",
-        "lecun_normal", "normal", "orthogonal" or an object. "auto" chooses the scheme for the activation, and halves
-        it except for sigmoid and selu. A pair (W1, W2), with the shapes of `coefs_`, gives the weights; `fit` copies
-        it, in the dtype of X. Biases start at zero. A warm start does not use `init`.
+        "lecun_normal", "normal", "orthogonal" or an object. "auto" chooses the scheme for the activation. A pair
+        (W1, W2), with the shapes of `coefs_`, gives the weights. Hidden biases start at zero, the output bias at the
+        best constant. A warm start does not use `init`.
     init_scale : float in [0, inf), default=1.0
         Factor of the initial weights, also of a pair (W1, W2). With 0, all hidden units stay equal (without dropout).
     solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
@@ -59,9 +64,9 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         Largest number of epochs ("lbfgs": iterations). The last round can be cut. On "one_cycle" and "cosine", it is
         the number of epochs: 30 to 100 are enough for most data.
     tol : float in [0, inf), default=1e-4
-        An epoch counts as an improvement if the loss (mean per sample) or the validation score improves by more than
-        `tol`. A round must lower J by `tol` too. "lbfgs" also stops when the largest element of the gradient is at most
-        `tol`. With "gd", 0 switches stopping off: `fit` runs `max_iter` epochs, without a warning.
+        An epoch counts as an improvement if `loss_` or the validation score improves by more than `tol`. A round must
+        lower J by `tol` too. "lbfgs" also stops when the largest element of the gradient is at most `tol`. With "gd", 0
+        switches stopping off: `fit` runs `max_iter` epochs, without a warning.
     n_iter_no_change : int in [1, inf) or inf, default=10
         Training stops after more than so many epochs in a row without an improvement. Epochs with a rising rate do not
         count. Rounds, "lbfgs", "one_cycle" and "cosine" use it with `early_stopping` only. With "gd", inf switches
@@ -82,9 +87,9 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         Fraction of the rows to hold out, at least two. Equal rows, or the rows of a group, stay together, so the
         fraction may be met only roughly. Unused without `early_stopping`, and if you pass `X_val`.
     scoring : str or callable, default="loss"
-        Validation score: "loss" (minus `loss`), the name of a scikit-learn scorer or ``scorer(estimator, X, y)``. If
-        you pass sample weights, scorers get those of the validation set as `sample_weight`. Unused without
-        `early_stopping`.
+        Validation score: "loss" (minus the loss, for standardized targets), the name of a scikit-learn scorer such as
+        "r2", or ``scorer(estimator, X, y)``, for targets as given. If you pass sample weights, scorers get those of the
+        validation set as `sample_weight`. Unused without `early_stopping`.
     warm_start : bool, default=False
         Whether `fit` continues from the last weights and optimizer state, for up to `max_iter` more epochs. Rounds
         begin again with the shortest one. An `alpha` chosen by "auto" is kept.
@@ -99,15 +104,15 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
     ----------
     target_mean_, target_scale_ : ndarray of shape (n_outputs,)
         Weighted mean and standard deviation of the training targets, with which they are standardized; 0 and 1 for
-        "poisson". If an output is constant, its scale is 0, and its mean is every prediction.
+        "poisson". If an output is constant, its scale is 0, and every prediction is its mean.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if all are strings.
     coefs_ : list of two ndarrays of shape (n_features, n_pieces * hidden_size) and (hidden_size, n_outputs)
-        W1 and W2, in the dtype of the training data. n_pieces is 1 except for maxout.
+        W1 and W2, for standardized targets, in the dtype of X. n_pieces is 1 except for maxout.
     intercepts_ : list of two ndarrays of shape (n_pieces * hidden_size,) and (n_outputs,)
-        b1 and b2.
+        b1 and b2, for standardized targets.
     n_iter_ : int
         Number of epochs (iterations) of the last call of `fit` or `partial_fit`.
     stop_reason_ : str
@@ -118,7 +123,8 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         Number of rows processed so far, over epochs (iterations) and continued calls.
     loss_curve_ : list of float
         J of every epoch, for standardized targets: its loss, averaged while the weights change, and the penalty of the
-        weights at its beginning. `warm_start` and `partial_fit` append to it.
+        weights at its beginning. It has no unit; with "poisson", nats per sample. `warm_start` and `partial_fit` append
+        to it.
     loss_, best_loss_ : float
         Last and smallest element of `loss_curve_`.
     validation_scores_ : list of float or None
@@ -135,13 +141,14 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         rows, there was only one group, a fold or the validation set had fewer than 5 rows, or `partial_fit` came before
         any `fit`.
     n_samples_seen_ : float
-        Sample size, by which the penalty is divided: the sum of the weights, the sum of the sample weights alone or the
-        number of rows with a weight, whichever is largest. Each call of `partial_fit` adds its own sample size.
+        Sample size, by which the penalty is divided: the sum of the sample weights, or the number of rows with a weight
+        if it is larger. Each call of `partial_fit` adds its own sample size.
     out_activation_ : {"identity", "exp"}
         The function o.
 
     See Also
     --------
+    ShallowNetClassifier : The same net for classes.
     sklearn.neural_network.MLPRegressor : More layers, four activations.
     sk_shallow.compute_gradient : The gradient of J on any rows.
     sk_shallow.check_gradient : Compare back-propagation with finite differences.
@@ -228,7 +235,7 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Features, finite. They are converted to the dtype of the first call.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets, finite.
+            Targets, finite. With "poisson", not negative.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, not negative. They are not normalized: a weight of 2 doubles the gradient of a row.
 

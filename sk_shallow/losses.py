@@ -1,4 +1,4 @@
-"""Losses with their output functions, and `LOSSES`, the table of the names for regression.
+"""Losses with their output functions, and `LOSSES`, the table of the losses that a regressor takes by name.
 
 Value and gradient come from `Z2`, never from clipped predictions, so that they belong to one function and are exact at
 logits of plus or minus 1e3. Shapes: `Z2` and `Y` are (m, n2); `w` is (m, 1), or (m, n2) if outputs have their own
@@ -37,9 +37,9 @@ class Loss(Component):
     Attributes
     ----------
     name : str
-        `MLPClassifier`'s name of o: the fitted attribute `out_activation_`.
+        scikit-learn's name of o: the fitted attribute `out_activation_`.
     unit, best : str
-        The unit of the loss, and the best constant prediction in words, for warnings.
+        For warnings: the unit of the loss, after a number, and the name of the best constant prediction.
     has_kinks : bool
         Whether the gradient jumps somewhere. L-BFGS refuses such losses.
     """
@@ -153,6 +153,8 @@ class SoftmaxLogLoss(LogLoss):
 class RegressionLoss(Loss):
     """Base class of losses for regression. They are summed over outputs.
 
+    A subclass needs `loss_and_residual`, `initial_bias` and `best`, and `has_kinks` if its gradient jumps.
+
     Attributes
     ----------
     standardizes : bool
@@ -237,7 +239,7 @@ class Quantile(RegressionLoss):
     Parameters
     ----------
     quantile : float in (0, 1), default=0.5
-        The level q: the share of targets that should lie below the prediction. The default is the median.
+        The level q: the share of targets that should be at most the prediction. The default is the median.
 
     References
     ----------
@@ -267,7 +269,7 @@ class Quantile(RegressionLoss):
 class Poisson(RegressionLoss):
     """Half the Poisson deviance, ``L = exp(z) - y z + y log(y) - y``, in nats. It predicts the mean of counts, exp(z).
 
-    Targets are not negative. For counts with an exposure, pass ``y = counts / exposure`` and ``sample_weight =
+    Targets must not be negative. For counts with an exposure, pass ``y = counts / exposure`` and ``sample_weight =
     exposure``, as for `sklearn.linear_model.PoissonRegressor`.
 
     References
@@ -298,7 +300,7 @@ class Poisson(RegressionLoss):
         return loss, np.subtract(rate, Y, out=Z2)
 
     def curvature(self, y: Array, w: Array | None = None) -> float:
-        return max(1.0, float(np.average(y, axis=0, weights=w).mean()))
+        return max(1.0, float(np.average(y, axis=0, weights=w).max()))
 
     def predictions(self, Z2: Array) -> Array:
         limits = np.finfo(Z2.dtype)

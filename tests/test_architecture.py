@@ -180,6 +180,19 @@ def test_the_user_guide_has_a_row_for_every_activation():
     assert sorted([name, parameters, start] for name, _, _, parameters, start in documented) == sorted(expected)
 
 
+def test_the_user_guide_has_a_row_for_every_loss():
+    """Its table gives the name and the parameters of each, and says which ones L-BFGS refuses."""
+    page = (ROOT / "docs" / "user_guide.rst").read_text()
+    rows = re.search(r"^name +L\(z, y\).*\n=.*\n((?:\w.*\n)+)=", page, re.M)[1]
+    documented = {row.split()[0]: row for row in rows.splitlines()}
+    assert list(documented) == list(losses.LOSSES)
+    for name, kind in losses.LOSSES.items():
+        assert all(f"``{key}`` = {value:g}" in documented[name] for key, value in kind().get_params().items())
+        assert ("not with lbfgs" in documented[name]) == kind.has_kinks
+        assert ("not standardized" in documented[name]) == (not kind.standardizes)
+        assert ("y >= 0" in documented[name]) == kind.positive_only
+
+
 def test_the_api_page_lists_all_that_is_public():
     module, listed = None, []
     for line in (ROOT / "docs" / "api.rst").read_text().splitlines():

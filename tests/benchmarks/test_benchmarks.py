@@ -15,6 +15,7 @@ import numpy as np
 import others
 import pandas as pd
 import pytest
+import regression
 import speed
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.neural_network import MLPClassifier
@@ -39,7 +40,7 @@ def test_threads_are_timed_in_a_new_process():
     assert all(timing.seconds > 0 and np.isfinite(timing.loss) for timing in t.values())
 
 
-@pytest.mark.parametrize("script", [speed, defaults, others, cliffs, alpha, comparisons])
+@pytest.mark.parametrize("script", [speed, defaults, others, cliffs, alpha, comparisons, regression])
 def test_kernels_are_those_of_users(script):
     """The environment, which CI sets on some machines, must not change the kernels."""
 
@@ -203,6 +204,58 @@ def test_pages_show_what_the_csv_of_others_holds():
 
 def test_others_use_the_data_sets_of_the_defaults():
     assert list(pd.read_csv(others.CSV)["set"].unique()) == list(pd.read_csv(defaults.CSV)["set"].unique())
+
+
+def test_regression_runs(quiet):
+    for title, (header, *rows) in regression.main(["--smoke"]).items():
+        assert on_the_page(title)[0].split() == " ".join(header).split()
+        assert rows
+        assert all(len(row) == len(header) for row in rows)
+        assert "nan" not in str(rows)
+
+
+def test_the_page_shows_what_the_csv_of_regression_holds():
+    for title, rows in regression.tables_of(pd.read_csv(regression.CSV)).items():
+        assert f".. {title}\n\n{speed.simple_table(rows)}\n" in speed.PAGE.read_text()
+
+
+def test_regressors_have_only_a_seed():
+    """Two have no seed: linear regression, and the wrapper that standardizes the targets of MLPRegressor."""
+    for name, make in regression.CONTENDERS.items():
+        regressor = getattr(make(3), "regressor", make(3))
+        seed = "" if name == "linear regression" else "random_state=3"
+        assert repr(regressor) == f"{type(regressor).__name__}({seed})", name
+
+
+def test_folds_of_regression_share_no_row():
+    fits = list(regression.fits("diabetes"))
+    assert len(fits) == 3
+    for X, y, X_test, y_test in fits:
+        assert len(y) + len(y_test) == 442
+        np.testing.assert_allclose(X.mean(axis=0), 0, atol=1e-12)
+        assert not {tuple(row) for row in X} & {tuple(row) for row in X_test}
+
+
+def test_figures_of_regression():
+    """Ranks, wins and ratios of two sets on which the six regressors have opposite orders."""
+    names = list(regression.CONTENDERS)
+    rows = [("s", 9, 2, name, 1 - 4.0**k, 2.0**k, 0.5) for k, name in enumerate(names)]
+    rows += [("t", 9, 2, name, 1 - 4.0 ** (5 - k), 2.0**k, 0.0) for k, name in enumerate(names)]
+    frame = pd.DataFrame(rows, columns=["set", "rows", "features", "contender", "r2", "seconds", "warned"])
+    frame = frame.assign(rmse=np.sqrt(1 - frame["r2"]))
+    _, ours, mlp, *_ = regression.table_of_means(frame)
+    assert ours == ("sk_shallow", "3.50", "1", "1.000", "2.00", "1", "0.50", "25 %")
+    assert mlp == ("MLP", "3.50", "0", "1.000", "1.00", "0", "1.00", "25 %")
+    assert regression.table_of_sets(frame)[1][:5] == ("s", "9", "2", "1.000", "2.000")
+
+
+def test_one_bad_fold_counts_as_an_r2_of_minus_one():
+    class Zero(regression.LinearRegression):
+        def predict(self, X):
+            return np.full(len(X), -1e9)
+
+    X = np.arange(4.0).reshape(-1, 1)
+    assert regression.fitted(lambda seed: Zero(), 0, X, X[:, 0], X, X[:, 0])["r2"] == -1
 
 
 def test_alpha_runs(monkeypatch):
