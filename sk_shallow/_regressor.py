@@ -227,15 +227,16 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         """Train for one epoch on the given rows, continuing from the last call. With "gd", one call makes one step.
 
         With ``alpha=0`` and a constant learning rate, k calls with the same rows equal one `fit` of k epochs. The mean
-        and the scale of the targets are those of the first call. The penalty is divided by the sample size of all calls
-        so far. The optimizer's state is kept, also through pickling. Changed parameters take effect.
+        and the scale of the targets are those of the first call; if an output was constant, its scale comes from the
+        first call in which it is not. The penalty is divided by the sample size of all calls so far. The optimizer's
+        state is kept, also through pickling. Changed parameters take effect.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Features, finite. They are converted to the dtype of the first call.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets, finite. With "poisson", not negative.
+            Targets, finite, at most a quarter of the largest number of the dtype. With "poisson", not negative.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, not negative. They are not normalized: a weight of 2 doubles the gradient of a row.
 

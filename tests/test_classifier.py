@@ -440,12 +440,17 @@ def test_an_estimator_for_scorers_looks_like_one(iris, quiet):
 
     def scorer(estimator, X, y):
         seen.append(
-            (repr(estimator)[:8], estimator.n_features_in_, estimator.coefs_[1].shape, estimator.intercepts_[0].shape)
+            (
+                repr(estimator).partition("(")[0],
+                estimator.n_features_in_,
+                estimator.coefs_[1].shape,
+                estimator.intercepts_[0].shape,
+            )
         )
         return estimator.score(X, y)
 
     quick(max_iter=1, early_stopping=True, scoring=scorer).fit(*iris)
-    assert seen == [("Snapshot", 4, (8, 3), (8,))]
+    assert seen == [("ClassifierSnapshot", 4, (8, 3), (8,))]
 
 
 def test_patience_without_end(iris, quiet):
