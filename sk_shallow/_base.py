@@ -163,10 +163,10 @@ class ShallowNet(
         Warns
         -----
         ConvergenceWarning
-            If the fit has diverged, if the net has learned almost nothing, if the loss was still improving when the fit
-            reached `max_iter` (in rounds: if the last round still lowered J by 20 %), if `learning_rate_init` is far
-            too low, if it is too high or "invscaling" too fast and the net has learned less than it could, or if the
-            validation set seems to be on another scale.
+            If the fit diverged, or the net learned almost nothing. If the loss was still improving at `max_iter` (in
+            rounds: if the last one still lowered J by 20 %). If `learning_rate_init` is far too low. If it is too high,
+            or "invscaling" is too fast, and the net learned less than it could. If the validation set seems to be on
+            another scale.
         UserWarning
             If `batch_size` is above the number of rows, if `init_scale` is 0, if `y` has only one class or number, or
             if a class has too few rows or groups for a stratified split. Once per process, if `alpha` is above zero,
@@ -211,8 +211,8 @@ class ShallowNet(
         return tags
 
     @abstractmethod
-    def _checked_y(self, y):
-        """Return the targets as a dense array. Raises ValueError if they are of the wrong kind."""
+    def _checked_y(self, y, dtype):
+        """Return the targets as a dense array. Raises ValueError if they do not suit the estimator or `dtype`."""
 
     @abstractmethod
     def _targets_of(self, y, resume=False):

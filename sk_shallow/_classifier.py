@@ -46,8 +46,8 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
     init : str, Initializer or tuple of two arrays, default="auto"
         Scheme of the initial weights: "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform",
         "lecun_normal", "normal", "orthogonal" or an object. "auto" chooses the scheme for the activation, and halves
-        it except for sigmoid and selu. Or the weights themselves: a pair (W1, W2), with the shapes of `coefs_`. `fit`
-        copies it, in the dtype of X. Biases start at zero. A warm start does not use `init`.
+        it except for sigmoid and selu. A pair (W1, W2), with the shapes of `coefs_`, gives the weights; `fit` copies
+        it, in the dtype of X. Biases start at zero. A warm start does not use `init`.
     init_scale : float in [0, inf), default=1.0
         Factor of the initial weights, also of a pair (W1, W2). With 0, all hidden units stay equal (without dropout).
     solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
@@ -64,7 +64,7 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
     batch_size : int in [1, inf) or "auto", default="auto"
         Rows of a mini-batch. "auto" is 4 % of the rows, from 32 to 512. Unused by "gd" and "lbfgs".
     max_iter : int in [1, inf), default=200
-        Largest number of epochs ("lbfgs": iterations). The last round is cut to fit. On "one_cycle" and "cosine", it is
+        Largest number of epochs ("lbfgs": iterations). The last round can be cut. On "one_cycle" and "cosine", it is
         the number of epochs: 30 to 100 are enough for most data.
     tol : float in [0, inf), default=1e-4
         An epoch counts as an improvement if the loss (nats per sample) or the validation score improves by more than
@@ -77,8 +77,8 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
     shuffle : bool, default=True
         Whether to shuffle the rows in each epoch. Unused by "gd" and "lbfgs".
     alpha : float in [0, inf) or "auto", default="auto"
-        Strength of the penalty: the precision of a normal prior on the weights. "auto" compares two or three strengths
-        by cross-validation, or on `X_val`, and prefers the stronger one of a near tie (see the user guide). Increase it
+        Strength of the penalty: the precision of a normal prior on the weights. "auto" compares a few strengths by
+        cross-validation, or on `X_val`, and prefers the stronger one in a near tie (see the user guide). Increase it
         if the net overfits.
     dropout : float in [0, 1), default=0.0
         Probability of dropping a hidden activation in training. Not available with "lbfgs".
@@ -144,9 +144,9 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
         Values that the last call used. The learning rate is None with "lbfgs".
     alpha_scores_ : dict of float to float, or None
         Score of every `alpha` that "auto" tried, from the strongest: minus the log loss on held-out rows, in nats per
-        sample, greater is better. None if nothing was tried: `alpha` was given, there were fewer than 40 distinct rows
-        (equal ones count once) or two groups, or the validation set had fewer than 10 rows, or `partial_fit` came
-        before any `fit`.
+        sample, greater is better. None if nothing was tried: `alpha` was given, there were fewer than 40 distinct rows,
+        there was only one group, a fold or the validation set had fewer than 10 rows, or `partial_fit` came before
+        any `fit`.
     n_samples_seen_ : float
         Sample size, by which the penalty is divided: the sum of the weights, the sum of the sample weights alone or the
         number of rows with a weight, whichever is largest. Each call of `partial_fit` adds its own sample size.
@@ -284,7 +284,7 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
         is_multilabel = self.out_activation_ == "logistic" and self.n_outputs_ > 1
         return (MultilabelTargets if is_multilabel else LabelTargets)(self.classes_)
 
-    def _checked_y(self, y):
+    def _checked_y(self, y, dtype):
         return as_labels(y)
 
     def _targets_of(self, y, resume=False):

@@ -42,8 +42,9 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         "absolute_error" and "quantile".
     init : str, Initializer or tuple of two arrays, default="auto"
         Scheme of the initial weights: "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform",
-        "lecun_normal", "normal", "orthogonal" or an object. "auto" chooses the scheme for the activation. Or a pair
-        (W1, W2) with the shapes of `coefs_`. Hidden biases start at zero, the output bias at the best constant.
+        "lecun_normal", "normal", "orthogonal" or an object. "auto" chooses the scheme for the activation. A pair
+        (W1, W2), with the shapes of `coefs_`, gives the weights. Hidden biases start at zero, the output bias at the
+        best constant. A warm start does not use `init`.
     init_scale : float in [0, inf), default=1.0
         Factor of the initial weights, also of a pair (W1, W2). With 0, all hidden units stay equal (without dropout).
     solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
@@ -60,7 +61,7 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
     batch_size : int in [1, inf) or "auto", default="auto"
         Rows of a mini-batch. "auto" is 4 % of the rows, from 32 to 512. Unused by "gd" and "lbfgs".
     max_iter : int in [1, inf), default=200
-        Largest number of epochs ("lbfgs": iterations). The last round is cut to fit. On "one_cycle" and "cosine", it is
+        Largest number of epochs ("lbfgs": iterations). The last round can be cut. On "one_cycle" and "cosine", it is
         the number of epochs: 30 to 100 are enough for most data.
     tol : float in [0, inf), default=1e-4
         An epoch counts as an improvement if `loss_` or the validation score improves by more than `tol`. A round must
@@ -73,8 +74,8 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
     shuffle : bool, default=True
         Whether to shuffle the rows in each epoch. Unused by "gd" and "lbfgs".
     alpha : float in [0, inf) or "auto", default="auto"
-        Strength of the penalty: the precision of a normal prior on the weights. "auto" compares two or three strengths
-        by cross-validation, or on `X_val`, and prefers the stronger one of a near tie (see the user guide). Increase it
+        Strength of the penalty: the precision of a normal prior on the weights. "auto" compares a few strengths by
+        cross-validation, or on `X_val`, and prefers the stronger one in a near tie (see the user guide). Increase it
         if the net overfits.
     dropout : float in [0, 1), default=0.0
         Probability of dropping a hidden activation in training. Not available with "lbfgs".
@@ -136,9 +137,9 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         Values that the last call used. The learning rate is None with "lbfgs".
     alpha_scores_ : dict of float to float, or None
         Score of every `alpha` that "auto" tried, from the strongest: minus the loss of held-out rows, for standardized
-        targets, greater is better. None if nothing was tried: `alpha` was given, there were fewer than 20 distinct rows
-        (equal ones count once) or two groups, or the validation set had fewer than 5 rows, or `partial_fit` came
-        before any `fit`.
+        targets, greater is better. None if nothing was tried: `alpha` was given, there were fewer than 20 distinct
+        rows, there was only one group, a fold or the validation set had fewer than 5 rows, or `partial_fit` came before
+        any `fit`.
     n_samples_seen_ : float
         Sample size, by which the penalty is divided: the sum of the sample weights, or the number of rows with a weight
         if it is larger. Each call of `partial_fit` adds its own sample size.
@@ -272,13 +273,18 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
     def _targets(self):
         return NumberTargets(self._loss, self.target_mean_, self.target_scale_)
 
-    def _checked_y(self, y):
-        return as_numbers(y)
+    def _checked_y(self, y, dtype):
+        return as_numbers(y, dtype)
 
     def _targets_of(self, y, resume=False):
         loss = from_name(LOSSES, self.loss)
         if not resume:
             return number_targets_of(y, loss)
+        if loss.standardizes != self._loss.standardizes:
+            raise ValueError(
+                f"loss={self.loss!r} cannot continue training that began with {self._loss!r}: only one of them "
+                "standardizes targets. Set warm_start=False and call fit."
+            )
         return NumberTargets(loss, self.target_mean_, self.target_scale_)
 
     def _targets_of_part(self, y, classes):

@@ -174,7 +174,7 @@ class RegressionLoss(Loss):
     def check_mean(self, mean: Array) -> None:
         """Raise ValueError if the loss is not defined for the means of the training targets, (n2,)."""
 
-    def curvature(self, y: Array) -> float:
+    def curvature(self, y: Array, w: Array | None = None) -> float:
         """Return the mean second derivative of the loss, if it is above 1: "sgd" and "gd" divide their rates by it."""
         return 1.0
 
@@ -299,15 +299,15 @@ class Poisson(RegressionLoss):
         loss += xlogy(Y, Y) - Y
         return loss, np.subtract(rate, Y, out=Z2)
 
-    def curvature(self, y: Array) -> float:
-        return max(1.0, float(y.mean()))
+    def curvature(self, y: Array, w: Array | None = None) -> float:
+        return max(1.0, float(np.average(y, axis=0, weights=w).max()))
 
     def predictions(self, Z2: Array) -> Array:
         limits = np.finfo(Z2.dtype)
         return np.clip(np.exp(Z2), limits.tiny, limits.max)
 
     def initial_bias(self, Y: Array, w: Array | None = None) -> Array:
-        return np.log(_mean(Y, w))
+        return np.log(np.maximum(_mean(Y, w), np.finfo(Y.dtype).tiny))
 
 
 def _quantile(Y: Array, w: Array | None, level: float) -> Array:

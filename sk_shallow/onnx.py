@@ -125,7 +125,7 @@ def register_converter() -> None:
     try:
         from skl2onnx import update_registered_converter
     except ImportError as error:
-        raise ImportError('ONNX models need skl2onnx. Install it: pip install "sk-shallow[onnx]"') from error
+        raise ImportError("ONNX models need skl2onnx. Install it: pip install skl2onnx") from error
     from skl2onnx.common.shape_calculator import calculate_linear_regressor_output_shapes as shapes
 
     from sk_shallow._classifier import ShallowNetClassifier
@@ -175,7 +175,8 @@ def _convert_regressor(scope: Any, operator: Any, container: Any) -> None:
     if net.out_activation_ == "exp":
         limits = np.finfo(graph.dtype)  # as in Poisson
         A2 = graph("Clip", graph("Exp", A2), float(limits.tiny), float(limits.max))
-    graph("Add", graph("Mul", A2, net.target_scale_), net.target_mean_, output=output)
+    limit = float(np.finfo(graph.dtype).max)
+    graph("Clip", graph("Add", graph("Mul", A2, net.target_scale_), net.target_mean_), -limit, limit, output=output)
 
 
 def _refuse_zipmap(operator: Any) -> None:

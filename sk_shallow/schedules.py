@@ -16,7 +16,7 @@ class Clock:
     """The progress of training."""
 
     epochs: int = 0  # completed epochs, or calls of partial_fit
-    progress: float = 0.0  # steps taken / steps of this round, or of this call of fit without rounds, in [0, 1]
+    progress: float = 0.0  # fraction of the steps of this round (without rounds, of this fit), in [0, 1]
     plateaus: int = 0  # number of times that the loss has stopped improving
 
 
@@ -36,7 +36,7 @@ class Schedule(Component):
         """Return the learning rate of the next step."""
 
     def stops(self, learning_rate_init: float, clock: Clock) -> bool:
-        """Return whether training should stop at a plateau: the loss has stopped improving."""
+        """Return whether training should stop now that the loss has reached a plateau."""
         return True
 
     def rises(self, clock: Clock) -> bool:

@@ -125,7 +125,7 @@ class Adam(FirstOrderSolver):
     beta_1 : float in [0, 1), default=0.9
         Decay of the first moment.
     beta_2 : float in [0, 1) or "auto", default="auto"
-        Decay of the second moment. "auto" is 0.95 on "one_cycle" and "cosine", otherwise the paper's 0.999.
+        Decay of the second moment. "auto" is 0.95 in rounds, on "one_cycle" and on "cosine", otherwise 0.999.
     epsilon : float in (0, inf), default=1e-8
         Small number that keeps the division finite.
 

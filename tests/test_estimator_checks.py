@@ -1,23 +1,39 @@
-"""scikit-learn's estimator checks, without expected failures, for every activation and solver at their defaults."""
+"""scikit-learn's estimator checks, without expected failures, for every activation, solver and loss."""
 
 import pytest
 from helpers import NAMES
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sk_shallow import ShallowNetClassifier
+from sk_shallow import ShallowNetClassifier, ShallowNetRegressor
+from sk_shallow.losses import LOSSES
 from sk_shallow.solvers import SOLVERS
 
 COMBINATIONS = [ShallowNetClassifier(activation=name, solver=solver) for name in NAMES for solver in SOLVERS]
 # Every activation with lbfgs, which amplifies rounding errors, and every solver with the default activation
 FEW = [net for net in COMBINATIONS if net.solver == "lbfgs" or net.activation == "relu"]
 REST = [net for net in COMBINATIONS if net not in FEW]
+REGRESSORS = [
+    ShallowNetRegressor(activation=name, solver=solver, loss=loss)
+    for name in NAMES
+    for solver in SOLVERS
+    for loss in LOSSES
+    if not (solver == "lbfgs" and LOSSES[loss]().has_kinks)
+]
+# Every activation with lbfgs, every solver and every loss once
+FEW_REGRESSORS = [
+    net
+    for net in REGRESSORS
+    if (net.solver == "lbfgs" and net.loss == "squared_error")
+    or (net.activation == "relu" and (net.solver == "adam" or net.loss == "squared_error"))
+]
+REST_OF_REGRESSORS = [net for net in REGRESSORS if net not in FEW_REGRESSORS]
 unconverged = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 one_class = pytest.mark.filterwarnings("ignore:y has one class only:UserWarning")  # of check_classifiers_one_label
 
 
 @one_class
 @unconverged
-@parametrize_with_checks(FEW)
+@parametrize_with_checks(FEW + FEW_REGRESSORS)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
@@ -25,6 +41,6 @@ def test_scikit_learn_checks(estimator, check):
 @one_class
 @unconverged
 @pytest.mark.slow
-@parametrize_with_checks(REST)
+@parametrize_with_checks(REST + REST_OF_REGRESSORS)
 def test_scikit_learn_checks_of_every_other_combination(estimator, check):
     check(estimator)

@@ -1,4 +1,4 @@
-"""Conversion to MLPClassifier: the same predictions, and clear errors."""
+"""Conversion to MLPClassifier and MLPRegressor: the same predictions, and clear errors."""
 
 import pickle
 
@@ -7,12 +7,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sk_shallow import ShallowNetClassifier
-from sk_shallow.export import MLP_ACTIVATIONS, to_mlpclassifier
+from sk_shallow import ShallowNetClassifier, ShallowNetRegressor
+from sk_shallow.export import MLP_ACTIVATIONS, to_mlpclassifier, to_mlpregressor
+from sk_shallow.losses import LOSSES
 
 parametrize = pytest.mark.parametrize
 
@@ -98,3 +99,51 @@ def test_nets_that_cannot_be_converted_are_refused(iris):
         net = net_of().fit(iris[0], np.zeros(150))
     with pytest.raises(ValueError, match="needs at least two classes"):
         to_mlpclassifier(net)
+
+
+# Regressors
+
+
+def targets_of(loss, n_outputs, X):
+    """Return positive numbers far from zero, in different units."""
+    y = (1000 + 100 * np.sin(X[:, :2])) * [[1.0, 1e-3]] if loss != "poisson" else np.exp(X[:, :2]).round()
+    return y[:, 0] if n_outputs == 1 else y
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@parametrize("activation", [*MLP_ACTIVATIONS.values(), "sigmoid"])
+@parametrize("loss", LOSSES)
+@parametrize("n_outputs", [1, 2])
+@parametrize("dtype", [np.float32, np.float64])
+def test_the_same_numbers(activation, loss, n_outputs, dtype, iris):
+    X = iris[0].astype(dtype)
+    y = targets_of(loss, n_outputs, X)
+    net = ShallowNetRegressor(5, activation, loss=loss, max_iter=5, random_state=0).fit(X, y)
+    before = pickle.dumps(net)
+    mlp = to_mlpregressor(net)
+    assert type(mlp) is MLPRegressor
+    assert_allclose(mlp.predict(X), net.predict(X), rtol=1e-12 if dtype == np.float64 else 2e-6)
+    assert mlp.predict(X).shape == y.shape
+    assert mlp.predict(X).dtype == dtype
+    assert mlp.loss == ("poisson" if loss == "poisson" else "squared_error")
+    mlp.partial_fit(X, y)
+    assert pickle.dumps(net) == before
+
+
+@pytest.mark.filterwarnings("ignore:y is constant:UserWarning")
+@parametrize("loss", LOSSES)
+def test_a_constant(loss, iris):
+    net = ShallowNetRegressor(5, loss=loss, random_state=0).fit(iris[0], np.full(150, 12.5))
+    assert_allclose(to_mlpregressor(net).predict(iris[0]), 12.5, rtol=1e-15)
+
+
+def test_regressors_that_cannot_be_converted_are_refused(iris):
+    X, y = iris
+    with pytest.raises(NotFittedError):
+        to_mlpregressor(ShallowNetRegressor())
+    with pytest.raises(ValueError, match=r"MLPRegressor has the activations .* Got a net with gelu"):
+        to_mlpregressor(ShallowNetRegressor(5, "gelu", max_iter=5).fit(X, y))
+    with pytest.raises(TypeError, match=r"to_mlpregressor needs a ShallowNetRegressor\. Got ShallowNetClassifier"):
+        to_mlpregressor(net_of().fit(X, y))
+    with pytest.raises(TypeError, match=r"to_mlpclassifier needs a ShallowNetClassifier\. Got ShallowNetRegressor"):
+        to_mlpclassifier(ShallowNetRegressor(5, max_iter=5).fit(X, y))

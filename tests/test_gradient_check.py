@@ -10,10 +10,11 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
-from sk_shallow import ShallowNetClassifier, check_gradient, compute_gradient
+from sk_shallow import ShallowNetClassifier, ShallowNetRegressor, check_gradient, compute_gradient
 from sk_shallow._model.network import Network
 from sk_shallow.activations import ACTIVATIONS
 from sk_shallow.inspection._gradient_check import network_at_start
+from sk_shallow.losses import LOSSES, Quantile
 
 parametrize = pytest.mark.parametrize
 
@@ -27,6 +28,30 @@ def test_a_correct_gradient_passes(activation, kind, problems):
     errors = check_gradient(net, X, y, sample_weight=w)
     assert list(errors) == ["W1", "b1", "W2", "b2"]
     assert max(errors.values()) < 1e-6
+
+
+@parametrize("activation", NAMES)
+@parametrize("loss", [*LOSSES, Quantile(0.9)], ids=str)
+@parametrize("n_outputs", [1, 2])
+def test_a_correct_gradient_of_a_regressor_passes(activation, loss, n_outputs, iris):
+    X, y = iris[0][:, :3], np.exp(iris[0][:, 3:]) * [[1, 100]]
+    net = ShallowNetRegressor(10, activation, loss=loss, dropout=0.3, alpha=0.1, random_state=0)
+    w = np.random.default_rng(0).uniform(size=len(X))
+    assert max(check_gradient(net, X, y[:, 0] if n_outputs == 1 else y, sample_weight=w).values()) < 1e-6
+
+
+@parametrize("loss", LOSSES)
+def test_a_residual_wrong_by_a_thousandth_is_reported(loss, iris, monkeypatch):
+    cls = LOSSES[loss]
+    original = cls.loss_and_residual
+
+    def wrong(self, Z2, Y):
+        value, residual = original(self, Z2, Y)
+        return value, 1.001 * residual
+
+    monkeypatch.setattr(cls, "loss_and_residual", wrong)
+    errors = check_gradient(ShallowNetRegressor(10, "tanh", loss=loss, alpha=0, random_state=0), iris[0], iris[1])
+    assert min(errors.values()) > 1e-4
 
 
 @parametrize("activation", NAMES)
@@ -202,5 +227,5 @@ def test_bad_rows_for_the_gradient(iris):
         compute_gradient(net, X[:2], [0, 7])
     with pytest.raises(ValueError, match="X has 2 features, but ShallowNetClassifier is expecting 4"):
         compute_gradient(net, X[:, :2], y)
-    with pytest.raises(TypeError, match=r"compute_gradient needs a ShallowNetClassifier. Got LogisticRegression"):
+    with pytest.raises(TypeError, match=r"compute_gradient needs a net of sk_shallow. Got LogisticRegression"):
         compute_gradient(LogisticRegression(), X, y)

@@ -1,8 +1,17 @@
 import numpy as np
 import pytest
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, mean_absolute_error, mean_pinball_loss, mean_poisson_deviance, mean_squared_error
 
-from sk_shallow.losses import SigmoidLogLoss, SoftmaxLogLoss
+from sk_shallow.losses import (
+    LOSSES,
+    AbsoluteError,
+    Loss,
+    Poisson,
+    Quantile,
+    SigmoidLogLoss,
+    SoftmaxLogLoss,
+    SquaredError,
+)
 
 HEADS = [SigmoidLogLoss(), SoftmaxLogLoss()]
 parametrize = pytest.mark.parametrize
@@ -91,3 +100,127 @@ def test_probabilities_of_the_sigmoid_are_neither_0_nor_1(dtype):
     A2 = SigmoidLogLoss().probabilities(np.array([[-1e3, 1e3]], dtype=dtype))
     assert ((A2 > 0) & (A2 < 1)).all()
     np.testing.assert_allclose(A2, [[0, 1]], atol=1e-6)
+
+
+# Regression
+
+REGRESSION = [*(kind() for kind in LOSSES.values()), Quantile(0.9)]
+MEAN_LOSSES = [  # scikit-learn's, of one output
+    (SquaredError(), lambda y, z: mean_squared_error(y, z) / 2),
+    (AbsoluteError(), mean_absolute_error),
+    (Quantile(), lambda y, z: mean_pinball_loss(y, z, alpha=0.5)),
+    (Quantile(0.9), lambda y, z: mean_pinball_loss(y, z, alpha=0.9)),
+    (Poisson(), lambda y, z: mean_poisson_deviance(y, np.exp(z)) / 2),
+]
+
+
+def numbers(loss, shape=(40, 3), seed=0):
+    """Return targets with ties and, for Poisson, zeros."""
+    Y = np.random.default_rng(seed).normal(1, 2, shape).round(1)
+    return np.maximum(Y, 0) if loss.positive_only else Y
+
+
+@parametrize(("loss", "mean_loss"), MEAN_LOSSES, ids=lambda value: repr(value) if isinstance(value, Loss) else "")
+def test_losses_are_scikit_learns(loss, mean_loss):
+    Y, Z2 = numbers(loss), np.random.default_rng(1).normal(0, 2, (40, 3))
+    values, _ = loss.loss_and_residual(Z2.copy(), Y)
+    assert values.shape == (40, 3)
+    np.testing.assert_allclose(values.mean(axis=0), [mean_loss(y, z) for y, z in zip(Y.T, Z2.T, strict=True)])
+
+
+@parametrize(
+    ("loss", "z", "y", "value", "slope"),
+    [
+        (SquaredError(), 3.0, 1.0, 2.0, 2.0),
+        (AbsoluteError(), 3.0, 1.0, 2.0, 1.0),
+        (AbsoluteError(), 1.0, 3.0, 2.0, -1.0),
+        (AbsoluteError(), 3.0, 3.0, 0.0, 0.0),
+        (Quantile(0.75), 3.0, 1.0, 0.5, 0.25),
+        (Quantile(0.75), 1.0, 3.0, 1.5, -0.75),
+        (Quantile(0.75), 3.0, 3.0, 0.0, 0.0),
+        (Poisson(), 0.0, 0.0, 1.0, 1.0),
+        (Poisson(), 0.0, 1.0, 0.0, 0.0),
+        (Poisson(), 1.0, np.e, 0.0, 0.0),
+        (Poisson(), 0.0, 2.0, 2 * np.log(2) - 1, -1.0),
+    ],
+    ids=str,
+)
+@parametrize("dtype", [np.float32, np.float64])
+def test_losses_by_hand(loss, z, y, value, slope, dtype):
+    values, residual = loss.loss_and_residual(np.array([[z]], dtype=dtype), np.array([[y]], dtype=dtype))
+    assert values.dtype == residual.dtype == dtype
+    np.testing.assert_allclose([values.item(), residual.item()], [value, slope], atol=4 * np.finfo(dtype).eps)
+
+
+@parametrize("loss", REGRESSION, ids=str)
+@parametrize("size", [0.1, 1, 5])
+def test_residual_of_numbers_is_the_gradient(loss, size):
+    h, Y = 1e-6, numbers(loss)
+    Z2 = size * np.random.default_rng(1).standard_normal(Y.shape)
+    up, down = (loss.loss_and_residual(Z2 + sign * h, Y)[0] for sign in (1, -1))
+    np.testing.assert_allclose(loss.loss_and_residual(Z2.copy(), Y)[1], (up - down) / (2 * h), rtol=1e-6, atol=1e-8)
+
+
+@parametrize("loss", REGRESSION, ids=str)
+def test_losses_and_gradients_are_pytorchs(loss):
+    torch = pytest.importorskip("torch")
+    Y = numbers(loss)
+    Z2 = np.random.default_rng(1).standard_normal(Y.shape)
+    z, y = torch.tensor(Z2, requires_grad=True), torch.tensor(Y)
+    if loss.positive_only:
+        total = torch.nn.functional.poisson_nll_loss(z, y, log_input=True, full=False, reduction="sum")
+        total = total + (torch.special.xlogy(y, y) - y).sum()
+    elif loss.has_kinks:
+        level, factor = (loss.quantile, 1) if isinstance(loss, Quantile) else (0.5, 2)
+        total = factor * torch.maximum(level * (y - z), (level - 1) * (y - z)).sum()
+    else:
+        total = torch.nn.functional.mse_loss(z, y, reduction="sum") / 2
+    total.backward()
+    values, residual = loss.loss_and_residual(Z2.copy(), Y)
+    assert values.sum() == pytest.approx(total.item())
+    np.testing.assert_allclose(residual, z.grad.numpy(), atol=1e-12)
+
+
+@parametrize("loss", REGRESSION, ids=str)
+@parametrize("weighted", [False, True])
+def test_the_initial_bias_is_the_best_constant(loss, weighted):
+    Y = numbers(loss)
+    w = np.random.default_rng(2).integers(0, 4, (40, 1)).astype(float) if weighted else None
+
+    def loss_of(constant):
+        values, _ = loss.loss_and_residual(np.tile(constant, (40, 1)), Y)
+        return np.average(values, axis=0, weights=None if w is None else w[:, 0])
+
+    best = loss.initial_bias(Y, w)
+    for shift in (-1, -0.01, 0.01, 1):
+        assert (loss_of(best) <= loss_of(best + shift)).all()
+    assert loss.loss_of_constant(Y, w) == pytest.approx(loss_of(best).sum())
+    assert loss.loss_at_zero(Y) == pytest.approx(np.sum(loss.loss_and_residual(np.zeros((40, 3)), Y)[0]) / 40)
+
+
+@parametrize("loss", REGRESSION, ids=str)
+def test_integer_weights_are_rows(loss):
+    Y, w = numbers(loss), np.random.default_rng(2).integers(0, 4, 40)
+    repeated, weights = np.repeat(Y, w, axis=0), w[:, np.newaxis] / w.mean()
+    np.testing.assert_allclose(loss.initial_bias(Y, weights), loss.initial_bias(repeated))
+    assert loss.loss_of_constant(Y, weights) == pytest.approx(loss.loss_of_constant(repeated))
+
+
+@parametrize("loss", REGRESSION, ids=str)
+@parametrize("dtype", [np.float32, np.float64])
+def test_exact_far_from_the_target(loss, dtype):
+    Z2, Y = np.array([[-1e3], [50]], dtype=dtype), np.array([[2], [2]], dtype=dtype)
+    values, residual = loss.loss_and_residual(Z2.copy(), Y)
+    assert np.isfinite(values).all()
+    assert (np.sign(residual) == [[-1], [1]]).all()
+    if loss.positive_only:
+        np.testing.assert_allclose(residual[:, 0], [-2, np.exp(50)], rtol=1e-5)
+
+
+@parametrize("dtype", [np.float32, np.float64])
+def test_predictions_of_counts_are_positive_and_finite(dtype):
+    with np.errstate(over="ignore", under="ignore"):
+        A2 = Poisson().predictions(np.array([-1e4, 0, 1e4], dtype=dtype))
+    assert (A2 > 0).all()
+    assert np.isfinite(A2).all()
+    assert A2[1] == 1

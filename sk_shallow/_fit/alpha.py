@@ -44,8 +44,8 @@ class Choice:
 def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | None, seed: int) -> Choice:
     """Return the weakest alpha that had a clearly lower held-out loss, in nats per sample, than all stronger ones.
 
-    `network` is at its initial weights, with the alpha of the rule; it does not change. `data` holds its rows after
-    equal ones were merged, so no held-out row is a copy of a training row. If there are groups, no group is on both
+    `network` is at its initial weights, with the alpha of the rule; it does not change. Equal rows of
+    `data` are merged, so without groups no held-out row is a copy of a training row. With groups, no group is on both
     sides. If `held_out` is given, it replaces the folds. With too few rows, or if no loss is finite, the rule is kept
     and there are no scores. A single loss that is not finite has the score minus infinity.
     """
@@ -86,7 +86,7 @@ def _n_rows(data: Data) -> int:
 
 
 def _chosen_rows(data: Data, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a random sample of the rows with positive weight, sorted by class, and the rows each one stands for.
+    """Return a random sample of the rows with positive weight, sorted by class, and the number that each represents.
 
     It is stratified, but rare classes get more rows than their share. This adds at most half of the planned rows.
     With very many classes, all rows have the same chance.
@@ -127,7 +127,7 @@ def _folds(data: Data, rows: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _sample(network: Network, data: Data, rows: np.ndarray, shares: np.ndarray) -> Network:
-    """Return the network on a sample, in float32. The sample size is the share of these rows in all of them."""
+    """Return the network on a sample, in float32. Its `sample_size` shrinks in proportion to the rows."""
     w, part = data.normalized_weights(), data.take(rows)
     w = shares.reshape(-1, 1) * (1.0 if w is None else w[rows])
     size = network.sample_size * (w.mean() / shares.mean() * len(rows) / len(data.y))
@@ -146,8 +146,8 @@ def _as_float32(network: Network) -> Network:
 def _rotated(sample: Network, judge: Network | None) -> tuple[Network, Network | None]:
     """Return the networks in a basis of the space that all rows span, if these are fewer than the features.
 
-    Rows ``X = U S^(1/2) Q^T`` become ``U S^(1/2)``, and W1 becomes ``Q^T W1``. The part of W1 that is left out reaches
-    no row. Outputs stay the same, and so does the penalty on the rest, except for directions in which the rows vary
+    Rows ``X = U S^(1/2) Q^T`` become ``U S^(1/2)``, and W1 becomes ``Q^T W1``. The part of W1 that is left out has no
+    effect. Outputs stay the same, and so does the penalty on the rest, except for directions in which the rows vary
     1,000 times less than in the widest one: they are left out.
     """
     n, (n0, n1, n2, n_pieces) = sample.n_samples, sample.parameters.sizes

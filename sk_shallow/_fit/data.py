@@ -15,7 +15,7 @@ from sk_shallow._fit.distinct import distinct_index, index_by_group, may_have_co
 from sk_shallow._fit.targets import Targets
 from sk_shallow._model.network import rows_per_block, slices
 
-# To hold out whole units: draw again while the rows per class differ by more than this share of all rows wanted.
+# Draw whole units again if their numbers of rows per class are off by more than this share of all rows wanted.
 MAX_DRAWS, SMALL_ERROR = 10, 0.05
 
 
@@ -150,8 +150,8 @@ class Data:
     def weights_for_partial_fit(self) -> np.ndarray | None:
         """Return the weights for `partial_fit`: as given, so that a weight of 2 doubles the gradient of a row.
 
-        The weights of distinct rows are multiplied by their number and divided by that of the given rows, because the
-        gradient is a mean over these. This is done as in `fit`, so that both give the same bits.
+        If rows were merged, the weights are multiplied by (merged rows / given rows), because the gradient is a mean
+        over the given rows. This is done as in `fit`, so that both give the same bits.
         """
         w = self.weights()
         if w is None or self.unmerged is None or not w.any():
@@ -275,8 +275,8 @@ def _choose_units(
 def _draw_units(units: np.ndarray, classes: np.ndarray, fraction: float, rng: np.random.RandomState) -> np.ndarray:
     """Return whether each row is drawn, (m,): about this fraction of each class, in whole units.
 
-    For one class after another, units that have it are drawn, until their number of its rows is as near as possible to
-    the wanted one. Units with at least twice that number are not drawn, nor is the only unit of a class.
+    Class by class, units are drawn until the number of rows of this class is as near as possible to the wanted number.
+    Never drawn are units with twice that number or more, and the only unit of a class.
     """
     n_units = units.max() + 1
     units = rng.permutation(n_units)[units]
@@ -299,6 +299,6 @@ def _draw_units(units: np.ndarray, classes: np.ndarray, fraction: float, rng: np
 
 
 def _in_order_of_appearance(labels: np.ndarray) -> np.ndarray:
-    """Return numbers for labels: 0 for the first one, 1 for the next other one, and so on."""
+    """Return numbers for labels: 0 for the first label, 1 for the second, and so on."""
     _, first, index = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[index]

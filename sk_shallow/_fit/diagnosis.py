@@ -19,22 +19,22 @@ from sk_shallow.activations import Identity
 from sk_shallow.schedules import InverseScaling
 from sk_shallow.solvers import Adam, GradientDescent
 
-TINY_RMS = 0.01  # root mean square of the largest feature below which all count as tiny
+TINY_RMS = 0.01  # all features count as tiny if their largest root mean square is less
 MAX_STANDARD_DEVIATIONS = 10.0  # a feature hardly varies if its mean exceeds so many standard deviations
 MAX_SAMPLE_WEIGHT = 100.0  # above it, `partial_fit` names sample weights as a cause if it diverges
 MIN_EXPLAINED = 0.02  # a net has learned something if its loss is lower than the best constant's by this fraction
-DEFAULT_FIT_STEPS = 1500  # number of steps of a default fit on a few thousand rows
+DEFAULT_FIT_STEPS = 1500  # about as many as a default fit on some thousand rows
 # Rates below LOW or above HIGH times the default peak rate are reported. PLANNED is for one_cycle and cosine.
 LOW_RATE_PLANNED, LOW_RATE, HIGH_RATE = 0.1, 0.01, 2.0
-SHORT_EPOCHS, SHORT_STEPS = 15, 120  # at least so many, of the short fit that shows what the net can learn
-MAX_MISSED = 0.1  # of what the short fit learns; half of it for a net with twice the loss of the short fit
+SHORT_EPOCHS, SHORT_STEPS = 15, 120  # smallest length of the short fit that shows what the net can learn
+MAX_MISSED = 0.1  # share of the short fit's gain that a net may miss; half of it if its loss is twice as high
 SAMPLE_ROWS = 2048  # rows of the sample that is checked first; if its loss is fine, the full pass is skipped
 
 Cause = tuple[bool, str, str]  # whether it applies; the data or the setting to blame, or ""; what to try
 
 
 def keep_best(network: Network, monitor: Monitor) -> None:
-    """Restore the weights with the best score; without scores, the best of the last, the best and the first weights.
+    """Restore the weights with the best score. Without scores, take the lowest J of the first, last and best weights.
 
     If no candidate has a finite objective, the initial weights are restored.
     """
@@ -98,9 +98,9 @@ class Ending:
     def _restore_weights(self) -> bool:
         """Restore the best weights if the last ones should not be returned. Return whether it did.
 
-        `fit` restores the best weights if there are validation scores, if a number was not finite, or if no limit
-        stopped the fit and the last epoch was not the best. `partial_fit` restores the earlier weights if a number was
-        not finite.
+        `fit` restores the best weights if there are validation scores, if a number was not finite, or if the last epoch
+        was not the best and no limit stopped the fit (in rounds: if the last round was not the best). `partial_fit`
+        restores the earlier weights if a number was not finite.
         """
         monitor = self.monitor
         if self.plan.incremental:

@@ -27,7 +27,7 @@ def different_features(X: Any, X_val: Any, names: np.ndarray | None) -> str:
     """Return the names of the features of a validation set that lie far from those of the training rows, or "".
 
     A feature differs if most of its values are `FAR` from the training mean, unless this may be chance. If none does,
-    all differ if squared distances from the training means have another size on average. This finds tiny and sparse
+    all differ if squared distances from the training means average 100 times more or less. This finds tiny and sparse
     features, and a few rare or heavy-tailed ones do not change the average much.
     """
     mean, mean_square = feature_moments(X)

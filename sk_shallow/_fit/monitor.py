@@ -65,8 +65,8 @@ class Monitor:
     An epoch improves if it beats the best one so far by more than `tol`. A plateau is more than `n_iter_no_change`
     epochs in a row without improvement. ``score()`` returns the validation score of the current parameters, greater is
     better. `best_theta` holds the weights after the epoch with the best score. Without scores, it holds the weights
-    with the lowest loss. The loss of an epoch is a mean over its steps, so these are the weights before the epoch; with
-    L-BFGS, whose loss is that of the final weights, they are those after it.
+    with the lowest loss. The loss of an epoch is a mean over its steps, so these are the weights before the epoch. With
+    L-BFGS, the loss is that of the weights after the epoch, so these are kept.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Monitor:
         self.scores: list[float] = []  # validation score of each epoch
         self.objectives: list[float] = []  # J of the weights after each round, without dropout
         self.first_score_of_round = 0  # its index in `scores`
-        self.still_gains = False  # whether the last round improved by enough on the one before it
+        self.still_gains = False  # whether the last round gained enough for another round
         self.best = np.inf  # the lowest loss, or minus the highest score, since the learning rate last rose
         self.best_of_all = np.inf
         self.no_improvement_count = 0  # epochs since the last improvement

@@ -60,7 +60,7 @@ def make_plan(estimator: Any, data: Data, incremental: bool = False) -> Plan:
     in_rounds = planned and estimator.learning_rate == "auto"
     n_rows = len(data.given.y)
     batch_size = n_rows if solver.full_batch else min(_given(estimator.batch_size, batch_size_rule(m)), n_rows)
-    curvature = data.targets.curvature(data.y)
+    curvature = data.targets.curvature(data.y, data.w)
     constant_rate, peak_rate = default_rates(solver, q, curvature)
     rate = float(_given(estimator.learning_rate_init, peak_rate if planned else constant_rate))
     return Plan(
@@ -125,9 +125,9 @@ def short_plan(solver: Solver, plan: Plan, max_iter: int, batch_size: int) -> Pl
 
 
 def alpha_rule(m: float, q: float) -> float:
-    """Return a tenth of q, at most 10, times m / (m + 100).
+    """Return a tenth of q (at most 10) times m / (m + 100).
 
-    For many rows this is a normal prior with variance 10 / q. The 100 weakens the penalty on very few rows.
+    For q <= 100 and many rows, the prior has variance 10 / q. The 100 weakens the penalty on very few rows.
     """
     return min(q, 100.0) / 10 * (m / (m + 100))
 

@@ -33,8 +33,7 @@ SMALL_ALPHA = 0.01  # of the weakest alpha that "auto" tries; below it, `fit` wa
 class SmallAlphaWarning(UserWarning):
     """An alpha that is far smaller than those of "auto". It is given once per process, so that a search shows one.
 
-    The caller sets `given` after `warnings.warn`. If a filter makes the warning an error, every fit therefore raises
-    it, whichever fit comes first.
+    The caller sets `given` after `warnings.warn`. So if a filter makes the warning an error, every fit raises it.
     """
 
     given = False
@@ -63,9 +62,8 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     stratified, has_validation_set = True, validation is not None
     if estimator.early_stopping and validation is None:
         data, validation, stratified = hold_out(data, estimator.validation_fraction, state.seed)
-    if not state.fitted:
-        data = data.with_fitted_targets()
-        validation = validation and validation.with_targets(data.targets)
+    data = data.with_fitted_targets()
+    validation = validation and validation.with_targets(data.targets)
     plan = make_plan(estimator, data, incremental)
     network = initial_network(estimator, data, plan, activation, state)
     held_out = None if validation is None else _validation_network(network, validation)
@@ -177,7 +175,7 @@ def _advice_on_alpha(estimator: Any, data: Data, plan: Plan) -> Iterator[Warning
         yield SmallAlphaWarning(
             f'alpha is far below the values that alpha="auto" tries, which are about {power:g} here. It is the '
             "precision of a normal prior on the weights: the penalty is divided by the number of all rows. "
-            "MLPClassifier divides it by the rows of a batch: its alpha is worth alpha * n_samples / batch_size here. "
+            "MLPClassifier divides it by the rows of a batch: its alpha equals alpha * n_samples / batch_size here. "
             'Use "auto", or 0 for no penalty.'
         )
 

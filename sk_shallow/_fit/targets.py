@@ -42,7 +42,7 @@ class Targets(ABC):
         """Return the targets with all that they take from the training rows."""
         return self
 
-    def curvature(self, y: np.ndarray) -> float:
+    def curvature(self, y: np.ndarray, w: np.ndarray | None) -> float:
         """Return a factor by which the loss curves more than the log loss. It is at least 1."""
         return 1.0
 
@@ -162,7 +162,7 @@ class NumberTargets(Targets):
     """Numbers, one per output. Where the loss wants it, `Y` is ``(y - mean) / scale``; both are (n2,).
 
     The mean is weighted, and the scale is the weighted standard deviation. If a column is constant, its scale is 0, and
-    every prediction is its mean.
+    every prediction is its mean. A mean of nan is not known yet.
     """
 
     has_classes = False
@@ -183,19 +183,24 @@ class NumberTargets(Targets):
     def check(self, y: np.ndarray) -> None:
         n_outputs = 1 if y.ndim == 1 else y.shape[1]
         if n_outputs != self.n_outputs:
-            raise ValueError(f"y must have {self.n_outputs} numbers per row, as in the first call. Got {n_outputs}.")
+            raise ValueError(f"y must have as many columns as the training targets, {self.n_outputs}. Got {n_outputs}.")
         self.loss_function.check(y)
 
     def fitted_to(self, y: np.ndarray, w: np.ndarray | None) -> "NumberTargets":
+        """Return the targets with mean and scale of the rows.
+
+        Earlier ones are kept, except for outputs that were constant: their scale is the deviation from this constant.
+        """
+        is_new, was_constant = np.isnan(self.mean), self.scale == 0
+        if not (is_new | was_constant).any():
+            return self
         Y = y.reshape(len(y), -1)
-        largest = np.abs(Y).max(axis=0)
-        largest[largest == 0] = 1
-        mean = largest * np.average(Y / largest, axis=0, weights=w)  # no sum can overflow
-        deviations = Y / largest - mean / largest
-        spread = np.abs(deviations).max(axis=0)
-        spread[spread == 0] = 1
-        scale = largest * spread * np.sqrt(np.average((deviations / spread) ** 2, axis=0, weights=w))
+        if w is not None:
+            Y, w = Y[w > 0], w[w > 0]
+        mean = np.where(is_new, _weighted_mean(Y, w), self.mean)
+        mean = np.where(is_new & (Y[0] == Y).all(axis=0), Y[0], mean)  # to the last bit
         self.loss_function.check_mean(mean)
+        scale = np.where(is_new | was_constant, _deviation(Y, mean, w), self.scale)
         if not self.loss_function.standardizes:
             mean, scale = np.where(scale == 0, mean, 0), np.sign(scale)
         return NumberTargets(self.loss_function, mean, scale)
@@ -203,17 +208,32 @@ class NumberTargets(Targets):
     def encode(self, y: np.ndarray, dtype: Any) -> np.ndarray:
         Y = y.reshape(len(y), -1)
         if self.loss_function.standardizes:
-            Y = (Y - self.mean) / np.where(self.scale == 0, 1, self.scale)
+            Y = (Y - self.mean) / np.where(self.scale == 0, np.inf, self.scale)
         return np.asfortranarray(Y, dtype=dtype)
 
-    def curvature(self, y: np.ndarray) -> float:
-        return self.loss_function.curvature(y)
+    def curvature(self, y: np.ndarray, w: np.ndarray | None) -> float:
+        return self.loss_function.curvature(y, w)
 
     def numbers(self, Z2: np.ndarray) -> np.ndarray:
         """Return the predictions, (m,) or (m, n2), in the dtype of `Z2`."""
         mean, scale = self.mean.astype(Z2.dtype), self.scale.astype(Z2.dtype)
-        A2 = self.loss_function.predictions(Z2) * scale + mean
+        limit = np.finfo(Z2.dtype).max
+        A2 = np.clip(self.loss_function.predictions(Z2) * scale + mean, -limit, limit)
         return A2[:, 0] if self.n_outputs == 1 else A2
+
+
+def _weighted_mean(Y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
+    """Return the mean of each column, (n2,). No sum can overflow."""
+    largest = np.abs(Y).max(axis=0)
+    largest[largest == 0] = 1
+    return largest * np.average(Y / largest, axis=0, weights=w)
+
+
+def _deviation(Y: np.ndarray, mean: np.ndarray, w: np.ndarray | None) -> np.ndarray:
+    """Return the root mean squared deviation of each column from `mean`, (n2,). No sum can overflow."""
+    largest = np.maximum(np.abs(Y).max(axis=0), np.abs(mean))
+    largest[largest == 0] = 1
+    return largest * np.sqrt(_weighted_mean((Y / largest - mean / largest) ** 2, w))
 
 
 def _balanced(codes: np.ndarray, n_classes: int, w: np.ndarray | None) -> np.ndarray:
@@ -248,16 +268,27 @@ def check_kind(y: np.ndarray) -> None:
         raise ValueError(f"y must hold labels of one type, none missing. Got {got}. Convert or drop them.")
 
 
-def as_numbers(y: Any) -> np.ndarray:
-    """Return finite numbers as a float64 array. A column becomes 1d with a warning."""
+def as_numbers(y: Any, dtype: Any) -> np.ndarray:
+    """Return numbers as a float64 array. A column becomes 1d with a warning.
+
+    Raises ValueError if they are not finite, or too large to be predicted in `dtype`.
+    """
     y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
-    return np.asarray(check_array(y, dtype=np.float64, ensure_2d=False, input_name="y"))
+    strings = [value for value in y.ravel() if isinstance(value, str)][:1] if y.dtype.kind in "OU" else []
+    if strings or y.dtype.kind not in "OUbiufc":
+        got = f"strings such as {str(strings[0])!r}" if strings else f"dtype {y.dtype}"
+        raise ValueError(f"y must hold numbers. Got {got}. For labels, use ShallowNetClassifier.")
+    y = np.asarray(check_array(y, dtype=np.float64, ensure_2d=False, input_name="y"))
+    largest, limit = np.abs(y).max(), np.finfo(dtype).max / 4
+    if largest > limit:
+        raise ValueError(f"y must be at most {limit:.3g} for {np.dtype(dtype)}. Got {largest:.3g}. Scale y.")
+    return y
 
 
 def number_targets_of(y: np.ndarray, loss: RegressionLoss) -> NumberTargets:
     """Return targets of the shape of `y`, whose mean and scale are not known yet."""
     n_outputs = 1 if y.ndim == 1 else y.shape[1]
-    return NumberTargets(loss, np.zeros(n_outputs), np.ones(n_outputs))
+    return NumberTargets(loss, np.full(n_outputs, np.nan), np.ones(n_outputs))
 
 
 def targets_of(y: np.ndarray) -> ClassTargets:

@@ -26,9 +26,9 @@ def one_thread_if_small(largest_product: int) -> AbstractContextManager[None]:
 class OneThread:
     """A reference-counted limit of one thread for the BLAS of SciPy or NumPy.
 
-    Fits at the same time share it, and the last lifts it. The limit holds for the whole process. If another thread
-    holds a limit of threadpoolctl, that limit is left alone, and a number of threads that somebody else set during the
-    fits is kept. A forked child runs none of these fits, so its limit is lifted.
+    Fits at the same time share it, and the last one ends it. The limit holds for the whole process. If another thread
+    holds a limit of threadpoolctl, that one stays. If other code sets a number of threads during the fits, it is kept.
+    A forked child runs none of these fits, so its limit is lifted.
     """
 
     def __init__(self, of_scipy: bool) -> None:

@@ -39,7 +39,7 @@ def train(
         limit = minimize(fit.network, fit.plan, fit.state, fit.monitor)
         ending = Ending(fit, limit)
         ending.choose_weights()
-        problem = ending.diagnose()
+        problem = "" if fit.data.targets.nothing_to_learn else ending.diagnose()
         fit.warnings += [ConvergenceWarning(problem)] if problem else []
         fit.monitor.tasks.end()
     except KeyboardInterrupt as interrupt:

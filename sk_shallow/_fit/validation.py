@@ -135,7 +135,7 @@ def _validated(estimator: Any, X: Any, y: Any, *, reset: bool, dtype: Any = DTYP
         if not X.has_canonical_format:
             X = X.copy()
             X.sum_duplicates()
-    return X, estimator._checked_y(y)
+    return X, estimator._checked_y(y, X.dtype)
 
 
 def _data(estimator: Any, rows: Arguments, targets: Targets, groups: np.ndarray | None = None) -> Data:

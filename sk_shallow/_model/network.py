@@ -161,8 +161,8 @@ class Network:
     def sample(self, size: int) -> "Network":
         """Return a network with the same parameters on a random sample of the rows with weight, always the same.
 
-        It has at most `size` rows; if rows are wide, fewer, but 100 are allowed. If there are no more rows than that,
-        return this network.
+        It has at most `size` rows, fewer (but at least 100) if rows are wide. A network with no more rows than that is
+        returned itself.
         """
         size = min(size, max(100, SAMPLE_NUMBERS * self.n_samples // (self.X.size + self.Y.size)))
         if self.n_samples <= size:

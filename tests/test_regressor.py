@@ -1,0 +1,601 @@
+"""ShallowNetRegressor: its targets, its equalities with other models, the edges of its domain."""
+
+import pickle
+
+import numpy as np
+import pytest
+from helpers import values_equal
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.exceptions import DataConversionWarning, NotFittedError
+from sklearn.linear_model import LinearRegression, PoissonRegressor, QuantileRegressor
+from sklearn.metrics import mean_pinball_loss, r2_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sk_shallow import ShallowNetClassifier, ShallowNetRegressor
+from sk_shallow._model.network import Network
+from sk_shallow.losses import LOSSES, Quantile
+from sk_shallow.solvers import LBFGS, SOLVERS
+
+parametrize = pytest.mark.parametrize
+IN_UNITS = ["squared_error", "absolute_error", Quantile(0.8)]  # losses whose targets are standardized
+PAIRS = [
+    (loss, solver) for loss in LOSSES for solver in SOLVERS if not (solver == "lbfgs" and LOSSES[loss]().has_kinks)
+]
+FULL_BATCH = [(loss, solver) for loss, solver in PAIRS if solver in ("gd", "lbfgs")]
+DTYPES = [np.float32, np.float64]
+unconverged = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+constant = pytest.mark.filterwarnings("ignore:y is constant:UserWarning")
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((80, 3))
+NUMBERS = 50 + 7 * (X[:, 0] + np.sin(2 * X[:, 1]) + 0.3 * RNG.standard_normal(80))
+COUNTS = RNG.poisson(np.exp(0.5 + 0.8 * X[:, 0])).astype(float)
+W = RNG.integers(0, 4, 80)
+
+
+def net_of(**kwargs):
+    return ShallowNetRegressor(**{"hidden_size": 6, "max_iter": 15, "random_state": 0, **kwargs})
+
+
+def y_of(loss, n_outputs=1):
+    y = COUNTS if loss == "poisson" else NUMBERS
+    return y if n_outputs == 1 else np.column_stack([y, y[::-1]])
+
+
+def weights(net):
+    return net.coefs_ + net.intercepts_
+
+
+# Equalities with other models
+
+
+def at_the_minimum(loss="squared_error"):
+    return net_of(activation="identity", loss=loss, solver="lbfgs", alpha=0, max_iter=5000, tol=1e-9)
+
+
+@parametrize("n_outputs", [1, 2])
+@parametrize("weighted", [False, True])
+def test_identity_is_linear_regression(n_outputs, weighted):
+    """To 1e-6 of the standard deviation of y."""
+    y, w = y_of("squared_error", n_outputs), W if weighted else None
+    expected = LinearRegression().fit(X, y, w).predict(X)
+    assert_allclose(at_the_minimum().fit(X, y, w).predict(X), expected, rtol=0, atol=1e-6 * y.std())
+
+
+@parametrize("weighted", [False, True])
+def test_identity_is_poisson_regression(weighted):
+    """To 1e-5 of each prediction."""
+    w = W if weighted else None
+    expected = PoissonRegressor(alpha=0, tol=1e-10, max_iter=10_000).fit(X, COUNTS, w).predict(X)
+    assert_allclose(at_the_minimum("poisson").fit(X, COUNTS, w).predict(X), expected, rtol=1e-5)
+
+
+def test_exposure_is_a_weight_of_the_rates():
+    """As for PoissonRegressor; at the minimum, the predicted counts have the total of the counts."""
+    exposure = RNG.uniform(0.1, 5, 80)
+    counts = RNG.poisson(exposure * np.exp(0.3 + 0.5 * X[:, 1])).astype(float)
+    net = at_the_minimum("poisson").fit(X, counts / exposure, exposure)
+    model = PoissonRegressor(alpha=0, tol=1e-10, max_iter=10_000).fit(X, counts / exposure, exposure)
+    assert_allclose(net.predict(X), model.predict(X), rtol=1e-5)
+    assert_allclose(exposure @ net.predict(X), counts.sum(), rtol=1e-6)
+
+
+@parametrize("schedule", ["one_cycle", "cosine"])
+@parametrize("level", [0.1, 0.5, 0.9])
+def test_identity_is_quantile_regression(schedule, level):
+    """Only the loss is compared, to 0.1 %: the minimum need not be unique."""
+    net = net_of(loss=Quantile(level), activation="identity", solver="gd", learning_rate=schedule, alpha=0)
+    net.set_params(max_iter=3000, learning_rate_init=0.1).fit(X, NUMBERS)
+    model = QuantileRegressor(quantile=level, alpha=0).fit(X, NUMBERS)
+    ours, best = (mean_pinball_loss(NUMBERS, fitted.predict(X), alpha=level) for fitted in (net, model))
+    assert best <= ours * (1 + 1e-9) < 1.001 * best
+
+
+def test_the_quantile_a_half_is_the_median():
+    quantile, median = (net_of(loss=loss, alpha=0, learning_rate_init=0.01) for loss in ("quantile", "absolute_error"))
+    start = [net.partial_fit(X, NUMBERS).intercepts_[1] for net in (quantile, median)]
+    assert_allclose(*start, atol=1e-3)  # Adam's first step does not depend on the factor 2
+    assert_allclose(2 * quantile.loss_, median.loss_)
+
+
+# Units of y
+
+
+@parametrize("n_outputs", [1, 2])
+@parametrize("dtype", DTYPES)
+@parametrize("power", [-30, 60])
+@parametrize(("loss", "solver"), [(loss, solver) for loss, solver in PAIRS if loss != "poisson"])
+@unconverged
+def test_powers_of_two_multiply_the_predictions(loss, solver, power, dtype, n_outputs):
+    """Bit by bit, with the automatic alpha and early stopping too."""
+    y, factor = y_of(loss, n_outputs), 2.0**power
+    for settings in ({}, {"early_stopping": True}):
+        net = net_of(loss=loss, solver=solver, **settings)
+        one, other = (clone(net).fit(X.astype(dtype), targets) for targets in (y, factor * y))
+        assert values_equal(weights(one), weights(other))
+        assert one.loss_curve_ == other.loss_curve_
+        assert_array_equal(other.predict(X), dtype(factor) * one.predict(X))
+
+
+@parametrize("loss", IN_UNITS, ids=str)
+def test_a_shift_and_a_unit_hardly_matter(loss):
+    net = net_of(loss=loss, alpha=1.0)
+    one, other = net.fit(X, NUMBERS).predict(X), clone(net).fit(X, 3 * NUMBERS - 1000).predict(X)
+    assert_allclose((other + 1000) / 3, one, rtol=1e-6)
+
+
+def test_mean_and_scale_are_weighted():
+    net = net_of().fit(X, y_of("", 2), W)
+    repeated = np.repeat(y_of("", 2), W, axis=0)
+    assert_allclose(net.target_mean_, repeated.mean(axis=0))
+    assert_allclose(net.target_scale_, repeated.std(axis=0))
+    poisson = net_of(loss="poisson").fit(X, COUNTS)
+    assert (poisson.target_mean_, poisson.target_scale_) == (0, 1)
+
+
+@parametrize("loss", IN_UNITS, ids=str)
+@parametrize("size", [1e300, 1e-300])
+def test_targets_of_any_size(loss, size):
+    y = NUMBERS - 50
+    expected = net_of(loss=loss).fit(X, y).predict(X)
+    assert_allclose(net_of(loss=loss).fit(X, size * y).predict(X) / size, expected, rtol=1e-6)
+
+
+@parametrize("dtype", DTYPES)
+def test_targets_that_the_dtype_cannot_hold_are_refused(dtype):
+    y = NUMBERS / NUMBERS.max() * float(np.finfo(dtype).max)
+    for targets in (y, -y):
+        with pytest.raises(ValueError, match=rf"y must be at most .* for {np.dtype(dtype)}\. Got .* Scale y"):
+            net_of().fit(X.astype(dtype), targets)
+    net_of().fit(X.astype(dtype), y / 5)
+
+
+@parametrize("loss", [*LOSSES])
+@parametrize("dtype", DTYPES)
+def test_predictions_of_huge_rows_are_finite(loss, dtype):
+    net = net_of(loss=loss).fit(X.astype(dtype), 1e10 * y_of(loss) if loss != "poisson" else COUNTS)
+    huge = np.sign(X).astype(dtype) * np.finfo(dtype).max / dtype(8)
+    with np.errstate(all="raise"):
+        assert np.isfinite(net.predict(huge)).all()
+
+
+# Rows, weights and their order
+
+
+@parametrize("settings", [{}, {"alpha": 0.1}, {"early_stopping": True, "max_iter": 30}], ids=str)
+@parametrize("dtype", DTYPES)
+@parametrize("n_outputs", [1, 2])
+@parametrize(("loss", "solver"), FULL_BATCH)
+@unconverged
+def test_integer_weights_are_rows_in_any_order(loss, solver, n_outputs, dtype, settings):
+    y, rows = y_of(loss, n_outputs), X.astype(dtype)
+    weighted = net_of(loss=loss, solver=solver, **settings).fit(rows, y, W)
+    order = np.random.default_rng(1).permutation(np.repeat(np.arange(80), W))
+    repeated = clone(weighted).fit(rows[order], y[order])
+    assert values_equal(weights(weighted), weights(repeated))
+    assert_array_equal(weighted.target_mean_, repeated.target_mean_)
+    assert_array_equal(weighted.predict(rows), repeated.predict(rows))
+    assert weighted.loss_curve_ == repeated.loss_curve_
+    assert weighted.alpha_ == repeated.alpha_
+
+
+@parametrize(("loss", "solver"), PAIRS)
+@unconverged
+def test_rows_of_weight_zero_change_nothing(loss, solver):
+    y, other = y_of(loss), np.where(W == 0, 10 * y_of(loss) + 1, y_of(loss))
+    one, two = (net_of(loss=loss, solver=solver, alpha=0.1).fit(X, targets, W) for targets in (y, other))
+    assert_allclose(two.predict(X), one.predict(X), rtol=1e-9)
+
+
+@parametrize("X_type", [sparse.csr_array, sparse.csc_matrix])
+@parametrize(("loss", "solver"), PAIRS)
+@unconverged
+def test_sparse_equals_dense(loss, solver, X_type):
+    rows = X * (np.abs(X) > 0.5)
+    net = net_of(loss=loss, solver=solver, alpha=0.1)
+    dense = clone(net).fit(rows, y_of(loss)).predict(rows)
+    assert_allclose(net.fit(X_type(rows), y_of(loss)).predict(X_type(rows)), dense, rtol=1e-6)
+
+
+@parametrize("n_outputs", [1, 2])
+@parametrize("dtype", DTYPES)
+@parametrize(("loss", "solver"), PAIRS)
+@unconverged
+def test_dtypes_and_shapes(loss, solver, dtype, n_outputs):
+    y = y_of(loss, n_outputs)
+    net = net_of(loss=loss, solver=solver, max_iter=100).fit(X.astype(dtype), y)
+    predicted = net.predict(X.astype(dtype))
+    assert predicted.shape == y.shape
+    assert {array.dtype for array in (predicted, *weights(net), net.transform(X))} == {np.dtype(dtype)}
+    assert net.n_outputs_ == n_outputs
+    assert net.score(X, y) == r2_score(y, net.predict(X)) > 0.2
+    assert net.out_activation_ == ("exp" if loss == "poisson" else "identity")
+    assert loss != "poisson" or (predicted > 0).all()
+
+
+# Constant targets and other edges
+
+
+@parametrize("weighted", [False, True])
+@parametrize("dtype", DTYPES)
+@parametrize("number", [0.1, -7.7, 0.0, 12345678.9])
+@parametrize(("loss", "solver"), PAIRS)
+def test_a_constant_is_learned_to_the_last_bit(loss, solver, number, dtype, weighted):
+    """With one warning. Rows of weight zero do not count."""
+    if loss == "poisson" and number <= 0:
+        pytest.skip("not in the domain of the loss")
+    w = np.where(W == 0, 0, RNG.uniform(0.1, 3, 80)) if weighted else None
+    y = np.where(W == 0, 5.0, number) if weighted else np.full(80, number)
+    net = net_of(loss=loss, solver=solver)
+    with pytest.warns(UserWarning, match="y is constant") as caught:
+        net.fit(X.astype(dtype), y, w)
+    assert [str(warning.message) for warning in caught] == [net._targets.nothing_to_learn]
+    assert net._targets.nothing_to_learn == f"y is constant: {number:.6g}. Every prediction is this number."
+    assert_array_equal(net.predict(X), np.full(80, dtype(number)))
+    assert net.target_scale_ == 0
+
+
+@parametrize("weighted", [False, True])
+@parametrize("dtype", DTYPES)
+@parametrize(("loss", "solver"), PAIRS)
+@unconverged
+def test_one_constant_output_of_two(loss, solver, dtype, weighted):
+    y, w = np.column_stack([y_of(loss), np.full(80, 0.1)]), RNG.uniform(0.1, 3, 80) if weighted else None
+    net = net_of(loss=loss, solver=solver, max_iter=100).fit(X.astype(dtype), y, w)
+    assert_array_equal(net.predict(X)[:, 1], np.full(80, dtype(0.1)))
+    assert r2_score(y[:, 0], net.predict(X)[:, 0]) > 0.2
+
+
+def test_an_output_that_is_constant_only_in_training_does_not_spoil_the_validation_loss():
+    """Its unit is unknown, so a validation set cannot judge it."""
+    y, y_val = np.column_stack([NUMBERS, np.full(80, 3.0)]), np.column_stack([NUMBERS, 1e9 * X[:, 0]])
+    net = net_of(early_stopping=True)
+    scores = [clone(net).fit(X, y, X_val=X, y_val=values).validation_scores_ for values in (y, y_val)]
+    assert scores[0] == scores[1]
+
+
+@constant
+@parametrize(("loss", "solver"), PAIRS)
+def test_one_row(loss, solver):
+    net = net_of(loss=loss, solver=solver).fit(X[:1], [4.25])
+    assert_array_equal(net.predict(X), np.full(80, 4.25))
+
+
+@unconverged
+@parametrize(("loss", "solver"), PAIRS)
+def test_ties(loss, solver):
+    """Few distinct targets and copies of rows, of which one half equals the median."""
+    y = np.maximum(0, np.round(X[:, 0]))
+    net = net_of(loss=loss, solver=solver, max_iter=100).fit(np.repeat(X, 3, axis=0), np.repeat(y, 3))
+    assert np.isfinite(net.predict(X)).all()
+    assert net.score(X, y) > 0.4
+
+
+# Poisson
+
+
+@parametrize("method", ["fit", "partial_fit"])
+def test_poisson_refuses_targets_outside_its_domain(method):
+    fit = getattr(net_of(loss="poisson"), method)
+    with pytest.raises(ValueError, match=r"loss='poisson' needs targets that are not negative\. Got -0\.5"):
+        fit(X, COUNTS - 0.5)
+    no_total = r"loss='poisson' needs a positive target in each output\. Got zeros only"
+    for y, w in ((0 * COUNTS, None), (np.column_stack([COUNTS, 0 * COUNTS]), None), (COUNTS, COUNTS == 0)):
+        with pytest.raises(ValueError, match=no_total):
+            fit(X, y, w)
+
+
+def test_poisson_refuses_a_validation_set_outside_its_domain():
+    with pytest.raises(ValueError, match=r"Invalid validation set .*loss='poisson' needs targets that are not neg"):
+        net_of(loss="poisson").fit(X, COUNTS, X_val=X, y_val=COUNTS - 1)
+
+
+@parametrize("dtype", DTYPES)
+def test_poisson_predicts_positive_numbers(dtype):
+    net = net_of(loss="poisson").fit(X.astype(dtype), COUNTS)
+    far = np.vstack([1e4 * X, -1e4 * X]).astype(dtype)
+    assert (net.predict(far) > 0).all()
+    assert np.isfinite(net.predict(far)).all()
+
+
+def test_poisson_targets_too_small_for_float32():
+    net = net_of(loss="poisson").fit(X.astype(np.float32), 1e-100 * COUNTS)
+    assert (net.predict(X.astype(np.float32)) > 0).all()
+
+
+# Refusals
+
+
+@parametrize("solver", ["lbfgs", LBFGS(history=5)], ids=str)
+@parametrize("loss", ["absolute_error", "quantile", Quantile(0.9)], ids=str)
+def test_lbfgs_refuses_losses_with_kinks(loss, solver):
+    net = net_of(loss=loss, solver=solver)
+    with pytest.raises(ValueError, match=r"needs a loss without kinks.* Got loss=.* Use solver='adam'"):
+        net.fit(X, NUMBERS)
+    with pytest.raises(NotFittedError):
+        net.predict(X)
+
+
+@parametrize(
+    ("y", "message"),
+    [
+        (np.where(X[:, 0] > 0, np.nan, 1), "Input y contains NaN"),
+        (np.where(X[:, 0] > 0, np.inf, 1), "Input y contains infinity"),
+        (np.where(X[:, 0] > 0, "yes", "no"), "y must hold numbers. Got strings such as '(yes|no)'"),
+        (np.where(X[:, 0] > 0, "1", "2"), "y must hold numbers. Got strings"),
+        (np.where(X[:, 0] > 0, "1", "2").astype(object), "y must hold numbers. Got strings"),
+        (np.arange(80).astype("M8[D]"), r"y must hold numbers. Got dtype datetime64\[D\]"),
+        (NUMBERS + 1j, "Complex data not supported"),
+        (NUMBERS.reshape(80, 1, 1), "dim 3"),
+        (NUMBERS[1:], "inconsistent numbers of samples"),
+        (None, "requires y"),
+    ],
+)
+@parametrize("method", ["fit", "partial_fit"])
+def test_bad_targets_are_refused(y, message, method):
+    with pytest.raises(ValueError, match=message):
+        getattr(net_of(), method)(X, y)
+
+
+def test_missing_numbers_of_pandas_are_refused():
+    pandas = pytest.importorskip("pandas")
+    y = pandas.Series(np.arange(80)).astype("Int64")
+    net_of().fit(X, y)
+    y[3] = pandas.NA
+    with pytest.raises(ValueError, match="y must not have missing"):
+        net_of().fit(X, y)
+
+
+@parametrize(("first", "later"), [(1, 2), (2, 1), (2, 3)])
+def test_another_number_of_outputs_is_refused(first, later):
+    y = np.column_stack([NUMBERS] * first) if first > 1 else NUMBERS
+    other = np.column_stack([NUMBERS] * later) if later > 1 else NUMBERS
+    message = f"y must have as many columns as the training targets, {first}. Got {later}"
+    net = net_of(warm_start=True).fit(X, y)
+    for call in (net.fit, net.partial_fit):
+        with pytest.raises(ValueError, match=message):
+            call(X, other)
+    with pytest.raises(ValueError, match="Invalid validation set .*" + message):
+        net_of().fit(X, y, X_val=X, y_val=other)
+
+
+@parametrize(
+    ("loss", "message"),
+    [
+        ("hinge", "'loss' parameter of ShallowNetRegressor must be a str among"),
+        (Quantile, "'loss' parameter of ShallowNetRegressor must be a str among"),
+        (Quantile(1.0), "'quantile' parameter of Quantile must be a float in the range"),
+    ],
+)
+def test_bad_losses_are_refused(loss, message):
+    with pytest.raises(ValueError, match=message):
+        net_of(loss=loss).fit(X, NUMBERS)
+
+
+def test_the_classifier_has_no_loss_and_the_regressor_no_class_weight():
+    for kind, name in ((ShallowNetClassifier, "loss"), (ShallowNetRegressor, "class_weight")):
+        assert name not in kind().get_params()
+    assert set(ShallowNetRegressor().get_params()) - {"loss"} == set(ShallowNetClassifier().get_params()) - {
+        "class_weight"
+    }
+
+
+@parametrize("method", ["fit", "partial_fit"])
+def test_a_column_becomes_flat_with_a_warning(method):
+    with pytest.warns(DataConversionWarning, match="column-vector y"):
+        net = getattr(net_of(), method)(X, NUMBERS.reshape(-1, 1))
+    assert_array_equal(net.predict(X), getattr(net_of(), method)(X, NUMBERS).predict(X))
+    assert net.predict(X).shape == (80,)
+
+
+# Continued training
+
+
+@parametrize("n_outputs", [1, 2])
+@parametrize("loss", [*LOSSES])
+@parametrize("solver", ["gd", "sgd", "adam"])
+@unconverged
+def test_calls_of_partial_fit_equal_one_fit(solver, loss, n_outputs):
+    net = net_of(loss=loss, solver=solver, learning_rate="constant", alpha=0, max_iter=7, batch_size=32, dropout=0.2)
+    whole, parts = clone(net).fit(X, y_of(loss, n_outputs)), clone(net)
+    for _ in range(7):
+        parts = pickle.loads(pickle.dumps(parts)).partial_fit(X, y_of(loss, n_outputs))
+    assert values_equal(weights(whole), weights(parts))
+    assert_array_equal(whole.predict(X), parts.predict(X))
+
+
+@unconverged
+@parametrize("method", ["fit", "partial_fit"])
+def test_mean_and_scale_are_those_of_the_first_call(method):
+    net = net_of(warm_start=True).fit(X, NUMBERS)
+    mean, scale = net.target_mean_, net.target_scale_
+    getattr(net, method)(X, 10 * NUMBERS)
+    assert (net.target_mean_, net.target_scale_) == (mean, scale) == (NUMBERS.mean(), NUMBERS.std())
+    net.set_params(warm_start=False).fit(X, 10 * NUMBERS)
+    assert net.target_scale_ == pytest.approx(10 * scale)
+
+
+@unconverged
+def test_a_warm_start_goes_on():
+    net = net_of(warm_start=True, alpha=0, learning_rate="constant")
+    first = net.fit(X, NUMBERS).loss_
+    assert net.fit(X, NUMBERS).loss_ < first
+    assert len(net.loss_curve_) == 30
+
+
+@unconverged
+def test_a_warm_start_may_change_the_quantile():
+    net = net_of(loss=Quantile(0.5), warm_start=True, max_iter=300, alpha=0).fit(X, NUMBERS)
+    shares = [np.mean(net.set_params(loss__quantile=q).fit(X, NUMBERS).predict(X) > NUMBERS) for q in (0.2, 0.8)]
+    assert_allclose(shares, [0.2, 0.8], atol=0.1)
+
+
+@parametrize(("first", "later"), [("squared_error", "poisson"), ("poisson", "squared_error")])
+@parametrize("method", ["fit", "partial_fit"])
+def test_a_loss_of_other_units_cannot_go_on(first, later, method):
+    net = net_of(loss=first, warm_start=True).fit(X, COUNTS)
+    before = net.predict(X)
+    net.set_params(loss=later)
+    with pytest.raises(ValueError, match=f"loss='{later}' cannot continue training that began with"):
+        getattr(net, method)(X, COUNTS)
+    assert_array_equal(net.predict(X), before)
+
+
+@constant
+@unconverged
+@parametrize(("loss", "batch", "unit"), [("squared_error", 1, 1e5), ("squared_error", 20, 1), ("quantile", 10, 1e-5)])
+def test_a_stream_may_begin_with_a_constant(loss, batch, unit):
+    """A first call with a single row, or with equal targets, does not fix the predictions for good."""
+    net, y = net_of(loss=loss, hidden_size=20, learning_rate_init=0.01), unit * NUMBERS
+    net.partial_fit(X[:batch], np.full(batch, y[0]))
+    assert_array_equal(net.predict(X), np.full(80, y[0]))
+    for _ in range(10 * (1 + batch // 5)):
+        for start in range(0, 80, batch):
+            net.partial_fit(X[start : start + batch], y[start : start + batch])
+    assert net.score(X, y) > 0.7
+
+
+@constant
+@unconverged
+def test_a_stream_of_counts_may_begin_with_a_constant():
+    net = net_of(loss="poisson").partial_fit(X[:5], np.full(5, 2.0))
+    assert_array_equal(net.predict(X), np.full(80, 2.0))
+    for _ in range(200):
+        net.partial_fit(X, COUNTS)
+    assert net.score(X, COUNTS) > 0.5
+
+
+# Early stopping, validation sets, groups
+
+
+@parametrize("scoring", ["loss", "r2", "neg_mean_absolute_error"])
+@parametrize("loss", [*LOSSES])
+@unconverged
+def test_early_stopping_returns_the_best_epoch(loss, scoring):
+    net = net_of(loss=loss, early_stopping=True, scoring=scoring, max_iter=60)
+    net.fit(X[:50], y_of(loss)[:50], X_val=X[50:], y_val=y_of(loss)[50:])
+    assert net.best_validation_score_ == max(net.validation_scores_)
+    if scoring != "loss":
+        expected = {"r2": r2_score, "neg_mean_absolute_error": lambda y, p: -np.abs(y - p).mean()}[scoring]
+        assert net.best_validation_score_ == pytest.approx(expected(y_of(loss)[50:], net.predict(X[50:])))
+    elif loss == "squared_error":
+        errors = (net.predict(X[50:]) - NUMBERS[50:]) / net.target_scale_
+        assert net.best_validation_score_ == pytest.approx(-(errors**2).mean() / 2)
+
+
+@unconverged
+def test_held_out_rows_need_no_classes():
+    """Numbers are not stratified, so no warning says that they cannot be."""
+    net = net_of(early_stopping=True, validation_fraction=0.2).fit(X, NUMBERS)
+    assert net.target_mean_ != NUMBERS.mean()  # of the rows trained on
+
+
+def test_groups_stay_together():
+    seen = []
+
+    def scorer(estimator, rows, y):
+        seen.append(y)
+        return -np.abs(y - estimator.predict(rows)).mean()
+
+    groups = np.repeat(np.arange(8), 10)
+    net_of(early_stopping=True, scoring=scorer, validation_fraction=0.25).fit(X, NUMBERS, groups=groups)
+    held_out = np.isin(NUMBERS, seen[0]).reshape(8, 10)
+    assert set(held_out.sum(axis=1)) == {0, 10}
+    assert set(held_out.all(axis=1)) == {False, True}
+
+
+def test_alpha_is_chosen_on_a_validation_set():
+    net = net_of(max_iter=200).fit(X, NUMBERS, X_val=X, y_val=NUMBERS)
+    assert net.alpha_scores_
+    assert net.alpha_ == max(net.alpha_scores_, key=net.alpha_scores_.get)
+
+
+# Interrupts, copies, other tools
+
+
+@parametrize("loss", [*LOSSES])
+def test_an_interrupt_leaves_the_best_weights(loss, monkeypatch):
+    original, calls = Network.loss_and_gradient, []
+
+    def interrupting(self, *args, **kwargs):
+        calls.append(None)
+        if len(calls) == 40:
+            raise KeyboardInterrupt
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(Network, "loss_and_gradient", interrupting)
+    net = net_of(loss=loss, alpha=0.1, max_iter=100)
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(X, y_of(loss))
+    assert net.stop_reason_ == "interrupt"
+    assert 0 < net.n_iter_ < 40
+    assert net.score(X, y_of(loss)) > 0
+
+
+@parametrize("loss", [*LOSSES, Quantile(0.9)], ids=str)
+def test_pickles_and_clones(loss):
+    net = net_of(loss=loss).fit(X, y_of(loss))
+    assert_array_equal(pickle.loads(pickle.dumps(net)).predict(X), net.predict(X))
+    fresh = clone(net)
+    assert not any(name.endswith("_") for name in vars(fresh))
+    assert_array_equal(fresh.fit(X, y_of(loss)).predict(X), net.predict(X))
+
+
+def test_a_search_over_the_level():
+    search = GridSearchCV(net_of(loss="quantile"), {"loss__quantile": [0.1, 0.5, 0.9]}, cv=2).fit(X, NUMBERS)
+    assert search.best_params_ == {"loss__quantile": 0.5}
+    net = make_pipeline(StandardScaler(), net_of(loss=Quantile(0.9)))
+    assert net.set_params(shallownetregressor__loss__quantile=0.2)[-1].loss.quantile == 0.2
+
+
+def test_the_loss_of_the_user_is_not_changed():
+    loss = Quantile(0.9)
+    net = net_of(loss=loss).fit(X, NUMBERS)
+    loss.quantile = 0.1
+    assert_array_equal(net.predict(X), net_of(loss=Quantile(0.9)).fit(X, NUMBERS).predict(X))
+    assert clone(net).loss is not loss
+
+
+def test_pipelines_and_cross_validation():
+    y, net = np.exp(NUMBERS / 20), make_pipeline(StandardScaler(), net_of(max_iter=100))
+    net = TransformedTargetRegressor(net, func=np.log, inverse_func=np.exp)
+    assert net.fit(X, y).score(X, y) > 0.7
+    predicted = cross_val_predict(net, X, y, cv=KFold(4))
+    assert_array_equal(predicted[60:], clone(net).fit(X[:60], y[:60]).predict(X[60:]))
+
+
+# Coverage of quantiles
+
+
+@parametrize("level", [0.1, 0.5, 0.9])
+def test_coverage_of_quantiles(level):
+    """On held-out rows of a set whose noise grows with a feature, within 3 points; in both halves within 6."""
+    rng = np.random.default_rng(0)
+    rows = rng.uniform(-1, 1, (6000, 2))
+    y = np.sin(3 * rows[:, 0]) + (1.2 + rows[:, 1]) * rng.standard_normal(6000)
+    net = ShallowNetRegressor(loss=Quantile(level), random_state=0).fit(rows[:3000], y[:3000])
+    below = y[3000:] < net.predict(rows[3000:])
+    assert below.mean() == pytest.approx(level, abs=0.03)
+    for half in (rows[3000:, 1] < 0, rows[3000:, 1] > 0):
+        assert below[half].mean() == pytest.approx(level, abs=0.06)
+
+
+@unconverged  # low quantiles are 0 everywhere, so that a constant is best
+@parametrize("level", [0.1, 0.5, 0.9])
+def test_coverage_with_ties(level):
+    """The level lies between P(y < q) and P(y <= q), within 3 points: here, 60 % of the targets are 0.
+
+    Two numbers are equal if they differ by at most a thousandth of the standard deviation.
+    """
+    rng = np.random.default_rng(0)
+    rows = rng.uniform(-1, 1, (6000, 2))
+    y = np.where(rng.random(6000) < 0.6, 0, np.exp(rows[:, 0]) * rng.exponential(10, 6000).round())
+    net = ShallowNetRegressor(loss=Quantile(level), random_state=0).fit(rows[:3000], y[:3000])
+    predicted = net.predict(rows[3000:])
+    y, small = y[3000:], 1e-3 * y.std()
+    assert np.mean(y < predicted - small) - 0.03 <= level <= np.mean(y <= predicted + small) + 0.03
