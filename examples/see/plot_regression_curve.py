@@ -46,7 +46,12 @@ for name in ACTIVATIONS:
     net = make_pipeline(
         StandardScaler(),
         ShallowNetRegressor(
-            30, name, solver="lbfgs", alpha=0.03, max_iter=5000, random_state=0
+            30,
+            name,
+            solver="lbfgs",
+            alpha=0.03,
+            max_iter=20000,
+            random_state=0,
         ),
     ).fit(x[:, np.newaxis], y)
     error = root_mean_squared_error(curve(grid), net.predict(grid[:, np.newaxis]))
