@@ -128,8 +128,8 @@ class ShallowNet(
             Features, finite. float32 and float64 are kept, other dtypes become float64. CSC becomes CSR.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Classifier: class labels (strings, integers, booleans or objects), or for multilabel targets zeros and ones,
-            with one column per label. Regressor: finite numbers, at most a quarter of the largest number of the dtype of
-            X, with one column per output; "poisson" needs numbers that are not negative, and one above zero in each.
+            with one column per label. Regressor: finite numbers, at most a quarter of the largest number of the dtype
+            of X, with one column per output; "poisson" needs numbers that are not negative, and one above zero in each.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, not negative, not all zero. A weight of 2 counts as two equal rows, in the penalty too. For the
             loss, only ratios matter. The rules for the first round and `batch_size` count rows of positive weight.

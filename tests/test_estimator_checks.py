@@ -37,6 +37,14 @@ def test_scikit_learn_checks(estimator, check):
 @one_class
 @unconverged
 @pytest.mark.slow
-@parametrize_with_checks(REST + REST_OF_REGRESSORS)
+@parametrize_with_checks(REST)
 def test_scikit_learn_checks_of_every_other_combination(estimator, check):
+    check(estimator)
+
+
+@unconverged
+@pytest.mark.slow
+@pytest.mark.newest
+@parametrize_with_checks(REST_OF_REGRESSORS)
+def test_scikit_learn_checks_of_every_other_regressor(estimator, check):
     check(estimator)
