@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 from helpers import values_equal
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
@@ -294,6 +294,7 @@ pairs = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3), st.sampled_from
 
 
 @given(pairs, st.permutations(range(4)), st.integers(0, 99))
+@example([(0, 0, 1.0), (0, 1, 0.5), (1, 0, 0.5), (1, 1, 1.0)], [1, 0, 2, 3], 0)  # groups that exchange weights
 @settings(deadline=None)
 def test_rows_are_numbered_by_group_whatever_the_names_and_the_order(rows, names, seed):
     index, groups, w = (np.array(column) for column in zip(*rows, strict=True))

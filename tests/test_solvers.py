@@ -276,7 +276,7 @@ def test_auto_batch_size(schedule, iris, monkeypatch, quiet):
     X, y = np.tile(iris[0], (14, 1)), np.tile(iris[1], 14)
     net = ShallowNetClassifier(3, learning_rate=schedule, max_iter=1, alpha=0.1, random_state=0)
     seen = seen_rows(monkeypatch, net, X, y)
-    assert [len(rows) for rows in seen] == 50 * [42]
+    assert [len(rows) for rows in seen] == 25 * [84]
 
 
 # L-BFGS

@@ -80,8 +80,8 @@ def _strengths(n_rows: int, weight: float) -> list[float]:
 
 def _n_rows(data: Data) -> int:
     """Return how many rows are used at most."""
-    m, n0 = data.X.shape
-    n_rows = min(MAX_ROWS, max(100, MAX_NUMBERS // (data.X.size // m + data.targets.n_outputs)))
+    m, n0 = data.matrix.shape  # `data.X` might copy all rows
+    n_rows = min(MAX_ROWS, max(100, MAX_NUMBERS // (data.matrix.size // m + data.targets.n_outputs)))
     return min(n_rows, MAX_WIDE_ROWS) if n_rows < n0 else n_rows
 
 

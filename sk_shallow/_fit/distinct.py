@@ -58,6 +58,8 @@ def index_by_group(index: np.ndarray, groups: np.ndarray, w: np.ndarray) -> np.n
     starts = np.flatnonzero(np.diff(pairs[order], prepend=-1))
     first = order[starts]
     hashes = row_hashes(np.stack([index[first], np.add.reduceat(w[order], starts)], axis=1), 0)
+    hashes ^= hashes >> HALF  # otherwise two groups that exchange the weights of two rows would be equal
+    hashes *= hashes | np.uint64(1)
     of_group = np.add.reduceat(hashes, np.flatnonzero(np.diff(groups[first], prepend=-1)))
     ranks = np.argsort(np.argsort(of_group, kind="stable"), kind="stable")
     return np.unique(index * n + ranks[groups], return_inverse=True)[1]
