@@ -203,13 +203,16 @@ def test_the_rows_of_the_choice_do_not_depend_on_the_order_of_classes():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((60, 4)), rng.integers(3, size=60)
     data, renamed = (Data(X, labels, targets_of(labels)).merged() for labels in (y, np.array([2, 0, 1])[y]))
-    assert_array_equal(choice._chosen_rows(data, 0), choice._chosen_rows(renamed, 0))
+    assert_array_equal(
+        choice._chosen_rows(data, choice._n_rows(data.X, data.targets.n_outputs), 0),
+        choice._chosen_rows(renamed, choice._n_rows(renamed.X, renamed.targets.n_outputs), 0),
+    )
 
 
 def test_with_very_many_classes_the_sample_is_no_larger():
     y = np.arange(30_000) % 5000
     X = np.random.default_rng(0).standard_normal((len(y), 2))
-    rows, shares = choice._chosen_rows(Data(X, y, targets_of(y)), 0)
+    rows, shares = choice._chosen_rows(Data(X, y, targets_of(y)), choice._n_rows(X, len(np.unique(y))), 0)
     assert len(rows) == 100  # 5,000 outputs are many numbers
     assert shares.sum() == pytest.approx(len(y))
 
@@ -219,14 +222,14 @@ def test_few_wide_rows_are_enough(sparse):
     """Rotation takes a time that grows with the cube of the rows, those of the validation set included."""
     X = random_array((3000, 4000), density=0.003, format="csr", rng=0) if sparse else np.ones((3000, 4000))
     y = np.arange(3000) % 2
-    rows, _ = choice._chosen_rows(Data(X, y, targets_of(y)), 0)
+    rows, _ = choice._chosen_rows(Data(X, y, targets_of(y)), choice._n_rows(X, len(np.unique(y))), 0)
     assert len(rows) == (choice.MAX_WIDE_ROWS if sparse else 100)
 
 
 def test_each_set_of_labels_is_a_stratum():
     y = np.array([[1, 1, 0], [0, 0, 1]] * 30)  # their codes were equal: 1 + 2 and 3
     data = Data(np.arange(60.0).reshape(-1, 1), y, targets_of(y))
-    strata = y[choice._chosen_rows(data, 0)[0]]
+    strata = y[choice._chosen_rows(data, choice._n_rows(data.X, data.targets.n_outputs), 0)[0]]
     assert np.count_nonzero(np.diff(strata[:, 0])) == 1  # sorted
 
 
@@ -280,7 +283,7 @@ def test_rare_classes_get_more_rows_and_smaller_weights():
     y = np.zeros(60_000, dtype=int)
     y[::500] = 1
     data = Data(np.arange(60_000.0).reshape(-1, 1), y, targets_of(y))
-    rows, shares = choice._chosen_rows(data, 0)
+    rows, shares = choice._chosen_rows(data, choice._n_rows(data.X, data.targets.n_outputs), 0)
     assert np.count_nonzero(y[rows]) == 120
     assert len(rows) == len(np.unique(rows)) <= 1.5 * choice.MAX_ROWS
     for label in (0, 1):  # each class keeps its weight
@@ -295,7 +298,7 @@ def test_a_sample_with_more_rare_rows_estimates_the_same_objective(weighted):
     w = rng.uniform(0, 2, len(y)) if weighted else None
     data = Data(X, y, targets_of(y), w)
     network = network_at_start(ShallowNetClassifier(2, alpha=1.0), X, y, w)
-    rows, shares = choice._chosen_rows(data, 0)
+    rows, shares = choice._chosen_rows(data, choice._n_rows(data.X, data.targets.n_outputs), 0)
     sample = choice._sample(network, data, rows, shares)
     assert sample.X.dtype == sample.w.dtype == sample.parameters.theta.dtype == np.float32
     assert_allclose(sample.w.mean(), 1, rtol=1e-5)
@@ -322,7 +325,7 @@ def test_the_rows_of_a_group_stay_in_one_fold():
     rng = np.random.default_rng(0)
     groups, y = np.repeat(np.arange(30), 10), rng.integers(2, size=300)
     data = Data(rng.standard_normal((300, 3)), y, targets_of(y), groups=groups)
-    rows, _ = choice._chosen_rows(data, 0)
+    rows, _ = choice._chosen_rows(data, choice._n_rows(data.X, data.targets.n_outputs), 0)
     folds = choice._folds(data, rows, 0)
     assert len(set(zip(groups[rows], folds, strict=True))) == 30
     assert np.bincount(folds).min() > 80

@@ -17,7 +17,7 @@ from sk_shallow._fit.minimize import minimize
 from sk_shallow._fit.monitor import Monitor
 from sk_shallow._fit.plan import Plan, short_plan
 from sk_shallow._fit.state import Stream, TrainingState
-from sk_shallow._model.network import Network, slices
+from sk_shallow._model.network import Matrix, Network, slices
 from sk_shallow._model.parameters import Parameters
 from sk_shallow.solvers import Adam
 
@@ -50,7 +50,7 @@ def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | N
     and there are no scores. A single loss that is not finite has the score minus infinity.
     """
     rule = Choice(float(network.alpha), {})
-    rows, shares = _chosen_rows(data, seed)
+    rows, shares = _chosen_rows(data, _n_rows(network.X, data.targets.n_outputs), seed)
     divisor = 1 if data.targets.has_classes else 2
     if not network.alpha or (held_out is None and len(rows) < MIN_ROWS / divisor):
         return rule
@@ -78,14 +78,14 @@ def _strengths(n_rows: int, weight: float) -> list[float]:
     return [*reversed(extra), *STRENGTHS[: 2 if n_rows < FEW_ROWS else None]]
 
 
-def _n_rows(data: Data) -> int:
+def _n_rows(X: Matrix, n_outputs: int) -> int:
     """Return how many rows are used at most."""
-    m, n0 = data.matrix.shape  # `data.X` might copy all rows
-    n_rows = min(MAX_ROWS, max(100, MAX_NUMBERS // (data.matrix.size // m + data.targets.n_outputs)))
+    m, n0 = X.shape
+    n_rows = min(MAX_ROWS, max(100, MAX_NUMBERS // (X.size // m + n_outputs)))
     return min(n_rows, MAX_WIDE_ROWS) if n_rows < n0 else n_rows
 
 
-def _chosen_rows(data: Data, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _chosen_rows(data: Data, n_rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return a random sample of the rows with positive weight, sorted by class, and the number that each represents.
 
     It is stratified, but rare classes get more rows than their share. This adds at most half of the planned rows.
@@ -96,7 +96,6 @@ def _chosen_rows(data: Data, seed: int) -> tuple[np.ndarray, np.ndarray]:
     rows = Stream.ALPHA_ROWS.rng(seed).permutation(rows)
     _, first, classes, sizes = np.unique(data.kinds()[rows], return_index=True, return_inverse=True, return_counts=True)
     rows = rows[np.argsort(first[classes], kind="stable")]  # renaming the classes must not change the sample
-    n_rows = _n_rows(data)
     if len(rows) <= n_rows:
         return rows, np.ones(len(rows))
     if len(sizes) > n_rows // 2:
