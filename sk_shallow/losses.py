@@ -83,6 +83,11 @@ class LogLoss(Loss):
         return 0.0
 
 
+def _weights(Y: Array, w: Array | None) -> Array:
+    """Return the weights, or ones: sums with weights of 1 and without weights differ in their last bits."""
+    return np.ones((len(Y), 1), dtype=Y.dtype) if w is None else w
+
+
 def _mean(Y: Array, w: Array | None) -> Array:
     # numpy.average would need another array of the size of Y.
     return Y.mean(axis=0) if w is None else np.einsum("ij,ij->j", w, Y) / w.sum(axis=0)
@@ -211,7 +216,7 @@ class SquaredError(RegressionLoss):
         return residual * residual / 2, residual
 
     def initial_bias(self, Y: Array, w: Array | None = None) -> Array:
-        return _mean(Y, w)
+        return _mean(Y, _weights(Y, w))
 
 
 class AbsoluteError(RegressionLoss):
@@ -300,6 +305,7 @@ class Poisson(RegressionLoss):
         return loss, np.subtract(rate, Y, out=Z2)
 
     def curvature(self, y: Array, w: Array | None = None) -> float:
+        w = np.ones(len(y)) if w is None else w  # as with weights of 1, bit by bit
         return max(1.0, float(np.average(y, axis=0, weights=w).max()))
 
     def predictions(self, Z2: Array) -> Array:
@@ -307,7 +313,7 @@ class Poisson(RegressionLoss):
         return np.clip(np.exp(Z2), limits.tiny, limits.max)
 
     def initial_bias(self, Y: Array, w: Array | None = None) -> Array:
-        return np.log(np.maximum(_mean(Y, w), np.finfo(Y.dtype).tiny))
+        return np.log(np.maximum(_mean(Y, _weights(Y, w)), np.finfo(Y.dtype).tiny))
 
 
 def _quantile(Y: Array, w: Array | None, level: float) -> Array:
