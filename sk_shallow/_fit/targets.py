@@ -195,8 +195,8 @@ class NumberTargets(Targets):
         if not (is_new | was_constant).any():
             return self
         Y = y.reshape(len(y), -1)
-        if w is not None:
-            Y, w = Y[w > 0], w[w > 0]
+        w = np.ones(len(Y)) if w is None else w  # sums without weights have other last bits
+        Y, w = Y[w > 0], w[w > 0]
         mean = np.where(is_new, _weighted_mean(Y, w), self.mean)
         mean = np.where(is_new & (Y[0] == Y).all(axis=0), Y[0], mean)  # to the last bit
         self.loss_function.check_mean(mean)
