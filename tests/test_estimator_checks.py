@@ -44,7 +44,7 @@ def test_scikit_learn_checks_of_every_other_combination(estimator, check):
 
 @unconverged
 @pytest.mark.slow
-@pytest.mark.newest
+@pytest.mark.by_hand
 @parametrize_with_checks(REST_OF_REGRESSORS)
 def test_scikit_learn_checks_of_every_other_regressor(estimator, check):
     check(estimator)
