@@ -145,7 +145,7 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
     alpha_scores_ : dict of float to float, or None
         Score of every `alpha` that "auto" tried, from the strongest: minus the log loss on held-out rows, in nats per
         sample, greater is better. None if nothing was tried: `alpha` was given, there were fewer than 40 distinct rows,
-        there was only one group, a fold or the validation set had fewer than 10 rows, or `partial_fit` came before
+        there was only one group, a fold or the held-out part had fewer than 10 rows, or `partial_fit` came before
         any `fit`.
     n_samples_seen_ : float
         Sample size, by which the penalty is divided: the sum of the weights, the sum of the sample weights alone or the

@@ -138,7 +138,7 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
     alpha_scores_ : dict of float to float, or None
         Score of every `alpha` that "auto" tried, from the strongest: minus the loss of held-out rows, for standardized
         targets, greater is better. None if nothing was tried: `alpha` was given, there were fewer than 20 distinct
-        rows, there was only one group, a fold or the validation set had fewer than 5 rows, or `partial_fit` came before
+        rows, there was only one group, a fold or the held-out part had fewer than 5 rows, or `partial_fit` came before
         any `fit`.
     n_samples_seen_ : float
         Sample size, by which the penalty is divided: the sum of the sample weights, or the number of rows with a weight

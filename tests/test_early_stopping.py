@@ -217,6 +217,17 @@ def test_a_validation_set_serves_the_choice_of_alpha(solver, scoring, iris, quie
 
 
 @parametrize("solver", SOLVERS)
+def test_a_validation_set_that_nothing_would_use_is_refused(solver, iris, quiet):
+    X, y = iris
+    net, few = stopping(solver=solver, early_stopping=False, max_iter=3), {"X_val": X[::17], "y_val": y[::17]}
+    message = "only alpha='auto' uses X_val, and needs at least 10 rows of it. Got 9. Pass more"
+    with pytest.raises(ValueError, match=message):
+        net.fit(X, y, **few)
+    assert not hasattr(net, "coefs_")
+    assert clone(net).set_params(early_stopping=True).fit(X, y, **few).validation_scores_
+
+
+@parametrize("solver", SOLVERS)
 def test_a_warm_start_with_a_validation_set_keeps_alpha(solver, iris, quiet):
     """A loop that passes the same arguments to every call works."""
     X, y = iris

@@ -17,6 +17,7 @@ from sk_shallow._fit.minimize import minimize
 from sk_shallow._fit.monitor import Monitor
 from sk_shallow._fit.plan import Plan, short_plan
 from sk_shallow._fit.state import Stream, TrainingState
+from sk_shallow._fit.targets import Targets
 from sk_shallow._model.network import Matrix, Network, slices
 from sk_shallow._model.parameters import Parameters
 from sk_shallow.solvers import Adam
@@ -24,7 +25,6 @@ from sk_shallow.solvers import Adam
 STRENGTHS = (10.0, 1.0, 0.1)  # times the alpha of the rule; large sample weights add stronger ones
 MIN_GAIN = 0.02  # a weaker penalty must lower the held-out loss by this fraction
 FEW_ROWS = 500  # with fewer rows, skip the weakest strength, which often wins by chance
-MIN_ROWS, MIN_HELD_OUT = 40, 10  # of labels; half as many numbers. Fewer say too little
 MAX_ROWS, MAX_NUMBERS = 2000, 2**18  # of X and Y that are used; 100 rows are used in any case
 MAX_WIDE_ROWS = 2**9  # with more features than rows, which are rotated; 2,000 would take seconds
 N_FOLDS = 3
@@ -51,12 +51,12 @@ def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | N
     """
     rule = Choice(float(network.alpha), {})
     rows, shares = _chosen_rows(data, _n_rows(network.X, data.targets.n_outputs), seed)
-    divisor = 1 if data.targets.has_classes else 2
-    if not network.alpha or (held_out is None and len(rows) < MIN_ROWS / divisor):
+    min_rows, min_held_out = fewest_rows(data.targets)
+    if not network.alpha or (held_out is None and len(rows) < min_rows):
         return rule
     folds = np.zeros(len(rows), dtype=int) if held_out else _folds(data, rows, seed)
     n_held_out = held_out.n_samples if held_out else min(np.bincount(folds).min(), np.count_nonzero(folds))
-    if n_held_out < MIN_HELD_OUT / divisor:
+    if n_held_out < min_held_out:
         return rule
     judge = _as_float32(held_out.sample(len(rows))) if held_out else None
     sample, judge = _rotated(_sample(network, data, rows, shares), judge)
@@ -70,6 +70,11 @@ def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | N
         elif lowest < enough:  # weaker ones would overfit even more
             break
     return Choice(choice, {alpha: -loss for alpha, loss in trials.items()}) if lowest < np.inf else rule
+
+
+def fewest_rows(targets: Targets) -> tuple[int, int]:
+    """Return how many distinct rows, and how many held-out rows, a choice needs. A number says more than a label."""
+    return (40, 10) if targets.has_classes else (20, 5)
 
 
 def _strengths(n_rows: int, weight: float) -> list[float]:

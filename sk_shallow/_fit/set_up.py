@@ -14,7 +14,7 @@ from sklearn.metrics import check_scoring
 
 from sk_shallow._compat import callback_context
 from sk_shallow._component import equal, from_name
-from sk_shallow._fit.alpha import STRENGTHS
+from sk_shallow._fit.alpha import STRENGTHS, fewest_rows
 from sk_shallow._fit.checks import check_derivative
 from sk_shallow._fit.data import Data, hold_out
 from sk_shallow._fit.monitor import CallbackTasks, Monitor
@@ -60,6 +60,8 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     state = TrainingState.of(estimator, resume)
     activation = _checked_activation(estimator, state)
     stratified, has_validation_set = True, validation is not None
+    if validation is not None:
+        _check_use_of(validation, estimator)
     if estimator.early_stopping and validation is None:
         data, validation, stratified = hold_out(data, estimator.validation_fraction, state.seed)
     data = data.with_fitted_targets()
@@ -117,6 +119,16 @@ def _validation_network(network: Network, validation: Data) -> Network:
     if not np.isfinite(held_out.loss()) and np.isfinite(network.loss()):
         raise ValueError("The loss of the validation set is not finite at the initial weights. Scale its features.")
     return held_out
+
+
+def _check_use_of(validation: Data, estimator: Any) -> None:
+    """Raise ValueError if neither early stopping nor the choice of alpha would use the validation set."""
+    _, fewest = fewest_rows(validation.targets)
+    if not estimator.early_stopping and len(validation.y) < fewest:
+        raise ValueError(
+            f"With early_stopping=False, only alpha='auto' uses X_val, and needs at least {fewest} rows of it. Got "
+            f"{len(validation.y)}. Pass more rows, set early_stopping=True, or leave X_val and y_val out."
+        )
 
 
 def _arrays(data: Data, w: np.ndarray | None, dtype: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
