@@ -29,7 +29,7 @@ class Activation(Component):
         Number of pre-activations per hidden unit, p.
     initializer : str, default="glorot_normal"
         Scheme of the initial weights with ``init="auto"``.
-    gain : float, default=0.5
+    gain : float, default=1.0
         Factor of the initial weights with ``init="auto"``.
     alpha_factor : float, default=1.0
         Factor of the penalty with ``alpha="auto"``.
@@ -57,7 +57,7 @@ class Activation(Component):
 
     n_pieces: int = 1
     initializer: str = "glorot_normal"
-    gain: float = 0.5
+    gain: float = 1.0
     alpha_factor: float = 1.0
     range: tuple[float, float] = (-np.inf, np.inf)
     formula: str = ""
@@ -137,7 +137,7 @@ class Sigmoid(ElementwiseActivation):
 
     # sigmoid(z) is (1 + tanh(z / 2)) / 2: for the same predictions, weights are twice as large as with tanh, and their
     # squares four times.
-    gain = 1.0
+    gain = 4.0
     alpha_factor = 0.25
     range = (0.0, 1.0)
     formula = "1 / (1 + exp(-z))"
@@ -157,6 +157,7 @@ class Sigmoid(ElementwiseActivation):
 class Tanh(ElementwiseActivation):
     """Hyperbolic tangent: zero-centred, slope 1 at 0."""
 
+    gain = 2.0  # with smaller weights, the units stay almost linear for too long if there are few features
     range = (-1.0, 1.0)
     formula = "(exp(z) - exp(-z)) / (exp(z) + exp(-z))"
     reference = 'LeCun, Bottou, Orr, Mueller, "Efficient BackProp", Neural Networks: Tricks of the Trade, 1998'
@@ -175,6 +176,7 @@ class ReLU(ElementwiseActivation):
     """Rectified linear unit. Its slope at 0 is defined as 0."""
 
     initializer = "he_normal"
+    gain = 0.5
     range = (0.0, np.inf)
     formula = "max(0, z)"
     reference = 'Nair, Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML, 2010'
@@ -199,6 +201,7 @@ class LeakyReLU(ElementwiseActivation):
     """
 
     initializer = "he_normal"
+    gain = 0.5
     formula = "max(c z, z)"
     reference = 'Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network acoustic models", ICML, 2013'
 
@@ -251,7 +254,6 @@ class SELU(ElementwiseActivation):
     """Scaled exponential linear unit, ``lambda elu(z; alpha)``. With `lecun_normal` it keeps mean 0 and variance 1."""
 
     initializer = "lecun_normal"
-    gain = 1.0
     alpha = 1.6732632423543772
     scale = 1.0507009873554805
     range = (-scale * alpha, np.inf)
@@ -365,6 +367,7 @@ class Maxout(Activation):
         Number of linear pieces per hidden unit, p. With one piece, maxout is the identity.
     """
 
+    gain = 0.5
     formula = "max_j z_j over the p pieces of a unit"
     reference = 'Goodfellow, Warde-Farley, Mirza, Courville, Bengio, "Maxout networks", ICML, 2013'
     _parameter_constraints = {"n_pieces": [COUNT]}

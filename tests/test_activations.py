@@ -191,8 +191,8 @@ def test_an_alias_takes_nested_parameters_and_is_compared_under_its_own_name(iri
 
 def test_constants_of_the_catalogue():
     sigmoid = ACTIVATIONS["sigmoid"]
-    assert (sigmoid.gain, sigmoid.alpha_factor) == (1.0, 0.25)
-    assert ACTIVATIONS["selu"].gain == 1.0
+    assert (sigmoid.gain, sigmoid.alpha_factor) == (4.0, 0.25)
+    assert {name for name, kind in ACTIVATIONS.items() if kind.gain < 1} == {"relu", "leaky_relu", "maxout"}
     assert ACTIVATIONS["maxout"]().n_pieces == 2
 
 

@@ -176,7 +176,7 @@ def test_the_user_guide_has_a_row_for_every_activation():
     for name, kind in activations.ACTIVATIONS.items():
         parameters = ", ".join(f"``{key}`` = {value:g}" for key, value in kind().get_params().items())
         scheme = type(initializers.INITIALIZERS[kind.initializer]()).__name__
-        expected.append([name, parameters, {1: scheme, 0.5: f"{scheme} / 2"}[kind.gain]])
+        expected.append([name, parameters, {1: scheme, 0.5: f"{scheme} / 2"}.get(kind.gain, f"{kind.gain:g} {scheme}")])
     assert sorted([name, parameters, start] for name, _, _, parameters, start in documented) == sorted(expected)
 
 
