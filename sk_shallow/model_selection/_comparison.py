@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state, column_or_1d, indexable
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.multiclass import type_of_target
 
-from sk_shallow._compat import RepeatedSplits, is_routing, set_callbacks
+from sk_shallow._compat import RepeatedSplits, SeveralScorers, is_routing, set_callbacks
 from sk_shallow._component import equal
 from sk_shallow._fit.targets import as_labels
 from sk_shallow.activations import ACTIVATIONS, as_activation, label_of
@@ -236,9 +236,9 @@ def compare_parameter(estimator, X, y, param_name, param_range, *, reference=Non
     """
     table = _by_label(param_range, "param_range")
     clones = _clones(estimator, param_name, table)
-    if reference is None:
-        own = estimator.get_params()[param_name]
-        reference = next((label for label, value in table.items() if equal(value, own)), None)
+    if reference is None or label_of(reference) not in table:
+        wanted = estimator.get_params()[param_name] if reference is None else reference
+        reference = next((label for label, value in table.items() if equal(value, wanted)), reference)
     comparison = compare_estimators(clones, X, y, reference=reference, **kwargs)
     comparison.compared = param_name
     return comparison
@@ -248,13 +248,13 @@ def _by_label(values, name):
     """Return a dict of values by label."""
     if isinstance(values, str) or not np.iterable(values):
         raise ValueError(f"{name} must be a list or a dict of at least two values. Got {values!r}.")
-    if isinstance(values, Mapping):
-        return {str(label): value for label, value in values.items()}
-    values = list(values)
-    labels = [label_of(value) for value in values]
+    pairs = list(values.items()) if isinstance(values, Mapping) else [(value, value) for value in values]
+    labels = [label_of(key) for key, _ in pairs]
     if repeated := {label for label in labels if labels.count(label) > 1}:
         raise ValueError(f"Duplicate {name}: {sorted(repeated)}. Pass a dict with distinct labels.")
-    return dict(zip(labels, values, strict=True))
+    if not all(map(str.strip, labels)):
+        raise ValueError(f"Labels of {name} must not be empty. Got {labels}.")
+    return {label: value for label, (_, value) in zip(labels, pairs, strict=True)}
 
 
 def _with_own(table, own, reference):
@@ -292,9 +292,9 @@ def _clones(estimator, name, table):
 def _checked(estimators, reference, rope):
     """Return clones of the estimators by label, and the label of the reference."""
     if not isinstance(estimators, Mapping) or len(estimators) < 2:
-        got = sorted(map(str, estimators)) if isinstance(estimators, Mapping) else repr(estimators)
+        got = list(estimators) if isinstance(estimators, Mapping) else estimators
         raise ValueError(f"At least two estimators are needed, in a dict from labels to estimators. Got {got}.")
-    estimators = {str(label): clone(estimator) for label, estimator in estimators.items()}
+    estimators = {label: clone(estimator) for label, estimator in _by_label(estimators, "estimators").items()}
     reference = next(iter(estimators)) if reference is None else label_of(reference)
     if reference not in estimators:
         raise ValueError(f"reference must be one of {sorted(estimators)}. Got {reference!r}.")
@@ -376,7 +376,7 @@ def _splits(cv, X, y, groups):
 def _scorer(estimator, y, scoring, splits, params):
     """Return the scorer and its name."""
     if scoring is not None:
-        if not (isinstance(scoring, str) or callable(scoring)):
+        if not (isinstance(scoring, str) or callable(scoring)) or isinstance(scoring, SeveralScorers):
             raise ValueError(f"scoring must be one scorer: a name or a callable. Got {scoring!r}.")
         return check_scoring(estimator, scoring), label_of(scoring)
     name = "neg_mean_squared_error" if is_regressor(estimator) else "neg_log_loss"

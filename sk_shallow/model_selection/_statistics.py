@@ -55,10 +55,10 @@ class MeanDifference:
         return better, max(0.0, 1 - better - worse), worse
 
     def _distribution(self, distance: float) -> float:
-        """Return the distribution function with location 0. It is a step if all differences are equal."""
-        with np.errstate(over="ignore"):
-            z = np.divide(distance, max(self.standard_error, np.finfo(float).tiny))
-        return float(student.cdf(z, self.degrees_of_freedom))
+        """Return the distribution function with location 0. If all differences are equal, it is a step after 0."""
+        if not self.standard_error:
+            return float(distance > 0)
+        return float(student.cdf(float(distance) / self.standard_error, self.degrees_of_freedom))
 
 
 def relative_standard_error(n_splits: int, test_ratio: float) -> float:
