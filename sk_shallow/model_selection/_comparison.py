@@ -162,10 +162,8 @@ def compare_activations(estimator, X, y, *, activations=None, reference=None, **
     estimator : ShallowNetClassifier, Pipeline or search
         The net, a pipeline that ends in it, or a search over either, such as `GridSearchCV`. A search tunes each
         activation in the same way, within each training set.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Features.
-    y : array-like of shape (n_samples,) or (n_samples, n_labels)
-        Labels.
+    X, y : array-like
+        Rows and targets, as in `compare_estimators`.
     activations : sequence of str or Activation, dict of str to either, or None, default=None
         What to compare. The keys of a dict are the labels in the results; two labels may have the same activation.
         None takes all registered activations.
@@ -173,12 +171,13 @@ def compare_activations(estimator, X, y, *, activations=None, reference=None, **
         Label of the activation that each other one is compared with. None takes the activation of the estimator, which
         is added if it is missing.
     **kwargs
-        Other parameters of `compare_estimators`.
+        cv, scoring, rope, paired_seeds, refit, groups, params, n_jobs, random_state and callbacks, as in
+        `compare_estimators`.
 
     Returns
     -------
     comparison : Comparison
-        Scores, differences and verdicts.
+        As of `compare_estimators`.
 
     Raises
     ------
@@ -200,10 +199,8 @@ def compare_parameter(estimator, X, y, param_name, param_range, *, reference=Non
     ----------
     estimator : estimator
         A classifier or regressor: a net, a pipeline, a search or any other.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Features.
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        Labels or numbers.
+    X, y : array-like
+        Rows and targets, as in `compare_estimators`.
     param_name : str
         Name of the parameter, as in `validation_curve`: "hidden_size", or "shallownetclassifier__hidden_size" in a
         pipeline.
@@ -213,12 +210,13 @@ def compare_parameter(estimator, X, y, param_name, param_range, *, reference=Non
         Label or value that each other one is compared with. None takes the estimator's own value if it is among them,
         and otherwise the first.
     **kwargs
-        Other parameters of `compare_estimators`.
+        cv, scoring, rope, paired_seeds, refit, groups, params, n_jobs, random_state and callbacks, as in
+        `compare_estimators`.
 
     Returns
     -------
     comparison : Comparison
-        Scores, differences and verdicts.
+        As of `compare_estimators`.
 
     Raises
     ------

@@ -90,9 +90,8 @@ def splits_to_find(difference: float, test_ratio: float, level: float) -> int | 
 def sensitivity(differences, test_ratio, level):
     """Return the smallest true difference that the tests find, and the number of splits that finds half of it.
 
-    Each test uses `level` divided by the number of tests.
-
-    `differences` are MeanDifference objects. If none of them varies between splits, both results are None.
+    `differences` are MeanDifference objects. Each test uses `level` divided by their number. If none of them varies
+    between splits, both results are None.
     """
     varying = [difference for difference in differences if difference.standard_error]
     if not varying:
