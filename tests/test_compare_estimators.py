@@ -17,6 +17,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.metrics import check_scoring
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -173,6 +174,7 @@ NET = "shallownetclassifier__"
         ([2, 8], None, ["2", "8"], "2"),
         ([2, 8], 8, ["2", "8"], "8"),
         ({"small": 2, "large": 8}, "large", ["small", "large"], "large"),
+        ({"small": 2, "large": 8}, 8, ["small", "large"], "large"),
         (np.array([2, 8]), "8", ["2", "8"], "8"),
     ],
 )
@@ -251,6 +253,9 @@ REFUSED = {
     "one": ({"a": net_of()}, {}, r"At least two estimators .* Got \['a'\]"),
     "a list": ([net_of(), net_of()], {}, "in a dict from labels to estimators. Got"),
     "reference": ({"a": net_of(), "b": net_of()}, {"reference": "c"}, r"must be one of \['a', 'b'\]. Got 'c'"),
+    "equal labels": ({1: net_of(), "1": net_of(), "b": net_of()}, {}, r"Duplicate estimators: \['1'\]\. Pass a"),
+    "equal numbers": ({0.3: net_of(), 0.1 + 0.2: net_of()}, {}, r"Duplicate estimators: \['0\.3'\]"),
+    "an empty label": ({"a": net_of(), " ": net_of()}, {}, r"Labels of estimators must not be empty\. Got \['a', '"),
     "kinds": ({"a": net_of(), "b": LinearRegression()}, {}, r"classifiers, or all regressors\. Got 'b': LinearReg"),
     "neither": ({"a": StandardScaler(), "b": StandardScaler()}, {}, "must be classifiers, or all regressors. Got 'a'"),
     "no refit": ({"a": net_of(), "b": GridSearchCV(net_of(), {}, refit=False)}, {}, "refit=True.* in 'b'"),
@@ -270,12 +275,41 @@ def test_errors_are_clear(case, iris):
         compare(*iris, estimators, **given)
 
 
+NO_NUMBERS = [None, "good", 1j, np.ones(2), {"score": 1.0}, [1.0, [2.0]]]
+
+
+@parametrize("score", NO_NUMBERS, ids=str)
+def test_a_score_is_one_number(score, iris):
+    with pytest.raises(ValueError, match=r"scoring must return one number\. Got (.|\n)*This was 'a', on split 0"):
+        compare(*iris, {"a": GaussianNB(), "b": GaussianNB()}, scoring=lambda estimator, X, y: score)
+
+
+@parametrize("score", [True, 1, np.float32(1), np.ones(()), np.ones(1)], ids=repr)
+def test_a_score_may_be_any_number(score, iris):
+    seen = compare(*iris, {"a": GaussianNB(), "b": GaussianNB()}, scoring=lambda estimator, X, y: score)
+    assert seen.scores_["a"].tolist() == [1.0] * 3
+
+
+def test_one_scorer_is_needed(iris):
+    several = check_scoring(GaussianNB(), ["accuracy", "neg_log_loss"])
+    with pytest.raises(ValueError, match="scoring must be one scorer"):
+        compare(*iris, {"a": GaussianNB(), "b": GaussianNB()}, scoring=several)
+
+
+@parametrize("reference", [0.1 + 0.2, np.float64(0.3), "0.3"])
+def test_labels_may_be_numbers(reference, iris):
+    seen = compare(*iris, {1: GaussianNB(), 0.1 + 0.2: GaussianNB()}, reference=reference)
+    assert (list(seen.scores_), seen.reference_) == (["1", "0.3"], "0.3")
+
+
 @parametrize(
     ("estimator", "name", "values", "text"),
     [
         (net_of(), "size", [1, 2], "Invalid parameter 'size'"),
         (net_of(), "hidden_size", 3, "param_range must be a list or a dict of at least two values. Got 3"),
         (net_of(), "hidden_size", [3], "At least two estimators"),
+        (net_of(), "hidden_size", {1: 3, "1": 4}, r"Duplicate param_range: \['1'\]"),
+        (net_of(), "hidden_size", {"": 3, "a": 4}, r"Labels of param_range must not be empty"),
         (net_of(), "hidden_size", [3, 3], r"Duplicate param_range: \['3'\]"),
         (GridSearchCV(net_of(), {"alpha": [1, 2]}), "estimator__alpha", [1, 2], "must not tune 'alpha', because the"),
     ],
@@ -565,7 +599,7 @@ LABELS = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_si
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.dictionaries(LABELS, st.integers(0, 2**31), min_size=2, max_size=6),
+    st.dictionaries(LABELS, st.integers(0, 2**31), min_size=2, max_size=12),
     st.integers(-12, 12),
     st.integers(-12, 12),
     st.sampled_from([None, 0.0, 0.01, 1e5]),
@@ -596,6 +630,7 @@ def test_printed_tables_have_at_most_80_columns(seeds, level, spread, rope, scor
     )
     for table in (comparison, comparison.details(), comparison.compare_all_pairs()):
         assert max(map(len, str(table).splitlines())) <= 80
+        assert not re.search(r"\d *(nan|inf)\b", str(table)[len(str(table).splitlines()[0]) :])
     _, *rows = str(comparison).splitlines()[: len(scores) + 1]
     assert all(re.search(r"  (reference|better|worse|same|cannot tell) ", row) for row in rows)
 
@@ -619,6 +654,28 @@ def test_the_table_shows_digits_that_matter(scale):
     comparison = of_scores({label: scale * rng.normal(5, 1, 20) for label in "ab"})
     low, high = map(float, re.search(r"\[ *([-+.\de]+), +([-+.\de]+)\]", str(comparison)).groups())
     assert (low, high) == pytest.approx(comparison.difference("b").interval(), rel=0.06, abs=0.06 * scale)
+
+
+@parametrize("scale", [1e-2, 1.0, 287.0, 1e3, 1e5, 1e6])
+def test_numbers_are_plain(scale):
+    """In the tables and in the notes: 290, not 2.9e+02."""
+    rng = np.random.default_rng(0)
+    scores = {label: np.round(scale * rng.normal(shift, 1, 20), 9) for label, shift in [("a", 5), ("b", 5), ("c", 0)]}
+    scores["d"] = scores["a"] + scale * 1e-3 * rng.normal(0, 1, 20)
+    comparison = of_scores(scores, rope=scale)
+    for table in (comparison, comparison.details(), comparison.compare_all_pairs()):
+        assert not re.search(r"\de[-+]\d", str(table))
+    smallest = float(re.search(r"true difference were ([\d.]+), this", " ".join(str(comparison).split()))[1])
+    assert smallest == pytest.approx(comparison.smallest_difference_, rel=0.05)
+
+
+def test_rounding_shows_no_digits():
+    """Scores that differ by rounding only do not make the other numbers longer."""
+    scores = np.linspace(-1.2, -1.0, 20)
+    noise = 1e-16 * np.random.default_rng(0).integers(-3, 4, 20)
+    assert re.search(
+        r"^b  .* -1.1000  [-+]0.0000 \[-0.0000, \+0.0000\] ", str(of_scores({"a": scores, "b": scores + noise})), re.M
+    )
 
 
 def test_the_frame_has_everything(iris):
@@ -646,6 +703,9 @@ def test_same_is_explained():
     assert "same: practically the same. The difference is at most 0.1, with a probability" in str(comparison).replace(
         "\n", " "
     )
+    equal = of_scores({"a": relu, "b": relu})
+    assert "same: practically the same. All differences are 0." in str(equal)
+    assert equal.difference("b").probabilities(0.0) == (0.0, 1.0, 0.0)
     assert "practically" not in str(of_scores({"a": relu, "b": np.roll(relu, 1)}, rope=0.1))
 
 
@@ -674,6 +734,14 @@ def test_the_figure_says_what_it_shows(scoring, title, rope, plt):
     assert ax.get_xlabel().startswith("improvement over a (right of 0 is better), with 95 % interval")
     assert ("blue band: differences of up to 0.1 do not matter" in ax.get_xlabel()) == (rope is not None)
     assert max(len(text.get_text()) for text in ax.get_yticklabels()) <= 30
+
+
+def test_labels_are_no_formulas(plt):
+    """A label with $ is drawn as it is; broken TeX raises no error."""
+    rng = np.random.default_rng(0)
+    display = of_scores({label: rng.normal(0, 1, 20) for label in ("$\\a$", "$\\frac$", "costs $5")}).plot()
+    display.figure_.canvas.draw()
+    assert {text.get_text() for text in display.ax_.get_yticklabels()} == {r"\$\frac\$", r"costs \$5"}
 
 
 # Statistics

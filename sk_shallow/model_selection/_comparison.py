@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state, column_or_1d, indexable
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.multiclass import type_of_target
 
-from sk_shallow._compat import RepeatedSplits, is_routing, set_callbacks
+from sk_shallow._compat import RepeatedSplits, SeveralScorers, is_routing, set_callbacks
 from sk_shallow._component import equal
 from sk_shallow._fit.targets import as_labels
 from sk_shallow.activations import ACTIVATIONS, as_activation, label_of
@@ -162,10 +162,8 @@ def compare_activations(estimator, X, y, *, activations=None, reference=None, **
     estimator : ShallowNetClassifier, Pipeline or search
         The net, a pipeline that ends in it, or a search over either, such as `GridSearchCV`. A search tunes each
         activation in the same way, within each training set.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Features.
-    y : array-like of shape (n_samples,) or (n_samples, n_labels)
-        Labels.
+    X, y : array-like
+        Rows and targets, as in `compare_estimators`.
     activations : sequence of str or Activation, dict of str to either, or None, default=None
         What to compare. The keys of a dict are the labels in the results; two labels may have the same activation.
         None takes all registered activations.
@@ -173,12 +171,13 @@ def compare_activations(estimator, X, y, *, activations=None, reference=None, **
         Label of the activation that each other one is compared with. None takes the activation of the estimator, which
         is added if it is missing.
     **kwargs
-        Other parameters of `compare_estimators`.
+        cv, scoring, rope, paired_seeds, refit, groups, params, n_jobs, random_state and callbacks, as in
+        `compare_estimators`.
 
     Returns
     -------
     comparison : Comparison
-        Scores, differences and verdicts.
+        As of `compare_estimators`.
 
     Raises
     ------
@@ -200,10 +199,8 @@ def compare_parameter(estimator, X, y, param_name, param_range, *, reference=Non
     ----------
     estimator : estimator
         A classifier or regressor: a net, a pipeline, a search or any other.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Features.
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        Labels or numbers.
+    X, y : array-like
+        Rows and targets, as in `compare_estimators`.
     param_name : str
         Name of the parameter, as in `validation_curve`: "hidden_size", or "shallownetclassifier__hidden_size" in a
         pipeline.
@@ -213,12 +210,13 @@ def compare_parameter(estimator, X, y, param_name, param_range, *, reference=Non
         Label or value that each other one is compared with. None takes the estimator's own value if it is among them,
         and otherwise the first.
     **kwargs
-        Other parameters of `compare_estimators`.
+        cv, scoring, rope, paired_seeds, refit, groups, params, n_jobs, random_state and callbacks, as in
+        `compare_estimators`.
 
     Returns
     -------
     comparison : Comparison
-        Scores, differences and verdicts.
+        As of `compare_estimators`.
 
     Raises
     ------
@@ -236,9 +234,9 @@ def compare_parameter(estimator, X, y, param_name, param_range, *, reference=Non
     """
     table = _by_label(param_range, "param_range")
     clones = _clones(estimator, param_name, table)
-    if reference is None:
-        own = estimator.get_params()[param_name]
-        reference = next((label for label, value in table.items() if equal(value, own)), None)
+    if reference is None or label_of(reference) not in table:
+        wanted = estimator.get_params()[param_name] if reference is None else reference
+        reference = next((label for label, value in table.items() if equal(value, wanted)), reference)
     comparison = compare_estimators(clones, X, y, reference=reference, **kwargs)
     comparison.compared = param_name
     return comparison
@@ -248,13 +246,13 @@ def _by_label(values, name):
     """Return a dict of values by label."""
     if isinstance(values, str) or not np.iterable(values):
         raise ValueError(f"{name} must be a list or a dict of at least two values. Got {values!r}.")
-    if isinstance(values, Mapping):
-        return {str(label): value for label, value in values.items()}
-    values = list(values)
-    labels = [label_of(value) for value in values]
+    pairs = list(values.items()) if isinstance(values, Mapping) else [(value, value) for value in values]
+    labels = [label_of(key) for key, _ in pairs]
     if repeated := {label for label in labels if labels.count(label) > 1}:
         raise ValueError(f"Duplicate {name}: {sorted(repeated)}. Pass a dict with distinct labels.")
-    return dict(zip(labels, values, strict=True))
+    if not all(map(str.strip, labels)):
+        raise ValueError(f"Labels of {name} must not be empty. Got {labels}.")
+    return {label: value for label, (_, value) in zip(labels, pairs, strict=True)}
 
 
 def _with_own(table, own, reference):
@@ -292,9 +290,9 @@ def _clones(estimator, name, table):
 def _checked(estimators, reference, rope):
     """Return clones of the estimators by label, and the label of the reference."""
     if not isinstance(estimators, Mapping) or len(estimators) < 2:
-        got = sorted(map(str, estimators)) if isinstance(estimators, Mapping) else repr(estimators)
+        got = list(estimators) if isinstance(estimators, Mapping) else estimators
         raise ValueError(f"At least two estimators are needed, in a dict from labels to estimators. Got {got}.")
-    estimators = {str(label): clone(estimator) for label, estimator in estimators.items()}
+    estimators = {label: clone(estimator) for label, estimator in _by_label(estimators, "estimators").items()}
     reference = next(iter(estimators)) if reference is None else label_of(reference)
     if reference not in estimators:
         raise ValueError(f"reference must be one of {sorted(estimators)}. Got {reference!r}.")
@@ -376,7 +374,7 @@ def _splits(cv, X, y, groups):
 def _scorer(estimator, y, scoring, splits, params):
     """Return the scorer and its name."""
     if scoring is not None:
-        if not (isinstance(scoring, str) or callable(scoring)):
+        if not (isinstance(scoring, str) or callable(scoring)) or isinstance(scoring, SeveralScorers):
             raise ValueError(f"scoring must be one scorer: a name or a callable. Got {scoring!r}.")
         return check_scoring(estimator, scoring), label_of(scoring)
     name = "neg_mean_squared_error" if is_regressor(estimator) else "neg_log_loss"

@@ -13,7 +13,8 @@ DETAILS = {
     "won": "", "p_better": ".2f", "p_same": ".2f", "p_worse": ".2f", "epochs": ".0f", "weights": ",.0f", "dead": ".0%",
     "saturated": ".0%", "zeros": ".1%",
 }  # fmt: skip
-MAX_DECIMALS, MAX_DIGITS = 5, 6  # of a score; other scores are shown in exponential notation
+MAX_DECIMALS, MAX_DIGITS = 5, 7  # of plain numbers; exponential notation of others needs as much room
+ROUNDING = 1e-12  # relative differences of scores that show no digits
 MAX_LABEL, MAX_TITLE = 30, 60  # letters in a figure
 
 
@@ -87,13 +88,18 @@ class ComparisonDisplay(Display):
         band = ""
         if self.rope:
             self.ax_.axvspan(-self.rope, self.rope, color=BLUE, alpha=0.25, linewidth=0)
-            band = f"\nblue band: differences of up to {self.rope:g} do not matter"
+            band = f"\nblue band: differences of up to {_plain(self.rope)} do not matter"
         self.ax_.axvline(0, color=GREY, linewidth=1)
-        self.ax_.set_yticks(range(len(self.labels)), [cut(label, MAX_LABEL) for label in self.labels])
+        self.ax_.set_yticks(range(len(self.labels)), [_short(label) for label in self.labels])
         self.ax_.set_ylim(len(self.labels) - 0.5, -0.5)
         self.ax_.set_title(cut(_in_words(self.scoring), MAX_TITLE), fontsize=11)
-        reference = cut(self.reference, MAX_LABEL)
-        self.ax_.set_xlabel(f"improvement over {reference} (right of 0 is better), with 95 % interval{band}")
+        improvement = f"improvement over {_short(self.reference)} (right of 0 is better)"
+        self.ax_.set_xlabel(f"{improvement}, with 95 % interval{band}")
+
+
+def _short(label):
+    """Return a label for a figure, in which $ starts no formula."""
+    return cut(label, MAX_LABEL).replace("$", r"\$")
 
 
 def columns_of(comparison):
@@ -139,10 +145,10 @@ def table_of_details(comparison):
     without = {"p_same"} if comparison.rope is None else set()
     without |= {"zeros"} if not any(columns.get("zeros", [])) else set()
     columns = {name: columns[name] for name in DETAILS if name in columns and name not in without}
-    rope = f"above {comparison.rope or 0:g}" + ("" if comparison.rope is None else ", within it, and below minus it")
+    others = "" if comparison.rope is None else ", within it, and below minus it"
     notes = [
         f"won: splits with a score above that of {comparison.reference_}, of {comparison.n_splits_}. p_better ...: "
-        f"probabilities of a difference {rope}."
+        f"probabilities of a difference above {_plain(comparison.rope or 0)}{others}."
     ]
     return _labelled(columns, comparison), DETAILS, notes
 
@@ -157,12 +163,19 @@ def _spec(comparison):
     """Return the format of scores: two significant digits of half the shortest interval, or half a typical one."""
     differences = [comparison.difference(label) for label in comparison.verdicts_]
     halves = [difference.interval()[1] - difference.mean for difference in differences]
-    halves = [half for half in halves if half > 0] or [0.001]
+    largest = max(float(np.abs(scores).max()) for scores in comparison.scores_.values())
+    halves = [half for half in halves if half > ROUNDING * largest] or [0.001]
     shortest, typical = (1 - math.floor(math.log10(half)) for half in (min(halves), np.median(halves)))
     decimals = min(shortest, typical + 1)
-    largest = max(float(np.abs(scores).max()) for scores in comparison.scores_.values())
     plain = decimals <= MAX_DECIMALS and largest < 10**MAX_DIGITS
     return f".{max(decimals, 0)}f" if plain else ".1e"
+
+
+def _plain(value, digits=6):
+    """Return a number as text, with some significant digits: 290, not 2.9e+02."""
+    if value and not 10**-MAX_DECIMALS <= value < 10**MAX_DIGITS:
+        return f"{value:.{digits}g}"
+    return np.format_float_positional(value, precision=digits, fractional=False, trim="-")
 
 
 def _with_intervals(columns, spec):
@@ -183,15 +196,15 @@ def _notes(comparison):
         f"{reference}."
     )
     if "practically the same" in comparison.verdicts_.values():
-        rope = f"{comparison.rope or 0:g}, with a probability of at least 95 %"
-        yield f"same: practically the same. The difference is at most {rope}."
+        rope = f"The difference is at most {_plain(comparison.rope or 0)}, with a probability of at least 95 %."
+        yield f"same: practically the same. {rope if comparison.rope else 'All differences are 0.'}"
     yield "p and 95 % interval: corrected resampled t-test; p also corrected by Holm's method."
     if comparison.smallest_difference_ is not None:
         n = comparison.splits_for_half_
         half = f"{n} splits would find half of it." if n else "More splits cannot find half of it; more rows can."
         yield (
-            f"If the true difference were {comparison.smallest_difference_:.2g}, this comparison would find it 8 times "
-            f"in 10. {half}"
+            f"If the true difference were {_plain(comparison.smallest_difference_, 2)}, this comparison would find it "
+            f"8 times in 10. {half}"
         )
     yield from _notes_on_fits(comparison)
     yield "For more columns, call details() or to_frame()."

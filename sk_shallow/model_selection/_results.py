@@ -137,8 +137,7 @@ class Comparison(ShownAsTable):
 
     def _verdict(self, label):
         difference = self._differences[label]
-        same = difference.probabilities(self.rope or 0.0)[1]
-        if same >= ROPE_PROBABILITY or not (difference.mean or difference.standard_error):
+        if difference.probabilities(self.rope or 0.0)[1] >= ROPE_PROBABILITY:
             return "practically the same"
         if self.p_values_[label] >= SIGNIFICANCE_LEVEL:
             return "cannot tell"
@@ -191,4 +190,5 @@ class PairwiseComparison(ShownAsTable):
     def _table(self):
         means = [float(scores.mean()) for scores in self.scores.values()]
         columns = {self.compared: self.labels_, "score": means, "letters": list(self.letters_.values())}
-        return columns, {"score": ".4g"}, ["Two rows that share a letter cannot be told apart."]
+        spec = ".4g" if max(map(abs, means)) < 10**4 else ".0f"
+        return columns, {"score": spec}, ["Two rows that share a letter cannot be told apart."]

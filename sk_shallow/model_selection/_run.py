@@ -137,7 +137,7 @@ class Task:
         context.call_on_fit_task_end(estimator=run, X=X, y=y)
         seconds = self.seconds + perf_counter() - start
         scores = run.scorer(self.estimator, *self.test, **self.score_params)
-        scores = scores if isinstance(scores, dict) else {"score": scores}
+        scores = scores if isinstance(run.scorer, SeveralScorers) else {"score": _number(scores)}
         return {**scores, "seconds": seconds, **({} if self.sample is None else _of_net(self.estimator, self.sample))}
 
 
@@ -217,6 +217,13 @@ def _run_split(run, split, context, X, y):
                 done.append((figures, by_kind(common + taken_from(log))))
     context.call_on_fit_task_end(estimator=run, X=X, y=y)
     return done
+
+
+def _number(score):
+    try:
+        return float(np.asarray(score).item())
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"scoring must return one number. Got {score!r}.") from error
 
 
 def _of_net(estimator, rows):

@@ -55,10 +55,10 @@ class MeanDifference:
         return better, max(0.0, 1 - better - worse), worse
 
     def _distribution(self, distance: float) -> float:
-        """Return the distribution function with location 0. It is a step if all differences are equal."""
-        with np.errstate(over="ignore"):
-            z = np.divide(distance, max(self.standard_error, np.finfo(float).tiny))
-        return float(student.cdf(z, self.degrees_of_freedom))
+        """Return the distribution function with location 0. If all differences are equal, it is a step after 0."""
+        if not self.standard_error:
+            return float(distance > 0)
+        return float(student.cdf(float(distance) / self.standard_error, self.degrees_of_freedom))
 
 
 def relative_standard_error(n_splits: int, test_ratio: float) -> float:
@@ -90,9 +90,8 @@ def splits_to_find(difference: float, test_ratio: float, level: float) -> int | 
 def sensitivity(differences, test_ratio, level):
     """Return the smallest true difference that the tests find, and the number of splits that finds half of it.
 
-    Each test uses `level` divided by the number of tests.
-
-    `differences` are MeanDifference objects. If none of them varies between splits, both results are None.
+    `differences` are MeanDifference objects. Each test uses `level` divided by their number. If none of them varies
+    between splits, both results are None.
     """
     varying = [difference for difference in differences if difference.standard_error]
     if not varying:
