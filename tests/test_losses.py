@@ -204,6 +204,14 @@ def test_integer_weights_are_rows(loss):
     repeated, weights = np.repeat(Y, w, axis=0), w[:, np.newaxis] / w.mean()
     np.testing.assert_allclose(loss.initial_bias(Y, weights), loss.initial_bias(repeated))
     assert loss.loss_of_constant(Y, weights) == pytest.approx(loss.loss_of_constant(repeated))
+    assert loss.curvature(Y, weights) == pytest.approx(loss.curvature(repeated))
+
+
+@parametrize("size", [1e-9, 1, 1e12])
+def test_the_curvature_of_counts_is_their_mean_weighted_by_themselves(size):
+    Y = size * numbers(Poisson())
+    assert Poisson().curvature(Y) == pytest.approx(max(1, ((Y**2).sum(axis=0) / Y.sum(axis=0)).max()))
+    assert Poisson().curvature(0 * Y) == 1  # a batch of a stream may have zeros only
 
 
 @parametrize("loss", REGRESSION, ids=str)

@@ -220,7 +220,7 @@ class Ending:
     def _reference(self) -> str:
         if self.plan.incremental:
             return f"{self.targets.guess} gives {self.zero:.4g}"
-        return f"always predicting {self.network.loss_function.best} gives {self.constant:.4g}"
+        return f"always predicting {self.network.loss_function.best()} gives {self.constant:.4g}"
 
     def _if_given(self, name: str, applies: bool, blame: str, advice: str = "", owner: Any = None) -> Cause:
         """Return a cause that blames a parameter only if the user has changed it."""
