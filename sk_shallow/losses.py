@@ -66,7 +66,7 @@ class Loss(Component):
 
     @abstractmethod
     def loss_at_zero(self, Y: Array) -> float:
-        """Return the mean loss at ``Z2 = 0``."""
+        """Return the mean loss at ``Z2 = 0``. For regression, it is at least that of typical targets."""
 
     @abstractmethod
     def initial_bias(self, Y: Array, w: Array | None = None) -> Array | float:
@@ -80,7 +80,7 @@ class LogLoss(Loss):
         return "the class frequencies"
 
     def curvature(self, Y: Array, w: Array | None = None) -> float:
-        return 0.125  # a (1 - a), which is 1/4 at first, and falls as the net learns
+        return 1 / 16  # a (1 - a) is 1/4 at first, and falls as the net learns
 
     @abstractmethod
     def probabilities(self, Z2: Array) -> Array:
@@ -191,7 +191,7 @@ class RegressionLoss(Loss):
         """Raise ValueError if the loss is not defined for the means of the training targets, (n2,)."""
 
     def curvature(self, Y: Array, w: Array | None = None) -> float:
-        return 1.0  # also for losses with kinks: the same learning rates suit them
+        return 1.0  # losses with kinks have none, but the learning rates of the squared error suit them
 
     def predictions(self, Z2: Array) -> Array:
         """Return ``A2 = o(Z2)``."""
@@ -207,8 +207,10 @@ class RegressionLoss(Loss):
         return float(_mean(loss, w).sum())
 
     def loss_at_zero(self, Y: Array) -> float:
-        loss, _ = self.loss_and_residual(np.zeros_like(Y), Y)
-        return float(loss.sum(axis=1).mean())
+        # A single row may have a loss of 0. Typical targets are of size 1, or for Poisson 0.
+        typical = np.tile([[-1.0], [1.0]] if self.standardizes else [[0.0]], Y.shape[1])
+        losses = (self.loss_and_residual(np.zeros_like(targets), targets)[0] for targets in (Y, typical))
+        return float(max(loss.sum(axis=1).mean() for loss in losses))
 
 
 class SquaredError(RegressionLoss):
@@ -242,9 +244,6 @@ class AbsoluteError(RegressionLoss):
 
     def best(self) -> str:
         return "the median"
-
-    def curvature(self, Y: Array, w: Array | None = None) -> float:
-        return 2.0  # twice that of the quantile 0.5
 
     def loss_and_residual(self, Z2: Array, Y: Array) -> tuple[Array, Array]:
         difference = np.subtract(Z2, Y, out=Z2)
@@ -281,6 +280,9 @@ class Quantile(RegressionLoss):
         residual = (difference > 0) - Y.dtype.type(self.quantile)
         residual *= difference != 0
         return residual * difference, residual
+
+    def curvature(self, Y: Array, w: Array | None = None) -> float:
+        return 0.5  # half that of the absolute error, as its gradient
 
     def initial_bias(self, Y: Array, w: Array | None = None) -> Array:
         return _quantile(Y, w, self.quantile)

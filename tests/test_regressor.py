@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.exceptions import DataConversionWarning, NotFittedError
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 from sklearn.linear_model import LinearRegression, PoissonRegressor, QuantileRegressor
 from sklearn.metrics import mean_pinball_loss, r2_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
@@ -208,7 +208,7 @@ def test_sparse_equals_dense(loss, solver, X_type):
 @unconverged
 def test_dtypes_and_shapes(loss, solver, dtype, n_outputs):
     y = y_of(loss, n_outputs)
-    net = net_of(loss=loss, solver=solver, max_iter=100).fit(X.astype(dtype), y)
+    net = net_of(loss=loss, solver=solver, max_iter=300).fit(X.astype(dtype), y)
     predicted = net.predict(X.astype(dtype))
     assert predicted.shape == y.shape
     assert {array.dtype for array in (predicted, *weights(net), net.transform(X))} == {np.dtype(dtype)}
@@ -470,6 +470,24 @@ def test_a_stream_of_counts_may_begin_with_a_constant():
     assert net.score(X, COUNTS) > 0.5
 
 
+@parametrize("loss", IN_UNITS, ids=str)
+def test_a_stream_of_single_rows_does_not_diverge(loss):
+    """A row whose target equals the mean has no loss at an output of zero, and is no measure of a high one."""
+    net = net_of(loss=loss, hidden_size=100).partial_fit(X, NUMBERS)
+    for i in range(80):
+        for y in (NUMBERS[i], NUMBERS.mean()):
+            net.partial_fit(X[i : i + 1], [y])
+
+
+@parametrize("loss", ["squared_error", "poisson"])  # gradients of the others are bounded
+def test_a_stream_that_diverges_blames_the_rate(loss):
+    net = net_of(loss=loss, solver="gd", hidden_size=100, learning_rate_init=3.0).partial_fit(X, y_of(loss))
+    message = r"Training diverged: .* for typical targets, an output of zero gives .*learning_rate_init"
+    with pytest.warns(ConvergenceWarning, match=message) as caught:
+        net.partial_fit(X, y_of(loss))
+    assert not any("warm_start" in str(warning.message) for warning in caught)
+
+
 # Early stopping, validation sets, groups
 
 
@@ -582,10 +600,10 @@ def test_default_rates_suit_every_loss(loss, solver, activation):
     rows = rng.standard_normal((300, 4))
     signal = rows[:, 0] - rows[:, 1] + 0.3 * rng.standard_normal(300)
     y = rng.poisson(np.exp(3 + signal)).astype(float) if loss == "poisson" else signal
-    net = ShallowNetRegressor(50, activation, loss=loss, solver=solver, alpha=1.0, random_state=0).fit(rows, y)
+    net = ShallowNetRegressor(activation=activation, loss=loss, solver=solver, alpha=1.0, random_state=0).fit(rows, y)
     function, Y = net._loss, net._targets.encode(y, np.float64)
     loss_of_net = function.loss_and_residual(net._logits(rows), Y)[0].mean()
-    assert loss_of_net < 0.6 * function.loss_of_constant(Y)
+    assert loss_of_net < 0.75 * function.loss_of_constant(Y)
 
 
 # Coverage of quantiles

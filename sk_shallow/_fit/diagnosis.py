@@ -262,7 +262,7 @@ class Ending:
         too_large = self._first_loss > 5 * self.zero
         if self.fit.state.fitted:
             text = "the weights of the earlier call do not suit these data: set warm_start=False and call fit"
-            return too_large and not self.plan.incremental, text, ""
+            return (False, "", "") if self.plan.incremental else (too_large, text, "")
         parameter = "init" if self._is_given("init") else "init_scale"
         advice = f"lower init_scale (now {self.fit.estimator.init_scale:g})"
         return self._if_given(parameter, too_large, "the initial weights are too large: lower init_scale", advice)

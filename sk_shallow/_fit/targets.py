@@ -166,7 +166,7 @@ class NumberTargets(Targets):
     """
 
     has_classes = False
-    name, guess = "targets", "an output of zero"
+    name, guess = "targets", "for typical targets, an output of zero"
 
     def __init__(self, loss: RegressionLoss, mean: np.ndarray, scale: np.ndarray) -> None:
         self.loss_function: RegressionLoss = loss
