@@ -308,6 +308,24 @@ def test_poisson_targets_too_small_for_float32():
     assert (net.predict(X.astype(np.float32)) > 0).all()
 
 
+@parametrize("solver", ["adam", "lbfgs"])
+@parametrize("dtype", DTYPES)
+def test_poisson_with_tiny_targets_blames_them(solver, dtype):
+    """Their loss is below `tol`, and the penalty outweighs it."""
+    with pytest.warns(ConvergenceWarning, match="the targets are too small for tol=0.0001: multiply y"):
+        net_of(loss="poisson", solver=solver).fit(X.astype(dtype), 1e-6 * COUNTS)
+
+
+@parametrize("size", [1, 1e3, 1e6, 1e9, 1e12])
+@parametrize("dtype", DTYPES)
+@parametrize("solver", SOLVERS)
+@unconverged
+def test_poisson_with_targets_of_any_size(solver, dtype, size):
+    net = ShallowNetRegressor(loss="poisson", solver=solver, random_state=0).fit(X.astype(dtype), size * COUNTS)
+    assert net.stop_reason_ != "diverged"
+    assert net.score(X, size * COUNTS) > 0.2
+
+
 # Refusals
 
 

@@ -29,6 +29,7 @@ LOW_RATE_PLANNED, LOW_RATE, HIGH_RATE = 0.1, 0.01, 2.0
 SHORT_EPOCHS, SHORT_STEPS = 15, 120  # smallest length of the short fit that shows what the net can learn
 MAX_MISSED = 0.1  # share of the short fit's gain that a net may miss; half of it if its loss is twice as high
 SAMPLE_ROWS = 2048  # rows of the sample that is checked first; if its loss is fine, the full pass is skipped
+SMALL_TARGETS = "multiply y, so that its mean is about 1"
 
 Cause = tuple[bool, str, str]  # whether it applies; the data or the setting to blame, or ""; what to try
 
@@ -281,6 +282,7 @@ class Ending:
         return [
             (not self.monitor.first_theta.any(), f"{no_start} leaves every weight at zero", ""),
             (is_short, *limit_is_low[1:]),
+            (self.constant <= plan.tol, f"the targets are too small for tol={plan.tol:g}: {SMALL_TARGETS}", ""),
             *self._causes_in_the_features(),
             self._if_given("alpha", shrunk, f"alpha={network.alpha:.3g} is too high: it has shrunk the weights"),
             self._if_given("learning_rate_init", rate_is_low, self._rate_is("too low"), f"raise {self._rate_now}"),
