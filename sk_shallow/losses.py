@@ -38,16 +38,23 @@ class Loss(Component):
     ----------
     name : str
         scikit-learn's name of o: the fitted attribute `out_activation_`.
-    unit, best : str
-        For warnings: the unit of the loss, after a number, and the name of the best constant prediction.
+    unit : str
+        The unit of the loss, after a number in a warning.
     has_kinks : bool
         Whether the gradient jumps somewhere. L-BFGS refuses such losses.
     """
 
     name: str
     unit: str = " nats per sample"
-    best: str = ""
     has_kinks: bool = False
+
+    @abstractmethod
+    def best(self) -> str:
+        """Return the name of the best constant prediction, for warnings."""
+
+    @abstractmethod
+    def curvature(self, Y: Array, w: Array | None = None) -> float:
+        """Return a typical second derivative with respect to `Z2`. Default learning rates depend on it."""
 
     @abstractmethod
     def loss_and_residual(self, Z2: Array, Y: Array) -> tuple[Array, Array]:
@@ -59,7 +66,7 @@ class Loss(Component):
 
     @abstractmethod
     def loss_at_zero(self, Y: Array) -> float:
-        """Return the mean loss at ``Z2 = 0``."""
+        """Return the mean loss at ``Z2 = 0``. For regression, it is at least that of typical targets."""
 
     @abstractmethod
     def initial_bias(self, Y: Array, w: Array | None = None) -> Array | float:
@@ -69,7 +76,11 @@ class Loss(Component):
 class LogLoss(Loss):
     """Base class of the log losses. The gradient with respect to `Z2` is ``A2 - Y``, with ``A2 = o(Z2)``."""
 
-    best = "the class frequencies"
+    def best(self) -> str:
+        return "the class frequencies"
+
+    def curvature(self, Y: Array, w: Array | None = None) -> float:
+        return 1 / 16  # a (1 - a) is 1/4 at first, and falls as the net learns
 
     @abstractmethod
     def probabilities(self, Z2: Array) -> Array:
@@ -179,9 +190,8 @@ class RegressionLoss(Loss):
     def check_mean(self, mean: Array) -> None:
         """Raise ValueError if the loss is not defined for the means of the training targets, (n2,)."""
 
-    def curvature(self, y: Array, w: Array | None = None) -> float:
-        """Return the mean second derivative of the loss, if it is above 1: "sgd" and "gd" divide their rates by it."""
-        return 1.0
+    def curvature(self, Y: Array, w: Array | None = None) -> float:
+        return 1.0  # losses with kinks have none, but the learning rates of the squared error suit them
 
     def predictions(self, Z2: Array) -> Array:
         """Return ``A2 = o(Z2)``."""
@@ -197,8 +207,10 @@ class RegressionLoss(Loss):
         return float(_mean(loss, w).sum())
 
     def loss_at_zero(self, Y: Array) -> float:
-        loss, _ = self.loss_and_residual(np.zeros_like(Y), Y)
-        return float(loss.sum(axis=1).mean())
+        # A single row may have a loss of 0. Typical targets are of size 1, or for Poisson 0.
+        typical = np.tile([[-1.0], [1.0]] if self.standardizes else [[0.0]], Y.shape[1])
+        losses = (self.loss_and_residual(np.zeros_like(targets), targets)[0] for targets in (Y, typical))
+        return float(max(loss.sum(axis=1).mean() for loss in losses))
 
 
 class SquaredError(RegressionLoss):
@@ -209,7 +221,8 @@ class SquaredError(RegressionLoss):
     Gauss, "Theoria motus corporum coelestium", 1809.
     """
 
-    best = "the mean"
+    def best(self) -> str:
+        return "the mean"
 
     def loss_and_residual(self, Z2: Array, Y: Array) -> tuple[Array, Array]:
         residual = np.subtract(Z2, Y, out=Z2)
@@ -227,8 +240,10 @@ class AbsoluteError(RegressionLoss):
     Boscovich, "De litteraria expeditione per pontificiam ditionem", 1757.
     """
 
-    best = "the median"
     has_kinks = True
+
+    def best(self) -> str:
+        return "the median"
 
     def loss_and_residual(self, Z2: Array, Y: Array) -> tuple[Array, Array]:
         difference = np.subtract(Z2, Y, out=Z2)
@@ -257,8 +272,7 @@ class Quantile(RegressionLoss):
     def __init__(self, quantile: float = 0.5) -> None:
         self.quantile = quantile
 
-    @property
-    def best(self) -> str:  # type: ignore[override]
+    def best(self) -> str:
         return f"the quantile {self.quantile:g}"
 
     def loss_and_residual(self, Z2: Array, Y: Array) -> tuple[Array, Array]:
@@ -266,6 +280,9 @@ class Quantile(RegressionLoss):
         residual = (difference > 0) - Y.dtype.type(self.quantile)
         residual *= difference != 0
         return residual * difference, residual
+
+    def curvature(self, Y: Array, w: Array | None = None) -> float:
+        return 0.5  # half that of the absolute error, as its gradient
 
     def initial_bias(self, Y: Array, w: Array | None = None) -> Array:
         return _quantile(Y, w, self.quantile)
@@ -284,9 +301,11 @@ class Poisson(RegressionLoss):
 
     name = "exp"
     unit = " nats per sample"
-    best = "the mean"
     standardizes = False
     positive_only = True
+
+    def best(self) -> str:
+        return "the mean"
 
     def check(self, y: Array) -> None:
         if (y < 0).any():
@@ -304,9 +323,10 @@ class Poisson(RegressionLoss):
         loss += xlogy(Y, Y) - Y
         return loss, np.subtract(rate, Y, out=Z2)
 
-    def curvature(self, y: Array, w: Array | None = None) -> float:
-        w = np.ones(len(y)) if w is None else w  # as with weights of 1, bit by bit
-        return max(1.0, float(np.average(y, axis=0, weights=w).max()))
+    def curvature(self, Y: Array, w: Array | None = None) -> float:
+        # It is exp(z), at the solution about y. Rows count by y, because those with large targets diverge first.
+        shares = _weights(Y, w) * (Y / np.maximum(Y.max(axis=0), np.finfo(Y.dtype).tiny))
+        return max(1.0, float(np.max((shares * Y).sum(axis=0) / np.maximum(shares.sum(axis=0), 1e-300))))
 
     def predictions(self, Z2: Array) -> Array:
         limits = np.finfo(Z2.dtype)

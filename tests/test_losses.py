@@ -195,7 +195,16 @@ def test_the_initial_bias_is_the_best_constant(loss, weighted):
     for shift in (-1, -0.01, 0.01, 1):
         assert (loss_of(best) <= loss_of(best + shift)).all()
     assert loss.loss_of_constant(Y, w) == pytest.approx(loss_of(best).sum())
-    assert loss.loss_at_zero(Y) == pytest.approx(np.sum(loss.loss_and_residual(np.zeros((40, 3)), Y)[0]) / 40)
+    at_zero, _ = loss.loss_and_residual(np.zeros((40, 3)), 10 * Y)
+    assert loss.loss_at_zero(10 * Y) == pytest.approx(at_zero.sum() / 40)
+
+
+@parametrize(("loss", "typical"), zip(REGRESSION, [0.5, 1, 0.5, 1, 0.5], strict=True), ids=str)
+def test_the_loss_at_zero_is_at_least_that_of_typical_targets(loss, typical):
+    """Of one output, it is that of a target of size 1, or for Poisson, of 0."""
+    no_loss = np.full((1, 2), 1.0 if loss.positive_only else 0.0)
+    assert loss.loss_at_zero(no_loss) == pytest.approx(2 * typical)
+    assert loss.loss_at_zero(100 * no_loss + 100) == loss.loss_and_residual(0 * no_loss, 100 * no_loss + 100)[0].sum()
 
 
 @parametrize("loss", REGRESSION, ids=str)
@@ -204,6 +213,14 @@ def test_integer_weights_are_rows(loss):
     repeated, weights = np.repeat(Y, w, axis=0), w[:, np.newaxis] / w.mean()
     np.testing.assert_allclose(loss.initial_bias(Y, weights), loss.initial_bias(repeated))
     assert loss.loss_of_constant(Y, weights) == pytest.approx(loss.loss_of_constant(repeated))
+    assert loss.curvature(Y, weights) == pytest.approx(loss.curvature(repeated))
+
+
+@parametrize("size", [1e-9, 1, 1e12])
+def test_the_curvature_of_counts_is_their_mean_weighted_by_themselves(size):
+    Y = size * numbers(Poisson())
+    assert Poisson().curvature(Y) == pytest.approx(max(1, ((Y**2).sum(axis=0) / Y.sum(axis=0)).max()))
+    assert Poisson().curvature(0 * Y) == 1  # a batch of a stream may have zeros only
 
 
 @parametrize("loss", REGRESSION, ids=str)

@@ -36,7 +36,7 @@ class Plan:
     incremental: bool = False  # whether the rows are a part of the data, as in partial_fit
     verbose: bool = False
     q: float = 1.0  # mean squared length of a row
-    curvature: float = 1.0  # of the loss, at least 1
+    curvature: float = 1 / 16  # of the loss
     peak_rate: float = 1.0  # default peak learning rate for these data
 
     def rounds(self) -> Iterator[tuple[int, bool]]:
@@ -93,23 +93,22 @@ def choose_schedule(estimator: Any, solver: Solver, incremental: bool) -> Schedu
     return from_name(SCHEDULES, name)
 
 
-def default_rates(solver: Solver, q: float, curvature: float = 1.0) -> tuple[float, float]:
+def default_rates(solver: Solver, q: float, curvature: float = 1 / 16) -> tuple[float, float]:
     """Return the default constant learning rate, and the default peak of a schedule that ends near zero.
 
-    Adam's peak keeps the changes of pre-activations equal for every q. SGD's follows the curvature, which grows with q.
-    All but Adam divide their rates by the `curvature` of the loss.
+    Adam's peak keeps the changes of pre-activations equal for every q. SGD's is near the limit of stability, which
+    falls with q and with the `curvature` of the loss: 1/16 for the log losses. Other rates are well below the limit,
+    and are lowered for a curvature above 1/4 only. Adam's do not depend on it.
     """
-    q, peak = max(q, 1e-9), None
+    q, steepness = max(q, 1e-9), max(1.0, 4 * curvature)
     if isinstance(solver, Adam):
         # With MLPClassifier's 0.001, streams learn more slowly: initial weights are half as large here.
-        constant, peak = 0.0015, min(0.1, max(0.001, 0.1 / q**0.5))
-    elif isinstance(solver, SGD):
-        constant, peak = 0.01, min(0.5, max(0.01, 3 / q))
-    else:
-        constant = 0.1 if isinstance(solver, GradientDescent) else 1.0
-    constant = constant if solver.learning_rate_init is None else solver.learning_rate_init
-    peak = constant if peak is None else peak
-    return (constant, peak) if isinstance(solver, Adam) else (constant / curvature, peak / curvature)
+        return _given(solver.learning_rate_init, 0.0015), min(0.1, max(0.001, 0.1 / q**0.5))
+    if isinstance(solver, SGD):
+        peak = min(0.5, max(0.01, 3 / q)) / (16 * curvature)
+        return _given(solver.learning_rate_init, 0.01) / steepness, peak
+    rate = _given(solver.learning_rate_init, 0.1 if isinstance(solver, GradientDescent) else 1.0) / steepness
+    return rate, rate
 
 
 def annealed(solver: Solver) -> Solver:

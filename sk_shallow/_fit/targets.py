@@ -43,8 +43,8 @@ class Targets(ABC):
         return self
 
     def curvature(self, y: np.ndarray, w: np.ndarray | None) -> float:
-        """Return a factor by which the loss curves more than the log loss. It is at least 1."""
-        return 1.0
+        """Return a typical second derivative of the loss with respect to `Z2`."""
+        return self.loss_function.curvature(y.reshape(len(y), -1), None if w is None else w.reshape(-1, 1))
 
     def strata(self, y: np.ndarray) -> np.ndarray | None:
         """Return the labels whose frequencies a split of the rows should keep, or None."""
@@ -166,7 +166,7 @@ class NumberTargets(Targets):
     """
 
     has_classes = False
-    name, guess = "targets", "an output of zero"
+    name, guess = "targets", "for typical targets, an output of zero"
 
     def __init__(self, loss: RegressionLoss, mean: np.ndarray, scale: np.ndarray) -> None:
         self.loss_function: RegressionLoss = loss
@@ -210,9 +210,6 @@ class NumberTargets(Targets):
         if self.loss_function.standardizes:
             Y = (Y - self.mean) / np.where(self.scale == 0, np.inf, self.scale)
         return np.asfortranarray(Y, dtype=dtype)
-
-    def curvature(self, y: np.ndarray, w: np.ndarray | None) -> float:
-        return self.loss_function.curvature(y, w)
 
     def numbers(self, Z2: np.ndarray) -> np.ndarray:
         """Return the predictions, (m,) or (m, n2), in the dtype of `Z2`."""
