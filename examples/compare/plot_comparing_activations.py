@@ -5,8 +5,8 @@ Comparing activations honestly
 Cross-validation gives you 20 scores per activation, but they are not independent: the
 training sets share most of their rows. Error bars that ignore this are too short, and
 they name winners and losers that you cannot trust. ``compare_activations`` has wider
-intervals, and says "cannot tell" if the data do not decide. One row of the table
-compares relu with itself. It shows the effect of the seed alone.
+intervals, and says "cannot tell" if the data are not enough to decide. One row of the
+table compares relu with itself. It shows the effect of the seed alone.
 """
 
 import matplotlib.pyplot as plt
@@ -108,7 +108,7 @@ for row, (label, (low, high)) in enumerate(naive.items()):
 left.axvline(0, color="0.5", linewidth=1)
 left.set_yticks(range(len(naive)), list(naive))
 left.set_ylim(len(naive) - 0.5, -0.5)
-left.set_title("naive: splits taken for independent", fontsize=10)
+left.set_title("naive: as if the splits were independent", fontsize=10)
 comparison.plot(ax=right)
 right.set_title("corrected, with verdicts", fontsize=10)
 for ax in (left, right):

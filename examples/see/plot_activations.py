@@ -2,10 +2,11 @@
 The twelve activations, and where units operate
 ===============================================
 
-A hidden unit computes ``g(z)``, and it learns through the slope ``g'(z)``. Where the
-slope is almost zero, the unit is saturated and hardly learns. Sigmoid and tanh saturate
-on both sides, but tanh does so much closer to zero. In a fitted tanh net on scaled
-features, few pre-activations z reach the range where tanh is saturated.
+A hidden unit adds up its weighted inputs and a bias. The sum is the pre-activation
+:math:`z`. Its output is :math:`g(z)`, and it learns through the slope :math:`g'(z)`.
+Where the slope is almost zero, the unit is saturated and hardly learns. Sigmoid and
+tanh saturate on both sides, but tanh does so much closer to zero. In a fitted tanh net
+on scaled features, few z reach the range where tanh is saturated.
 """
 
 import matplotlib.pyplot as plt

@@ -26,9 +26,9 @@ from sk_shallow import ShallowNetClassifier
 # %%
 # The data
 # --------
-# Is an iris versicolor or not? By petal length and petal width, versicolor lies between
-# the two other species. One third of the rows are versicolor. Always predicting the
-# class frequencies gives a log loss of 0.637 nats per sample, and always predicting
+# Is an iris versicolor or not? In petal length and in petal width, versicolor lies
+# between the two other species. One third of the rows are versicolor. Always predicting
+# the class frequencies gives a log loss of 0.637 nats per sample, and always predicting
 # "not versicolor" is right for 67 % of the rows.
 X, species = load_iris(return_X_y=True)
 X, y = X[:, 2:], species == 1  # petal length and width, in cm
