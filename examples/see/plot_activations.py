@@ -62,8 +62,8 @@ display = ActivationDisplay.from_estimator(net, X)
 display.ax_.set(xlabel="pre-activation z", ylabel="g(z) and g'(z)")
 
 # %%
-# The numbers confirm this. About 1.5 % of all z are beyond 3, and almost none are
-# beyond 5. No unit is dead, and no unit is saturated on most rows.
+# The numbers confirm this. About 1 % of all z are beyond 3, and almost none are beyond
+# 5. No unit is dead, and no unit is saturated on most rows.
 scaler, fitted = net
 sizes = np.abs(scaler.transform(X) @ fitted.coefs_[0] + fitted.intercepts_[0])
 report = hidden_unit_report(net, X)
