@@ -18,10 +18,11 @@ from sk_shallow._special import normal_distribution, onnx_normal_cdf, sigmoid, s
 
 
 class Activation(Component):
-    """Base class of activations: the function `g` of the hidden layer, ``A1 = g(Z1)``, and its derivative.
+    """Base class of activations.
 
-    A subclass implements `forward` and `backward`, and `to_onnx` if you convert nets to ONNX. If it has parameters,
-    `__init__` must store them unchanged, as in every scikit-learn estimator. You can then search over them.
+    An activation is the function `g` of the hidden layer, ``A1 = g(Z1)``, with its derivative. A subclass implements
+    `forward` and `backward`, and `to_onnx` if you convert nets to ONNX. If it has parameters, `__init__` must store
+    them unchanged, as in every scikit-learn estimator. You can then search over them.
 
     Attributes
     ----------
@@ -118,7 +119,7 @@ class ElementwiseActivation(Activation):
 
 
 class Identity(ElementwiseActivation):
-    """No activation: the net is linear, ``W' = W1 W2``, and no better than logistic regression."""
+    """No activation: the net is linear, like logistic regression."""
 
     formula = "z"
 
@@ -133,7 +134,10 @@ class Identity(ElementwiseActivation):
 
 
 class Sigmoid(ElementwiseActivation):
-    """Logistic sigmoid: not zero-centred, slope 1/4 at 0, saturated (below 1 % of that) where ``abs(z) > 6``."""
+    """Logistic sigmoid: values from 0 to 1, slope 1/4 at 0.
+
+    It is saturated where ``abs(z) > 6``: there, the slope is below 1 % of the largest one.
+    """
 
     # sigmoid(z) is (1 + tanh(z / 2)) / 2: for the same predictions, weights are twice as large as with tanh, and their
     # squares four times.
@@ -251,7 +255,10 @@ class ELU(ElementwiseActivation):
 
 
 class SELU(ElementwiseActivation):
-    """Scaled exponential linear unit, ``lambda elu(z; alpha)``. With `lecun_normal` it keeps mean 0 and variance 1."""
+    """Scaled exponential linear unit.
+
+    With the scheme "lecun_normal" and standardized features, hidden activations have about mean 0 and variance 1.
+    """
 
     initializer = "lecun_normal"
     alpha = 1.6732632423543772
@@ -290,7 +297,7 @@ class Softplus(ElementwiseActivation):
 
 
 class GELU(Activation):
-    """Gaussian error linear unit in its exact form. Phi is the normal distribution function, phi its density."""
+    """Gaussian error linear unit in its exact form. It is z times the normal distribution function of z."""
 
     initializer = "he_normal"
     range = (-0.17, np.inf)

@@ -17,10 +17,11 @@ MLP_ACTIVATIONS: dict[type[Activation], str] = {Identity: "identity", Sigmoid: "
 
 
 def to_mlpclassifier(net):
-    """Convert a fitted net to a new `MLPClassifier` with copies of its weights, for tools that only accept that class.
+    """Convert a fitted net to a new `MLPClassifier`.
 
-    Predictions and probabilities are the same (to rounding). Only `hidden_layer_sizes` and `activation` are set; all
-    other parameters, such as those of the training, are `MLPClassifier`'s defaults.
+    Use it for tools that only accept that class. The weights are copied. Predictions and probabilities are the same (to
+    rounding). Only `hidden_layer_sizes` and `activation` are set; all other parameters, such as those of the training,
+    are `MLPClassifier`'s defaults.
 
     Parameters
     ----------
@@ -60,11 +61,11 @@ def to_mlpclassifier(net):
 
 
 def to_mlpregressor(net):
-    """Convert a fitted net to a new `MLPRegressor` with its weights, for tools that only accept that class.
+    """Convert a fitted net to a new `MLPRegressor`.
 
-    Predictions are the same (to rounding). The last layer includes the mean and the scale of the targets, so its
-    weights differ. Only `hidden_layer_sizes`, `activation` and `loss` are set; all other parameters are
-    `MLPRegressor`'s defaults.
+    Use it for tools that only accept that class. Predictions are the same (to rounding). The last layer includes the
+    mean and the scale of the targets, so its weights differ. Only `hidden_layer_sizes`, `activation` and `loss` are
+    set; all other parameters are `MLPRegressor`'s defaults.
 
     Parameters
     ----------

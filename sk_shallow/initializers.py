@@ -21,7 +21,9 @@ __all__ = ["INITIALIZERS", "Glorot", "He", "Initializer", "LeCun", "Normal", "Or
 
 
 class Initializer(Component):
-    """Base class of schemes, which draw one weight matrix, given its fan-in and fan-out.
+    """Base class of schemes of the initial weights.
+
+    A scheme draws one weight matrix. Its number of rows is the fan-in, its number of columns the fan-out.
 
     Examples
     --------
@@ -63,7 +65,7 @@ class _VarianceScaling(Initializer):
 
 
 class Glorot(_VarianceScaling):
-    """Variance ``2 / (fan_in + fan_out)`` with either distribution, for sigmoid, tanh and linear units.
+    """Variance ``2 / (fan_in + fan_out)``, for sigmoid, tanh and linear units.
 
     Parameters
     ----------
@@ -79,7 +81,7 @@ class Glorot(_VarianceScaling):
 
 
 class He(_VarianceScaling):
-    """Variance ``2 / fan_in`` with either distribution, for the relu family.
+    """Variance ``2 / fan_in``, for the relu family.
 
     Parameters
     ----------
@@ -95,7 +97,7 @@ class He(_VarianceScaling):
 
 
 class LeCun(_VarianceScaling):
-    """Variance ``1 / fan_in`` with either distribution, for selu.
+    """Variance ``1 / fan_in``, for selu.
 
     Parameters
     ----------
@@ -111,7 +113,7 @@ class LeCun(_VarianceScaling):
 
 
 class Normal(Initializer):
-    """A normal distribution that ignores the fan. ``init_scale=0.01`` gives the textbook's ``randn(...) * 0.01``.
+    """A normal distribution, the same for every shape. ``init_scale=0.01`` gives the textbook's ``randn(...) * 0.01``.
 
     Parameters
     ----------
@@ -129,7 +131,9 @@ class Normal(Initializer):
 
 
 class Orthogonal(Initializer):
-    """A random matrix with orthonormal columns (or orthonormal rows, if there are more columns than rows).
+    """A random matrix with orthonormal columns.
+
+    If there are more columns than rows, the rows are orthonormal.
 
     References
     ----------

@@ -24,7 +24,7 @@ OPTIONS = {
 
 
 class Graph:
-    """The ONNX graph of one net, to which the method `to_onnx` of an activation adds operators.
+    """The ONNX graph of one net. The method `to_onnx` of an activation adds operators to it.
 
     ``graph("Mul", Z, 0.5)`` adds an operator and returns the name of its result. The operator must have one result, and
     onnxruntime must have it for the dtype of the graph. Inputs are names of earlier results, or constants: numbers and
@@ -71,9 +71,10 @@ class Graph:
 
 
 def register_converter() -> None:
-    """Tell skl2onnx how to convert the nets, alone and in pipelines: to labels and probabilities, or to numbers.
+    """Tell skl2onnx how to convert the nets, alone and in pipelines.
 
-    Call it once, before `skl2onnx.to_onnx`, which then has these options for classifiers:
+    A converted classifier gives labels and probabilities, a regressor numbers. Call it once, before `skl2onnx.to_onnx`,
+    which then has these options for classifiers:
 
     ``zipmap``
         True (skl2onnx's default) returns a dictionary per row, False an array of shape (n_samples, n_classes),

@@ -21,7 +21,9 @@ class Clock:
 
 
 class Schedule(Component):
-    """Base class of schedules: the learning rate of each step, given the initial learning rate and the clock.
+    """Base class of learning-rate schedules.
+
+    A schedule gives the learning rate of each step, from the initial learning rate and the clock.
 
     Attributes
     ----------
@@ -52,9 +54,10 @@ class Constant(Schedule):
 
 
 class InverseScaling(Schedule):
-    """``learning_rate_init / (t + 1) ** power_t`` after t epochs (calls of `partial_fit`).
+    """A learning rate that falls with a power of the number of epochs.
 
-    `MLPClassifier` counts rows instead: with 1,000 rows, its second epoch runs at 1/32 of the initial learning rate.
+    It is ``learning_rate_init / (t + 1) ** power_t`` after t epochs (calls of `partial_fit`). `MLPClassifier` counts
+    rows instead: with 1,000 rows, its second epoch runs at 1/32 of the initial learning rate.
 
     Parameters
     ----------
@@ -102,9 +105,10 @@ class Adaptive(Schedule):
 
 
 class Cosine(Schedule):
-    """Half a cosine from the initial learning rate to zero: ``learning_rate_init (1 + cos(pi progress)) / 2``.
+    """Half a cosine, from the initial learning rate to zero.
 
-    It takes exactly `max_iter` epochs. 30 to 100 epochs, and at least 240 steps, are enough for most data.
+    The rate is ``learning_rate_init * (1 + cos(pi * progress)) / 2``. It takes exactly `max_iter` epochs. 30 to 100
+    epochs, and at least 240 steps, are enough for most data.
 
     References
     ----------

@@ -66,7 +66,10 @@ class FirstOrderSolver(Solver):
 
 
 class GradientDescent(FirstOrderSolver):
-    """Full-batch gradient descent (Cauchy, 1847): ``theta := theta - learning_rate * grad``."""
+    """Full-batch gradient descent (Cauchy, 1847).
+
+    ``theta := theta - learning_rate * grad``.
+    """
 
     full_batch = True
 
@@ -79,7 +82,9 @@ class GradientDescent(FirstOrderSolver):
 
 
 class SGD(FirstOrderSolver):
-    """Stochastic gradient descent with momentum: ``v := momentum * v - learning_rate * grad``, ``theta := theta + v``.
+    """Stochastic gradient descent with momentum.
+
+    ``v := momentum * v - learning_rate * grad``, ``theta := theta + v``.
 
     Parameters
     ----------

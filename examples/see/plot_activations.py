@@ -2,10 +2,11 @@
 The twelve activations, and where units operate
 ===============================================
 
-A hidden unit computes ``g(z)``, and it learns through the slope ``g'(z)``. Where the
-slope is almost zero, the unit is saturated and hardly learns. Sigmoid and tanh saturate
-on both sides, but tanh does so much closer to zero. In a fitted tanh net on scaled
-features, few pre-activations z reach the range where tanh is saturated.
+A hidden unit adds up its weighted inputs and a bias. The sum is the pre-activation
+:math:`z`. Its output is :math:`g(z)`, and it learns through the slope :math:`g'(z)`.
+Where the slope is almost zero, the unit is saturated and hardly learns. Sigmoid and
+tanh saturate on both sides, but tanh does so much closer to zero. In a fitted tanh net
+on scaled features, few z reach the range where tanh is saturated.
 """
 
 import matplotlib.pyplot as plt
@@ -61,8 +62,8 @@ display = ActivationDisplay.from_estimator(net, X)
 display.ax_.set(xlabel="pre-activation z", ylabel="g(z) and g'(z)")
 
 # %%
-# The numbers confirm this. About 1.5 % of all z are beyond 3, and almost none are
-# beyond 5. No unit is dead, and no unit is saturated on most rows.
+# The numbers confirm this. About 1 % of all z are beyond 3, and almost none are beyond
+# 5. No unit is dead, and no unit is saturated on most rows.
 scaler, fitted = net
 sizes = np.abs(scaler.transform(X) @ fitted.coefs_[0] + fitted.intercepts_[0])
 report = hidden_unit_report(net, X)

@@ -124,9 +124,9 @@ figure.colorbar(
 # %%
 # Accuracy on the test rows
 # -------------------------
-# Identity is far worse on circles and on the spiral. Relu and tanh are equally good on
-# moons and circles. On the spiral, the first start of relu misses the inner part, as
-# the figure shows. Its other two starts find it.
+# Identity is far worse on circles and on the spiral. Relu and tanh are about equally
+# good on moons and circles. On the spiral, the first start of relu misses the inner
+# part, as the figure shows. Its other two starts find it.
 print("                       accuracy from three starts")
 for (name, activation), fitted in nets.items():
     _, X_test, _, y_test = splits[name]

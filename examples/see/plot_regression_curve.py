@@ -36,8 +36,8 @@ y = curve(x) + rng.normal(scale=0.2, size=len(x))
 # Fit
 # ---
 # L-BFGS suits problems with one feature and few rows: it comes close to a minimum of
-# the objective. So the differences show what an activation can draw, and hardly how
-# fast it learns. "Error" is the root mean squared distance between the net and the
+# the objective. So the differences show what an activation can draw, not how fast it
+# learns. "Error" is the root mean squared distance between the net and the
 # curve without noise.
 grid = np.linspace(-4, 2, 500)
 nets = {}
@@ -62,11 +62,12 @@ for name in ACTIVATIONS:
 # %%
 # What each net has learned
 # -------------------------
-# A hidden unit computes ``g(w x + b)``. Its knot is the point where ``w x + b`` is
-# zero: there relu bends, sigmoid and tanh are steepest, and the smooth relatives of
-# relu turn upwards. For maxout, it is the point where the two pieces of a unit are
-# equal. The ticks below each panel show the knots. The taller a tick, the larger the
-# product of the unit's two weights, and so its effect on the curve.
+# A hidden unit computes :math:`g(w x + b)`, with a weight w and a bias b. Its knot is
+# the point where :math:`w x + b` is zero: there relu bends, sigmoid and tanh are
+# steepest, and the smooth relatives of relu turn upwards. For maxout, it is the point
+# where the two pieces of a unit are equal. The ticks at the bottom of each panel show
+# the knots. A tall tick is a unit with a large effect on the curve: its height is the
+# product of w and the unit's output weight.
 #
 # Grey: the data. Orange: the curve without noise. Blue: the net.
 def knots_of(net):
@@ -96,6 +97,6 @@ figure.supylabel("y")
 # %%
 # relu, leaky_relu and maxout put a knot at the sharp corner, and several knots along
 # each bend of the wave. The smooth activations round the corner off, and need fewer
-# knots for the wave. selu has corners at its knots, too, but small ones. Of the 30
-# units of each net, most share a knot with others: the penalty makes units alike that
-# do the same work.
+# knots for the wave. selu has corners at its knots, too, but small ones. Most of the 30
+# units of a net share a knot with others. The reason is the penalty: units that do the
+# same work become equal.

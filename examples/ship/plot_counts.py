@@ -44,9 +44,10 @@ print(f"{np.mean(counts == 0):.0%} of the counts are 0, the largest is {counts.m
 # Rates and weights
 # -----------------
 # The target is the rate, ``counts / exposure``, and the weight is the exposure. This is
-# equal to a model of the counts with the logarithm of the exposure as an offset.
-# ``PoissonRegressor`` takes the same arguments. It is linear in the logarithm of the
-# rate, so it cannot follow the two rush hours.
+# equal to a model of the counts with the logarithm of the exposure as an offset (a
+# known number that is added to the output). ``PoissonRegressor`` takes the same
+# arguments. It is linear in the logarithm of the rate, so it cannot follow the two rush
+# hours.
 #
 # "Deviance" is the mean Poisson deviance of held-out rates, weighted by the exposure.
 # It needs positive predictions, so those of the net with squared error are cut off at
@@ -80,8 +81,8 @@ for label, prediction in predictions.items():
     print(f"{label:18}  {deviance:8.2f}  {error:12.0%}  {np.mean(prediction < 0):8.0%}")
 
 # %%
-# Even the true rate has a deviance, because counts are random. The net with the Poisson
-# loss comes close to it.
+# Even the true rate has a deviance above zero, because counts are random. The net with
+# the Poisson loss comes close to it.
 #
 # The curves
 # ----------

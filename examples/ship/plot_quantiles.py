@@ -98,9 +98,9 @@ for label, (low, high) in intervals.items():
 # Real data
 # ---------
 # With few rows, coverage is less exact. We predict the progression of diabetes of 442
-# patients, each by nets that have not seen the patient (five folds). Nothing ties
-# the three nets to each other, so quantiles can cross: the last line counts the
-# patients for whom they do.
+# patients. The nets that predict a patient have not seen this patient (five folds).
+# The three nets are trained separately, so quantiles can cross. The last line counts
+# the patients for whom they do.
 X, y = load_diabetes(return_X_y=True)
 predictions = [
     cross_val_predict(net_for(Quantile(quantile=level)), X, y) for level in LEVELS

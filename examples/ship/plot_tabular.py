@@ -4,9 +4,14 @@ Tabular data: from a messy frame to a tuned, calibrated net
 
 A data frame has numbers, categories and gaps, several rows per person, and a rare
 class. You build a pipeline, compare it with other classifiers, tune it, choose a
-threshold, check its probabilities, and see which columns it uses.
+threshold, check its probabilities, see which columns it uses, and save it. You need
+pandas (``pip install pandas``).
 """
 
+from pathlib import Path
+from tempfile import mkdtemp
+
+import joblib
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -81,7 +86,7 @@ X_test, y_test = X.iloc[test], y[test]
 # The pipeline
 # ------------
 # A net needs numbers without gaps, on one scale. ``add_indicator`` adds a column that
-# says where a gap was. ``OneHotEncoder`` takes a missing category as one more category.
+# says where a gap was. ``OneHotEncoder`` treats a gap as one more category.
 numbers = make_pipeline(
     SimpleImputer(strategy="median", add_indicator=True), StandardScaler()
 )
@@ -107,13 +112,14 @@ print(f"log loss {log_loss(y_test, net.predict_proba(X_test)):.3f}")
 # of a customer together there. :ref:`groups-in-searches` shows how to pass them in
 # searches.
 #
-# If you have `skrub <https://skrub-data.org>`_, this line builds such a pipeline from
-# any frame: ``skrub.tabular_pipeline(ShallowNetClassifier())``.
+# With `skrub <https://skrub-data.org>`_ (``pip install skrub``), one line builds a
+# similar pipeline for any frame: ``skrub.tabular_pipeline(ShallowNetClassifier())``.
 #
 # Against other classifiers
 # -------------------------
-# All with default settings, on the same five splits by customer. The log loss judges
-# the probabilities: smaller is better.
+# All classifiers have default settings and the same five splits by customer. The log
+# loss judges the probabilities: smaller is better. ROC AUC judges the order of the
+# rows: 1 is perfect, 0.5 is chance.
 others = {
     "net": ShallowNetClassifier(random_state=0),
     "logistic regression": LogisticRegression(max_iter=1000),
@@ -167,14 +173,15 @@ for params, mean, error in zip(
 
 # %%
 # The log loss of tanh with 100 units is 0.01 lower than that of the default, relu with
-# 100 units. Both have errors of about 0.005. :doc:`/comparing_activations` shows how to
-# find out whether such a difference is real. We go on with tanh.
+# 100 units. The standard errors, after "+-", are about 0.005. :doc:`/comparing` shows
+# how to find out whether such a difference is real. We go on with tanh.
 #
 # The rare class
 # --------------
 # ``predict`` chooses the class with a probability above one half, so it hardly ever
-# predicts a return. Do not change the probabilities for that: change the threshold.
-# ``TunedThresholdClassifierCV`` chooses the one with the best balanced accuracy.
+# predicts a return. To find more returns, lower this threshold, and keep the
+# probabilities. ``TunedThresholdClassifierCV`` chooses the threshold with the best
+# balanced accuracy: the mean of the shares of both classes that are found.
 tuned = TunedThresholdClassifierCV(net, cv=folds).fit(X_train, y_train)
 balanced = clone(net).set_params(shallownetclassifier__class_weight="balanced")
 balanced.fit(X_train, y_train)
@@ -194,14 +201,14 @@ for label, model in {
 
 # %%
 # A lower threshold and class weights both find more returns. Class weights do so by
-# raising all probabilities, so the log loss is worse. The first line also shows that
-# tanh is no better on the test rows than the default, which had 0.316: in the search,
-# it was lucky.
+# raising all probabilities, so the log loss is worse. The first line also shows that on
+# the test rows, tanh is no better than the default, which had 0.316. In the search,
+# tanh was lucky.
 #
 # Calibration
 # -----------
-# Are the probabilities right? Among rows with a probability of 20 %, one in five should
-# be a return: the curve should lie on the dotted line.
+# Are the probabilities right? Of the rows with a probability of 20 %, one in five
+# should be a return. The curve should then lie on the dotted line.
 def calibrated(model, method):
     """Return the model, calibrated on held-out predictions of five folds."""
     return CalibratedClassifierCV(model, method=method, cv=folds, ensemble=False).fit(
@@ -231,8 +238,8 @@ ax.legend(fontsize=8, loc="upper left")
 # %%
 # The net is calibrated already, because its penalty is chosen by log loss. Calibration
 # helps the net with class weights, whose probabilities are far too high. It can also
-# hurt: with few returns, isotonic calibration gives probabilities of exactly zero, and
-# the log loss of a return that had no chance is huge.
+# hurt. With few returns, isotonic calibration gives some rows a probability of exactly
+# zero. If such a row is a return, its log loss is huge.
 #
 # Which columns matter
 # --------------------
@@ -256,15 +263,20 @@ for column, mean in zip(X.columns, importance.importances_mean, strict=True):
 # %%
 # Save
 # ----
-# ``joblib.dump(net, "net.joblib")`` saves the whole pipeline. :doc:`/ship_it` shows
-# safer files, ONNX among them.
-#
+# joblib saves the whole pipeline, so you can pass the frame to the loaded net. Load
+# only files that you trust. :doc:`/ship_it` shows safer files, such as ONNX.
+path = Path(mkdtemp()) / "net.joblib"
+joblib.dump(net, path)
+loaded = joblib.load(path)
+print(f"the same predictions: {(loaded.predict(X_test) == net.predict(X_test)).all()}")
+
+# %%
 # When to take which
 # ------------------
 # - **Logistic regression** if the effects are linear, or if you must explain each
 #   weight.
 # - **The net** for smooth effects and good probabilities, for small and medium tables,
-#   for a small file, or if it must learn on with ``partial_fit``.
+#   for a small file, or if it must continue to learn (``partial_fit``).
 # - **Forests and boosting** for effects with steps, for columns of very different
 #   scales or many gaps without preparation, and for many irrelevant columns.
 #

@@ -163,11 +163,12 @@ for activation in COLORS:
     )
 
 # %%
-# With Adam, no unit dies here because of a large scale or a large rate. In most nets,
-# 40 to 50 % of the relu units are "saturated": they are off on most rows. This is
-# normal for relu. Large rates raise the share to three quarters. Without a penalty,
-# tanh units saturate in most of these nets, and elu units at large rates. leaky_relu
-# and maxout always have a slope, so their units are neither dead nor saturated.
+# With Adam, no unit dies here because of a large scale or a large rate. At usual scales
+# and rates, about 40 % of the relu units are "saturated": they are off on most rows.
+# This is normal for relu. Large rates raise the share to three quarters. Without a
+# penalty, tanh units saturate in most of these nets, and elu units at large rates.
+# leaky_relu and maxout always have a slope, so their units are neither dead nor
+# saturated.
 #
 # The penalty kills 18 to 50 % of the relu units. It kills no other units: with the
 # other activations, units that are not needed shrink but keep a gradient. The number of
@@ -185,8 +186,8 @@ for activation, alpha in (("relu", 0.0), ("relu", 1.0), ("leaky_relu", 1.0)):
 
 # %%
 # Dead units do no harm by themselves. The test loss of leaky_relu also rises with the
-# rate, although none of its units die. If only the penalty switches units off,
-# ``hidden_unit_report`` says that this is harmless:
+# rate, up to 0.1, although none of its units die. If only the penalty switches units
+# off, ``hidden_unit_report`` says that this is harmless:
 print(textwrap.fill(" ".join(hidden_unit_report(fitted(), X_train).advice_), 88))
 
 # %%

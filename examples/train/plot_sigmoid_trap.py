@@ -26,9 +26,9 @@ from sk_shallow import ShallowNetClassifier
 # %%
 # The data
 # --------
-# Is an iris versicolor or not? By petal length and petal width, versicolor lies between
-# the two other species. One third of the rows are versicolor. Always predicting the
-# class frequencies gives a log loss of 0.637 nats per sample, and always predicting
+# Is an iris versicolor or not? In petal length and in petal width, versicolor lies
+# between the two other species. One third of the rows are versicolor. Always predicting
+# the class frequencies gives a log loss of 0.637 nats per sample, and always predicting
 # "not versicolor" is right for 67 % of the rows.
 X, species = load_iris(return_X_y=True)
 X, y = X[:, 2:], species == 1  # petal length and width, in cm
@@ -94,8 +94,8 @@ for label, (pipelines, messages) in runs.items():
 # 100 epochs instead of 10 does not help. With a lower ``tol``, four of five nets learn,
 # after about 2,000 epochs. With a learning rate of 0.01, all five learn. relu never
 # gets stuck. ``ShallowNetClassifier`` with default settings does not get stuck either:
-# its learning rate rises to 0.07, and the number of epochs is fixed, so no plateau can
-# end the fit.
+# its learning rate rises to 0.07 in each round, and a plateau in a round does not end
+# the fit.
 #
 # With the settings of ``MLPClassifier``, ``ShallowNetClassifier`` gets stuck with all
 # five seeds, and warns with two. It warns if the training loss is above 98 % of the

@@ -4,8 +4,8 @@ Solvers, and how to avoid overfitting
 
 All solvers minimize the same loss, but not equally fast. The lowest training loss is
 not the goal: with noisy labels, it gives the worst predictions. Dropout, early stopping
-and the penalty all help. The penalty helps most, and ``alpha="auto"`` finds a good
-strength. Adding dropout to the penalty does not help here.
+and the penalty all help. Early stopping and the penalty help most here, and
+``alpha="auto"`` finds a good strength. Adding dropout to the penalty does not help.
 """
 
 import warnings
@@ -32,8 +32,8 @@ def fitted(X, y, **params):
 # %%
 # Four solvers
 # ------------
-# Each solver makes 60 passes over digits, with the same penalty. One pass is one
-# iteration of L-BFGS, one step of gd, or one epoch of adam and sgd, which make many
+# Each solver makes at most 60 passes over digits, with the same penalty. One pass is
+# one iteration of L-BFGS, one step of gd, or one epoch of adam and sgd, which make many
 # steps in mini-batches.
 X, y = load_digits(return_X_y=True)
 X = scale(X)

@@ -38,18 +38,20 @@ print(X.shape, Y.shape, f"{y.mean():.0%} of the rows belong to class 1")
 # %%
 # The net
 # -------
-# Each row of ``X`` is a sample. The net computes, with tanh in the hidden layer and the
-# sigmoid :math:`\sigma` at the output,
+# Each row of :math:`X` is a sample, and :math:`Y` holds its class, 0 or 1. With tanh in
+# the hidden layer and the sigmoid :math:`\sigma(z) = 1 / (1 + e^{-z})` at the output,
+# the net computes
 #
 # .. math::
 #
 #    Z_1 &= X W_1 + b_1 &\qquad A_1 &= \tanh(Z_1) \\
 #    Z_2 &= A_1 W_2 + b_2 &\qquad A_2 &= \sigma(Z_2)
 #
-# :math:`A_2` holds the probability of class 1 for each row. The loss is the mean log
-# loss :math:`J`, over m rows. Its derivatives with respect to the weights, biases and
-# values are named :math:`dW_1`, :math:`dZ_2` and so on. The chain rule gives them, from
-# the output to the input:
+# :math:`W_1, b_1, W_2, b_2` are the weights and biases, which the net learns.
+# :math:`A_2` holds the probability of class 1 for each row. The loss :math:`J` is the
+# log loss, averaged over the :math:`m` rows. :math:`dW_1` is the derivative of
+# :math:`J` with respect to :math:`W_1`, and so on. The chain rule gives these
+# derivatives, from the output to the input:
 #
 # .. math::
 #
@@ -138,3 +140,5 @@ ax.legend(fontsize=8)
 #   saturated: its slope is almost zero, and the hidden units hardly learn.
 #
 # ``init="auto"``, the default, draws weights of a suitable size for each activation.
+#
+# :doc:`plot_course_2_hidden_units` goes on with this net.

@@ -66,9 +66,8 @@ for step in range(1, STEPS[-1] + 1):
         axes[STEPS.index(step)].set_title(f"step {step:,}: {net.loss_:.2f}", fontsize=9)
 
 # %%
-# The boundary has no more bends than there are lines: each hidden unit adds one. The
-# number above a panel is the loss. It falls fast while the lines turn, and slowly while
-# the weights only grow.
+# Each hidden unit can bend the boundary near its line. The number above a panel is the
+# loss. It falls fast while the lines turn, and slowly while the weights only grow.
 #
 # Sigmoid, tanh and relu
 # ----------------------
@@ -103,5 +102,7 @@ axes[0].legend(fontsize=8)
 # The sigmoid is tanh in another scale: :math:`\sigma(z) = (1 + \tanh(z/2)) / 2`. Its
 # slope is at most 1/4, so its gradients are smaller, and it learns more slowly at the
 # same rate. The boundary of relu has kinks where it crosses a line, those of sigmoid
-# and tanh are round. A single run is no proof: part "Compare" of the gallery shows how
-# to find out which activation suits your data.
+# and tanh are round. A single run is no proof. :doc:`/comparing` shows how to find out
+# which activation suits your data.
+#
+# :doc:`plot_course_3_gradients` goes on with the gradients.

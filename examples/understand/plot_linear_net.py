@@ -2,10 +2,10 @@
 A net without an activation is logistic regression
 ==================================================
 
-If the activation is the identity, the logit is ``X W1 W2`` plus a constant: a linear
-function of the features. A hidden layer of any size then adds nothing. Without a
-penalty, the net and logistic regression find the same coefficients and the same
-probabilities.
+If the activation is the identity, the logit is :math:`X W_1 W_2` plus a constant: a
+linear function of the features :math:`X`. :math:`W_1` and :math:`W_2` are the weights
+of the two layers. A hidden layer of any size then adds nothing. Without a penalty, the
+net and logistic regression find the same coefficients and the same probabilities.
 """
 
 import matplotlib.pyplot as plt
@@ -86,10 +86,12 @@ left.legend()
 # %%
 # With a penalty they differ
 # --------------------------
-# ``LogisticRegression`` penalizes ``|w|^2 / 2``, where w are its coefficients. The net
-# penalizes ``(|W1|^2 + |W2|^2) / 2``. For two classes, the minimum of the net's penalty
-# under the condition ``W1 W2 = w`` is ``|w|``, without the square. So the same
-# strength, ``alpha = 1 / C``, gives different probabilities.
+# ``LogisticRegression`` penalizes :math:`\|w\|^2 / 2`, where :math:`w` are its
+# coefficients and :math:`\|w\|^2` the sum of their squares. The net penalizes
+# :math:`(\|W_1\|^2 + \|W_2\|^2) / 2`. A net with :math:`W_1 W_2 = w` predicts the same
+# as the coefficients :math:`w`. For two classes, the smallest penalty of such a net is
+# :math:`\|w\|`, without the square. So the same strength, ``alpha = 1 / C``, gives
+# different probabilities.
 net, penalized = (
     fit_net(10, 1e-8, alpha=1.0),
     make_pipeline(StandardScaler(), LogisticRegression(C=1.0, tol=1e-8)),

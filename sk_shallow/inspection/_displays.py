@@ -72,7 +72,9 @@ def _new_axes(n, width, height):
 
 
 class ActivationDisplay(Display):
-    """Activations with their slopes, the ranges where they are saturated, and the pre-activations of a fitted net.
+    """Plot of activations and their slopes, with the pre-activations of a fitted net.
+
+    Grey areas mark the ranges where an activation is saturated.
 
     Parameters
     ----------
@@ -221,7 +223,9 @@ def _labelled(labels, values):
 
 
 class LossCurveDisplay(Display):
-    """Training and validation loss by epoch, for one or several fitted nets, on a logarithmic axis.
+    """Plot of the training and validation loss of one or several fitted nets.
+
+    The loss is drawn by epoch, on a logarithmic axis.
 
     Parameters
     ----------
@@ -326,7 +330,9 @@ def _label_with_decimals(axis):
 
 
 class HiddenWeightsDisplay(Display):
-    """Weights from the features to the hidden units, as images or as a heat map with the names of the features.
+    """Plot of the hidden units' weights, as images or as a heat map.
+
+    The heat map has the names of the features.
 
     Parameters
     ----------

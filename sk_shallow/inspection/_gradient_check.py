@@ -21,7 +21,7 @@ DIFFERENCE_STEPS = (1e-4, 1e-5, 1e-6, 1e-7)
 
 
 def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, random_state=0):
-    """Return the relative error of the gradient of a net's objective, for each block of parameters.
+    """Return the relative errors of a net's gradient, for W1, b1, W2 and b2.
 
     For each block and random unit directions v in it, the check compares the derivative from back-propagation,
     ``a = dJ . v``, with the central difference ``n = (J(theta + h v) - J(theta - h v)) / 2h``. It uses the best h of
@@ -96,7 +96,7 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
 
 
 def compute_gradient(estimator, X, y, sample_weight=None):
-    """Return the gradient of a net's objective on some rows, at the present weights of the net.
+    """Return the gradient of a net's objective on some rows, at its present weights.
 
     It is the gradient of J in the docstring of `ShallowNetClassifier`, computed by back-propagation, in float64 and
     without dropout. Use it to see what a training step changes, or to check a gradient that you derived by hand.
