@@ -31,7 +31,7 @@ class Activation(Component):
     initializer : str, default="glorot_normal"
         Scheme of the initial weights with ``init="auto"``.
     gain : float, default=1.0
-        Factor of the initial weights with ``init="auto"``.
+        Factor of the initial hidden weights with ``init="auto"``. That of the output weights is 0.5.
     alpha_factor : float, default=1.0
         Factor of the penalty with ``alpha="auto"``.
     range : tuple of (float, float)

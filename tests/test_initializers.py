@@ -61,8 +61,9 @@ def test_scale_multiplies_exactly(name):
 @parametrize("name", ACTIVATIONS | ALIASES)
 def test_auto_is_the_scheme_of_the_activation(name):
     activation = as_activation(name)
-    expected = start(name, init=activation.initializer, init_scale=activation.gain)
-    np.testing.assert_array_equal(start(name).theta, expected.theta)
+    scheme = start(name, init=activation.initializer)
+    np.testing.assert_array_equal(start(name).W1, activation.gain * scheme.W1)
+    np.testing.assert_array_equal(start(name).W2, scheme.W2 / 2)
     assert not start(name).b1.any()
     assert not start(name).b2.any()
 
@@ -112,7 +113,7 @@ def test_zero_scale_trains_stays_symmetric_and_warns(iris, quiet):
 def test_biases_are_zeroed():
     parameters = Parameters((3, 2, 1, 1))
     parameters.theta[:] = 5
-    initialize(parameters, Constant(), 1.0, np.random.default_rng(0))
+    initialize(parameters, Constant(), (1.0, 1.0), np.random.default_rng(0))
     assert not parameters.b1.any()
     assert not parameters.b2.any()
 

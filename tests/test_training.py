@@ -34,7 +34,7 @@ def test_nothing_below_the_targets_knows_of_classes(solver, dtype):
     X = rng.uniform(-2, 2, size=(300, 1)).astype(dtype)
     Y = np.hstack([np.sin(2 * X), X**2 / 4])
     parameters = Parameters((1, 20, 2, 1), dtype)
-    initialize(parameters, Glorot(), 2.0, rng)
+    initialize(parameters, Glorot(), (2.0, 2.0), rng)
     network = Network(parameters, Tanh(), SquaredError(), X, Y)
     rate = {"gd": 0.3, "sgd": 0.05, "adam": 0.03, "lbfgs": None}[solver]
     plan = plan_of(

@@ -27,6 +27,7 @@ from sk_shallow._model.parameters import Parameters, initialize
 from sk_shallow.activations import ACTIVATIONS, Activation, as_activation
 from sk_shallow.initializers import INITIALIZERS
 
+OUTPUT_GAIN = 0.5  # factor of W2 with init="auto", so that training starts near equal probabilities
 SMALL_ALPHA = 0.01  # of the weakest alpha that "auto" tries; below it, `fit` warns
 
 
@@ -94,11 +95,12 @@ def initial_network(estimator: Any, data: Data, plan: Plan, activation: Activati
         parameters.filled(state.fitted.coefs_, state.fitted.intercepts_)
         sample_size += state.fitted.n_samples_seen_ if plan.incremental else 0.0
     else:
-        init, gain = estimator.init, 1.0
+        init, gains = estimator.init, (1.0, 1.0)
         if init == "auto":
-            init, gain = activation.initializer, activation.gain
+            init, gains = activation.initializer, (activation.gain, OUTPUT_GAIN)
         init = init if isinstance(init, tuple | list) else from_name(INITIALIZERS, init)
-        initialize(parameters, init, gain * estimator.init_scale, Stream.INITIAL_WEIGHTS.rng(state.seed))
+        scales = gains[0] * estimator.init_scale, gains[1] * estimator.init_scale
+        initialize(parameters, init, scales, Stream.INITIAL_WEIGHTS.rng(state.seed))
         parameters.b2[:] = targets.loss_function.initial_bias(*arrays[1:])
     rule = activation.alpha_factor * alpha_rule(sample_size, plan.q)
     return Network(

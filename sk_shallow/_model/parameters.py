@@ -82,20 +82,22 @@ class Parameters:
         return self
 
 
-def initialize(parameters: Parameters, init: Initializer | Pair, scale: float, rng: np.random.Generator) -> None:
-    """Fill the weights with `scale` times a draw or the given pair, and the biases with zeros.
+def initialize(
+    parameters: Parameters, init: Initializer | Pair, scales: tuple[float, float], rng: np.random.Generator
+) -> None:
+    """Fill the weights with a draw or the given pair, times the scales of `W1` and `W2`, and the biases with zeros.
 
     `W2` is drawn first, then `W1` piece by piece, so nets with different numbers of pieces share the first draws.
     """
     n0, n1, n2, n_pieces = parameters.sizes
     parameters.theta[:] = 0
     if isinstance(init, Initializer):
-        parameters.W2[...] = scale * _checked_draw(init, rng, n1, n2)
+        parameters.W2[...] = scales[1] * _checked_draw(init, rng, n1, n2)
         for piece in range(n_pieces):
-            parameters.W1[:, piece * n1 : (piece + 1) * n1] = scale * _checked_draw(init, rng, n0, n1)
+            parameters.W1[:, piece * n1 : (piece + 1) * n1] = scales[0] * _checked_draw(init, rng, n0, n1)
     else:
         W1, W2 = _checked_pair(init, parameters)
-        parameters.W1[...], parameters.W2[...] = scale * W1, scale * W2
+        parameters.W1[...], parameters.W2[...] = scales[0] * W1, scales[1] * W2
     if not np.isfinite(parameters.theta).all():
         raise ValueError(f"The initial weights overflow in {parameters.theta.dtype}. Pass a smaller init_scale.")
 

@@ -225,7 +225,7 @@ def table_of_images(smoke: bool) -> list[tuple[str, ...]]:
 RULES, PENALTY, ROUNDS = "sk_shallow._fit.plan", "sk_shallow._fit.alpha", "sk_shallow._fit.monitor"
 ALTERNATIVES = {
     "the defaults": ({}, {}),
-    "alpha: the rule, nothing tried": ({}, {f"{PENALTY}.MIN_HELD_OUT": np.inf}),
+    "alpha: the rule, nothing tried": ({}, {f"{PENALTY}.STRENGTHS": (1.0,)}),
     "alpha: 3, 1, 0.3 times the rule": ({}, {f"{PENALTY}.STRENGTHS": (3.0, 1.0, 0.3)}),
     "alpha: five strengths": ({}, {f"{PENALTY}.STRENGTHS": (10.0, 3.0, 1.0, 0.3, 0.1)}),
     "alpha: the weakest for small sets too": ({}, {f"{PENALTY}.FEW_ROWS": 0}),
@@ -249,7 +249,7 @@ ALTERNATIVES = {
     "beta_2=0.99": ({"solver": Adam(beta_2=0.99)}, {}),
     "learning_rate='cosine', max_iter=30": ({"learning_rate": "cosine", "max_iter": 30}, {}),
     "learning_rate='constant'": ({"learning_rate": "constant"}, {}),
-    "He's scheme, not halved": ({"init_scale": 2.0}, {}),
+    "He's scheme, not halved": ({"init": "he_normal"}, {}),
     "dropout=0.1": ({"dropout": 0.1}, {}),
     "early_stopping=True": ({"early_stopping": True}, {}),
 }
