@@ -43,8 +43,8 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
     init : str, Initializer or tuple of two arrays, default="auto"
         Scheme of the initial weights: "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform",
         "lecun_normal", "normal", "orthogonal" or an object. "auto" chooses the scheme for the activation, and
-        factors that the user guide lists. A pair (W1, W2), with the shapes of `coefs_`, gives the weights. Hidden biases
-        start at zero, the output bias at the best constant. A warm start does not use `init`.
+        factors that the user guide lists. A pair (W1, W2), with the shapes of `coefs_`, gives the weights. Hidden
+        biases start at zero, the output bias at the best constant. A warm start does not use `init`.
     init_scale : float in [0, inf), default=1.0
         Factor of the initial weights, also of a pair (W1, W2). With 0, all hidden units stay equal (without dropout).
     solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
