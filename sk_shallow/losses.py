@@ -207,9 +207,9 @@ class RegressionLoss(Loss):
         return float(_mean(loss, w).sum())
 
     def loss_at_zero(self, Y: Array) -> float:
-        # A single row may have a loss of 0. Typical targets are of size 1, or for Poisson 0.
-        typical = np.tile([[-1.0], [1.0]] if self.standardizes else [[0.0]], Y.shape[1])
-        losses = (self.loss_and_residual(np.zeros_like(targets), targets)[0] for targets in (Y, typical))
+        # A single row may have a loss of 0. Typical standardized targets are of size 1.
+        typical = [np.tile([[-1.0], [1.0]], Y.shape[1])] if self.standardizes else []
+        losses = (self.loss_and_residual(np.zeros_like(targets), targets)[0] for targets in (Y, *typical))
         return float(max(loss.sum(axis=1).mean() for loss in losses))
 
 
@@ -327,6 +327,9 @@ class Poisson(RegressionLoss):
         # It is exp(z), at the solution about y. Rows count by y, because those with large targets diverge first.
         shares = _weights(Y, w) * (Y / np.maximum(Y.max(axis=0), np.finfo(Y.dtype).tiny))
         return max(1.0, float(np.max((shares * Y).sum(axis=0) / np.maximum(shares.sum(axis=0), 1e-300))))
+
+    def loss_at_zero(self, Y: Array) -> float:
+        return max(super().loss_at_zero(Y), float(Y.shape[1]))  # at least that of zeros; that of ones is 0
 
     def predictions(self, Z2: Array) -> Array:
         limits = np.finfo(Z2.dtype)
