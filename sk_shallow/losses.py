@@ -169,7 +169,8 @@ class SoftmaxLogLoss(LogLoss):
 class RegressionLoss(Loss):
     """Base class of losses for regression. They are summed over outputs.
 
-    A subclass needs `loss_and_residual`, `initial_bias` and `best`, and `has_kinks` if its gradient jumps.
+    A subclass needs `loss_and_residual`, `initial_bias` and `best`, `has_kinks` if its gradient jumps, and `curvature`
+    if its second derivative is far from 1.
 
     Attributes
     ----------
@@ -282,7 +283,7 @@ class Quantile(RegressionLoss):
         return residual * difference, residual
 
     def curvature(self, Y: Array, w: Array | None = None) -> float:
-        return 0.5  # half that of the absolute error, as its gradient
+        return 0.5  # half the absolute error's, like the gradient
 
     def initial_bias(self, Y: Array, w: Array | None = None) -> Array:
         return _quantile(Y, w, self.quantile)
@@ -325,8 +326,9 @@ class Poisson(RegressionLoss):
 
     def curvature(self, Y: Array, w: Array | None = None) -> float:
         # It is exp(z), at the solution about y. Rows count by y, because those with large targets diverge first.
-        shares = _weights(Y, w) * (Y / np.maximum(Y.max(axis=0), np.finfo(Y.dtype).tiny))
-        return max(1.0, float(np.max((shares * Y).sum(axis=0) / np.maximum(shares.sum(axis=0), 1e-300))))
+        tiny = np.finfo(Y.dtype).tiny
+        shares = _weights(Y, w) * (Y / np.maximum(Y.max(axis=0), tiny))
+        return max(1.0, float(((shares * Y).sum(axis=0) / np.maximum(shares.sum(axis=0), tiny)).max()))
 
     def loss_at_zero(self, Y: Array) -> float:
         return max(super().loss_at_zero(Y), float(Y.shape[1]))  # at least that of zeros; that of ones is 0

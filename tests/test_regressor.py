@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_shallow import ShallowNetClassifier, ShallowNetRegressor
 from sk_shallow._model.network import Network
-from sk_shallow.losses import LOSSES, Quantile
+from sk_shallow.losses import LOSSES, Quantile, SquaredError
 from sk_shallow.solvers import LBFGS, SOLVERS
 
 parametrize = pytest.mark.parametrize
@@ -614,6 +614,24 @@ def test_pipelines_and_cross_validation():
 
 
 # Default learning rates
+
+
+class DoubleError(SquaredError):
+    def curvature(self, Y, w=None):
+        return 2 * (Y**2).mean()
+
+
+@parametrize(
+    ("loss", "curvature"),
+    [("squared_error", 1), ("absolute_error", 1), (Quantile(0.9), 0.5), ("poisson", None), (DoubleError(), 2)],
+    ids=str,
+)
+@unconverged
+def test_the_curvature_that_the_user_guide_states(loss, curvature):
+    """A loss of your own gets the targets that the net learns."""
+    y = y_of(loss)
+    net = net_of(loss=loss, solver="gd").fit(X, y)
+    assert net.learning_rate_init_ == pytest.approx(0.1 / 4 / (curvature or (y**2).sum() / y.sum()))
 
 
 @parametrize("activation", NAMES)

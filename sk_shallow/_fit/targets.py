@@ -45,7 +45,7 @@ class Targets(ABC):
 
     def curvature(self, y: np.ndarray, w: np.ndarray | None) -> float:
         """Return a typical second derivative of the loss with respect to `Z2`."""
-        return self.loss_function.curvature(y.reshape(len(y), -1), None if w is None else w.reshape(-1, 1))
+        return self.loss_function.curvature(self.encode(y, np.float64), None if w is None else w.reshape(-1, 1))
 
     def strata(self, y: np.ndarray) -> np.ndarray | None:
         """Return the labels whose frequencies a split of the rows should keep, or None."""
