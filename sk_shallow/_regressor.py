@@ -258,7 +258,7 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         -----
         ConvergenceWarning
             If the loss is not finite (the earlier weights are then restored), or if it has risen during the call to
-            more than twice the loss of an output of zero, for typical targets.
+            more than twice the loss of an output of zero, on these rows or on typical targets if that is more.
         """
         return self._finish(self._partial_fit((X, y, sample_weight)))
 

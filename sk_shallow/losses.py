@@ -169,7 +169,8 @@ class SoftmaxLogLoss(LogLoss):
 class RegressionLoss(Loss):
     """Base class of losses for regression. They are summed over outputs.
 
-    A subclass needs `loss_and_residual`, `initial_bias` and `best`, and `has_kinks` if its gradient jumps.
+    A subclass needs `loss_and_residual`, `initial_bias` and `best`, `has_kinks` if its gradient jumps, and `curvature`
+    if its second derivative is far from 1.
 
     Attributes
     ----------
@@ -207,9 +208,9 @@ class RegressionLoss(Loss):
         return float(_mean(loss, w).sum())
 
     def loss_at_zero(self, Y: Array) -> float:
-        # A single row may have a loss of 0. Typical targets are of size 1, or for Poisson 0.
-        typical = np.tile([[-1.0], [1.0]] if self.standardizes else [[0.0]], Y.shape[1])
-        losses = (self.loss_and_residual(np.zeros_like(targets), targets)[0] for targets in (Y, typical))
+        # A single row may have a loss of 0. Typical standardized targets are of size 1.
+        typical = [np.tile([[-1.0], [1.0]], Y.shape[1])] if self.standardizes else []
+        losses = (self.loss_and_residual(np.zeros_like(targets), targets)[0] for targets in (Y, *typical))
         return float(max(loss.sum(axis=1).mean() for loss in losses))
 
 
@@ -282,7 +283,7 @@ class Quantile(RegressionLoss):
         return residual * difference, residual
 
     def curvature(self, Y: Array, w: Array | None = None) -> float:
-        return 0.5  # half that of the absolute error, as its gradient
+        return 0.5  # half the absolute error's, like the gradient
 
     def initial_bias(self, Y: Array, w: Array | None = None) -> Array:
         return _quantile(Y, w, self.quantile)
@@ -325,8 +326,12 @@ class Poisson(RegressionLoss):
 
     def curvature(self, Y: Array, w: Array | None = None) -> float:
         # It is exp(z), at the solution about y. Rows count by y, because those with large targets diverge first.
-        shares = _weights(Y, w) * (Y / np.maximum(Y.max(axis=0), np.finfo(Y.dtype).tiny))
-        return max(1.0, float(np.max((shares * Y).sum(axis=0) / np.maximum(shares.sum(axis=0), 1e-300))))
+        tiny = np.finfo(Y.dtype).tiny
+        shares = _weights(Y, w) * (Y / np.maximum(Y.max(axis=0), tiny))
+        return max(1.0, float(((shares * Y).sum(axis=0) / np.maximum(shares.sum(axis=0), tiny)).max()))
+
+    def loss_at_zero(self, Y: Array) -> float:
+        return max(super().loss_at_zero(Y), float(Y.shape[1]))  # at least that of zeros; that of ones is 0
 
     def predictions(self, Z2: Array) -> Array:
         limits = np.finfo(Z2.dtype)

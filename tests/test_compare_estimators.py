@@ -630,7 +630,7 @@ def test_printed_tables_have_at_most_80_columns(seeds, level, spread, rope, scor
     )
     for table in (comparison, comparison.details(), comparison.compare_all_pairs()):
         assert max(map(len, str(table).splitlines())) <= 80
-        assert not re.search(r"\d *(nan|inf)\b", str(table)[len(str(table).splitlines()[0]) :])
+        assert not re.search(r"[\d\[,%] *[-+]?(nan|inf)\b", str(table)[len(str(table).splitlines()[0]) :])
     _, *rows = str(comparison).splitlines()[: len(scores) + 1]
     assert all(re.search(r"  (reference|better|worse|same|cannot tell) ", row) for row in rows)
 

@@ -22,7 +22,7 @@ from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import ACTIVATIONS, Activation
 from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.schedules import OneCycle
-from sk_shallow.solvers import LBFGS, SGD, Adam
+from sk_shallow.solvers import LBFGS, SGD, Adam, FirstOrderSolver, GradientDescent
 
 parametrize = pytest.mark.parametrize
 
@@ -233,6 +233,27 @@ def test_a_rate_or_a_schedule_asks_for_mlpclassifiers_way(iris):
 @parametrize(("kind", "expected"), [(Adam, [0.1, 0.1 / 8, 0.001]), (SGD, [0.5, 3 / 64, 0.01])])
 def test_rates_fall_with_the_length_of_rows(kind, expected):
     assert_allclose([rules.default_rates(kind(), q)[1] for q in (0.0, 64.0, 1e9)], expected)
+
+
+@parametrize(("curvature", "divisor"), [(1 / 16, 1), (1 / 4, 1), (1, 4), (100, 400)])
+def test_rates_of_sgd_and_gd_fall_with_the_curvature(curvature, divisor):
+    assert_allclose(rules.default_rates(SGD(), 64.0, curvature), [0.01 / divisor, 3 / 64 / (16 * curvature)])
+    assert_allclose(rules.default_rates(GradientDescent(), 64.0, curvature), 0.1 / divisor)
+    assert_allclose(rules.default_rates(Adam(), 64.0, curvature), [0.0015, 0.1 / 8])
+
+
+@parametrize("kind", [Adam, SGD, GradientDescent, FirstOrderSolver])
+def test_the_rate_of_a_solver_of_your_own_is_used_unchanged(kind):
+    class Own(kind):
+        learning_rate_init = 0.02
+
+        def start(self, theta):
+            return {}
+
+        def update(self, theta, grad, moments, learning_rate, t):
+            pass
+
+    assert rules.default_rates(Own(), 64.0, 100)[0] == 0.02
 
 
 @parametrize("scaled", [1.0, 100.0])

@@ -8,6 +8,7 @@ from sk_shallow.losses import (
     Loss,
     Poisson,
     Quantile,
+    RegressionLoss,
     SigmoidLogLoss,
     SoftmaxLogLoss,
     SquaredError,
@@ -205,6 +206,25 @@ def test_the_loss_at_zero_is_at_least_that_of_typical_targets(loss, typical):
     no_loss = np.full((1, 2), 1.0 if loss.positive_only else 0.0)
     assert loss.loss_at_zero(no_loss) == pytest.approx(2 * typical)
     assert loss.loss_at_zero(100 * no_loss + 100) == loss.loss_and_residual(0 * no_loss, 100 * no_loss + 100)[0].sum()
+
+
+def test_the_loss_at_zero_of_positive_targets_is_finite():
+    """A loss of your own may be defined for positive targets only."""
+
+    class Gamma(RegressionLoss):
+        standardizes = False
+
+        def best(self):
+            return "the mean"
+
+        def loss_and_residual(self, Z2, Y):
+            ratio = Y * np.exp(-Z2)
+            return Z2 + ratio - np.log(Y) - 1, 1 - ratio
+
+        def initial_bias(self, Y, w=None):
+            return np.log(Y.mean(axis=0))
+
+    assert Gamma().loss_at_zero(np.full((1, 1), np.e)) == pytest.approx(np.e - 2)
 
 
 @parametrize("loss", REGRESSION, ids=str)

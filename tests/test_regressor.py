@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_shallow import ShallowNetClassifier, ShallowNetRegressor
 from sk_shallow._model.network import Network
-from sk_shallow.losses import LOSSES, Quantile
+from sk_shallow.losses import LOSSES, Quantile, SquaredError
 from sk_shallow.solvers import LBFGS, SOLVERS
 
 parametrize = pytest.mark.parametrize
@@ -316,6 +316,14 @@ def test_poisson_with_tiny_targets_blames_them(solver, dtype):
         net_of(loss="poisson", solver=solver).fit(X.astype(dtype), 1e-6 * COUNTS)
 
 
+@parametrize("kind", [ShallowNetClassifier, ShallowNetRegressor])
+def test_targets_without_a_unit_are_not_too_small(kind):
+    """No class and no standardized number is, however high `tol` is."""
+    with pytest.warns(ConvergenceWarning, match=r"learned almost nothing.*: tol=2 is too high") as caught:
+        kind(6, solver="gd", tol=2.0, learning_rate_init=1e-4, random_state=0).fit(X, np.arange(80) % 2)
+    assert "too small" not in str(caught[0].message)
+
+
 @parametrize("size", [1, 1e3, 1e6, 1e9, 1e12])
 @parametrize("dtype", DTYPES)
 @parametrize("solver", SOLVERS)
@@ -500,7 +508,7 @@ def test_a_stream_of_single_rows_does_not_diverge(loss):
 @parametrize("loss", ["squared_error", "poisson"])  # gradients of the others are bounded
 def test_a_stream_that_diverges_blames_the_rate(loss):
     net = net_of(loss=loss, solver="gd", hidden_size=100, learning_rate_init=3.0).partial_fit(X, y_of(loss))
-    message = r"Training diverged: .* for typical targets, an output of zero gives .*learning_rate_init"
+    message = r"Training diverged: .* an output of zero gives at most .*learning_rate_init"
     with pytest.warns(ConvergenceWarning, match=message) as caught:
         net.partial_fit(X, y_of(loss))
     assert not any("warm_start" in str(warning.message) for warning in caught)
@@ -606,6 +614,24 @@ def test_pipelines_and_cross_validation():
 
 
 # Default learning rates
+
+
+class DoubleError(SquaredError):
+    def curvature(self, Y, w=None):
+        return 2 * (Y**2).mean()
+
+
+@parametrize(
+    ("loss", "curvature"),
+    [("squared_error", 1), ("absolute_error", 1), (Quantile(0.9), 0.5), ("poisson", None), (DoubleError(), 2)],
+    ids=str,
+)
+@unconverged
+def test_the_curvature_that_the_user_guide_states(loss, curvature):
+    """A loss of your own gets the targets that the net learns."""
+    y = y_of(loss)
+    net = net_of(loss=loss, solver="gd").fit(X, y)
+    assert net.learning_rate_init_ == pytest.approx(0.1 / 4 / (curvature or (y**2).sum() / y.sum()))
 
 
 @parametrize("activation", NAMES)

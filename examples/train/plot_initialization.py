@@ -49,9 +49,9 @@ def fit(activation, scheme, **params):
 # The start of training
 # ---------------------
 # SGD with momentum at a constant rate, without a penalty, shows the start most clearly.
-# ``init="auto"`` uses He's scheme for relu and Glorot's for tanh and sigmoid (halved
-# for relu and tanh). ``tol=100`` and ``n_iter_no_change=20`` switch off the stopping
-# rule, and the warning that a fit could continue.
+# ``init="auto"`` uses half of He's scheme for relu, twice Glorot's for tanh, and four
+# times Glorot's for sigmoid. ``tol=100`` and ``n_iter_no_change=20`` switch off the
+# stopping rule, and the warning that a fit could continue.
 
 CONSTANT = {
     "solver": "sgd",
@@ -100,10 +100,10 @@ axes[2].legend(fontsize=9)
 
 # %%
 # With zero weights, all curves stay at log(10) = 2.3, the loss of ten equal
-# probabilities. ``randn * 0.01`` costs three or four epochs with relu and tanh. With
-# sigmoid, it does not reach 0.5 in 15 epochs. ``randn`` starts at a loss of 8 to 27,
-# because the first outputs are large and wrong. With relu it ends with the lowest
-# training loss. The next table shows the loss on test rows.
+# probabilities. ``randn * 0.01`` costs four epochs with relu and tanh. With sigmoid, 15
+# epochs are not enough. ``randn`` starts at a loss of 8 to 27, because the first
+# outputs are large and wrong. With relu, it ends with the lowest training loss. The
+# next table shows the loss on test rows.
 #
 # At the end of training
 # ----------------------
@@ -141,8 +141,8 @@ for name in ACTIVATIONS:
 # - **randn * 0.01**: almost as good as "auto" at the end. Textbooks warn of small
 #   weights because signals shrink from layer to layer in deep nets. With one hidden
 #   layer, this effect is small.
-# - **randn**: the test loss is four times that of "auto" with relu, and 1.3 to 1.4
-#   times with tanh and sigmoid (where the accuracy is no worse).
+# - **randn**: the test loss is four times that of "auto" with relu, and 1.3 times with
+#   tanh and sigmoid, where the accuracy is hardly worse.
 
 figure, axes = plt.subplots(2, 5, figsize=(7, 3.4), layout="constrained")
 for row, scheme in zip(axes, ["zero", "auto"], strict=True):

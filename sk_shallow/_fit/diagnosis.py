@@ -29,7 +29,6 @@ LOW_RATE_PLANNED, LOW_RATE, HIGH_RATE = 0.1, 0.01, 2.0
 SHORT_EPOCHS, SHORT_STEPS = 15, 120  # smallest length of the short fit that shows what the net can learn
 MAX_MISSED = 0.1  # share of the short fit's gain that a net may miss; half of it if its loss is twice as high
 SAMPLE_ROWS = 2048  # rows of the sample that is checked first; if its loss is fine, the full pass is skipped
-SMALL_TARGETS = "multiply y, so that its mean is about 1"
 
 Cause = tuple[bool, str, str]  # whether it applies; the data or the setting to blame, or ""; what to try
 
@@ -220,7 +219,7 @@ class Ending:
     @property
     def _reference(self) -> str:
         if self.plan.incremental:
-            return f"{self.targets.guess} gives {self.zero:.4g}"
+            return f"{self.targets.guess} {self.zero:.4g}"
         return f"always predicting {self.network.loss_function.best()} gives {self.constant:.4g}"
 
     def _if_given(self, name: str, applies: bool, blame: str, advice: str = "", owner: Any = None) -> Cause:
@@ -279,10 +278,12 @@ class Ending:
         linear = " linear" if isinstance(network.activation, Identity) else ""
         n_epochs, limit_is_low = len(self.monitor.losses), self._limit_is_low(Limit.MAX_ITER)
         is_short = self.limit is Limit.MAX_ITER and n_epochs < SHORT_EPOCHS
+        tiny = self.targets.unit_matters and self.constant <= plan.tol
+        small_targets = f"the targets are too small for tol={plan.tol:g}: multiply y, so that its mean is about 1"
         return [
             (not self.monitor.first_theta.any(), f"{no_start} leaves every weight at zero", ""),
             (is_short, *limit_is_low[1:]),
-            (self.constant <= plan.tol, f"the targets are too small for tol={plan.tol:g}: {SMALL_TARGETS}", ""),
+            (tiny, small_targets, ""),
             *self._causes_in_the_features(),
             self._if_given("alpha", shrunk, f"alpha={network.alpha:.3g} is too high: it has shrunk the weights"),
             self._if_given("learning_rate_init", rate_is_low, self._rate_is("too low"), f"raise {self._rate_now}"),

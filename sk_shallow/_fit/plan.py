@@ -98,16 +98,17 @@ def default_rates(solver: Solver, q: float, curvature: float = 1 / 16) -> tuple[
 
     Adam's peak keeps the changes of pre-activations equal for every q. SGD's is near the limit of stability, which
     falls with q and with the `curvature` of the loss: 1/16 for the log losses. Other rates are well below the limit,
-    and are lowered for a curvature above 1/4 only. Adam's do not depend on it.
+    and are lowered for a curvature above 1/4 only. Adam's do not depend on it. The `learning_rate_init`
+    of a user's own solver is used unchanged.
     """
-    q, steepness = max(q, 1e-9), max(1.0, 4 * curvature)
+    q, divisor = max(q, 1e-9), max(1.0, 4 * curvature)
     if isinstance(solver, Adam):
-        # With MLPClassifier's 0.001, streams learn more slowly: initial weights are half as large here.
+        # With MLPClassifier's 0.001, relu learns streams more slowly: its initial weights are smaller here.
         return _given(solver.learning_rate_init, 0.0015), min(0.1, max(0.001, 0.1 / q**0.5))
     if isinstance(solver, SGD):
         peak = min(0.5, max(0.01, 3 / q)) / (16 * curvature)
-        return _given(solver.learning_rate_init, 0.01) / steepness, peak
-    rate = _given(solver.learning_rate_init, 0.1 if isinstance(solver, GradientDescent) else 1.0) / steepness
+        return _given(solver.learning_rate_init, 0.01 / divisor), peak
+    rate = _given(solver.learning_rate_init, (0.1 if isinstance(solver, GradientDescent) else 1.0) / divisor)
     return rate, rate
 
 

@@ -63,7 +63,7 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     stratified, has_validation_set = True, validation is not None
     if validation is not None:
         _check_use_of(validation, estimator)
-    if estimator.early_stopping and validation is None:
+    elif estimator.early_stopping:
         data, validation, stratified = hold_out(data, estimator.validation_fraction, state.seed)
     data = data.with_fitted_targets()
     validation = validation and validation.with_targets(data.targets)

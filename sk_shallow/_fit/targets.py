@@ -21,8 +21,9 @@ class Targets(ABC):
     loss_function: Loss
     n_outputs: int  # n2
     has_classes: bool = True
+    unit_matters: bool = False  # whether the loss depends on the unit of `y`
     name: str = "classes"  # for warnings, like `guess`: an output of zero
-    guess: str = "giving every class the same probability"
+    guess: str = "giving every class the same probability gives"
     nothing_to_learn: str = ""  # warning if there is nothing to learn
 
     @property
@@ -44,7 +45,7 @@ class Targets(ABC):
 
     def curvature(self, y: np.ndarray, w: np.ndarray | None) -> float:
         """Return a typical second derivative of the loss with respect to `Z2`."""
-        return self.loss_function.curvature(y.reshape(len(y), -1), None if w is None else w.reshape(-1, 1))
+        return self.loss_function.curvature(self.encode(y, np.float64), None if w is None else w.reshape(-1, 1))
 
     def strata(self, y: np.ndarray) -> np.ndarray | None:
         """Return the labels whose frequencies a split of the rows should keep, or None."""
@@ -166,10 +167,11 @@ class NumberTargets(Targets):
     """
 
     has_classes = False
-    name, guess = "targets", "for typical targets, an output of zero"
+    name, guess = "targets", "an output of zero gives at most"
 
     def __init__(self, loss: RegressionLoss, mean: np.ndarray, scale: np.ndarray) -> None:
         self.loss_function: RegressionLoss = loss
+        self.unit_matters = not loss.standardizes
         self.mean, self.scale = mean, scale
         self.n_outputs = len(mean)
         if not scale.any():

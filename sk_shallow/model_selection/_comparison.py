@@ -98,8 +98,8 @@ def compare_estimators(
     ------
     ValueError
         If an argument is invalid, there are fewer than two estimators or splits, a splitter needs groups, a search has
-        ``refit=False``, or a score is not finite. For the default log loss: if a training set lacks a class, or an
-        estimator lacks `predict_proba`.
+        ``refit=False``, or a score is not one finite number. For the default log loss: if a training set lacks a class,
+        or an estimator lacks `predict_proba`.
     Exception
         If a fit or a score fails. A note names the label and the split.
 
@@ -159,7 +159,7 @@ def compare_activations(estimator, X, y, *, activations=None, reference=None, **
 
     Parameters
     ----------
-    estimator : ShallowNetClassifier, Pipeline or search
+    estimator : ShallowNetClassifier, ShallowNetRegressor, Pipeline or search
         The net, a pipeline that ends in it, or a search over either, such as `GridSearchCV`. A search tunes each
         activation in the same way, within each training set.
     X, y : array-like

@@ -13,8 +13,8 @@ DETAILS = {
     "won": "", "p_better": ".2f", "p_same": ".2f", "p_worse": ".2f", "epochs": ".0f", "weights": ",.0f", "dead": ".0%",
     "saturated": ".0%", "zeros": ".1%",
 }  # fmt: skip
-MAX_DECIMALS, MAX_DIGITS = 5, 7  # of plain numbers; exponential notation of others needs as much room
-ROUNDING = 1e-12  # relative differences of scores that show no digits
+MAX_DECIMALS, MAX_DIGITS = 5, 7  # of plain numbers; exponential notation of longer ones takes less room
+ROUNDING = 1e-12  # intervals below this fraction of the scores are rounding errors, and need no digits
 MAX_LABEL, MAX_TITLE = 30, 60  # letters in a figure
 
 
@@ -172,7 +172,7 @@ def _spec(comparison):
 
 
 def _plain(value, digits=6):
-    """Return a number as text, with some significant digits: 290, not 2.9e+02."""
+    """Return a number as text, with at most so many significant digits: 290, not 2.9e+02."""
     if value and not 10**-MAX_DECIMALS <= value < 10**MAX_DIGITS:
         return f"{value:.{digits}g}"
     return np.format_float_positional(value, precision=digits, fractional=False, trim="-")

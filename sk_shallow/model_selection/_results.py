@@ -121,7 +121,7 @@ class Comparison(ShownAsTable):
         return as_frame(self.compared, self.labels_, columns_of(self), "Comparison.to_frame")
 
     def plot(self, ax=None):
-        """Draw the differences and their intervals, and return an `ComparisonDisplay`.
+        """Draw the differences and their intervals, and return a `ComparisonDisplay`.
 
         Parameters
         ----------
