@@ -110,15 +110,15 @@ for label, (pipelines, messages) in runs.items():
 # plateau in a round does not end the fit.
 #
 # With the settings of ``MLPClassifier``, ``ShallowNetClassifier`` gets stuck with all
-# five seeds, and warns with four. It warns if the training loss is above 98 % of the
-# loss of always predicting the class frequencies. The fifth net is slightly below this
-# limit, but also predicts one class. So do not rely on the warning alone: look at the
-# predictions, too. The likely cause that the warning names is wrong here, because other
-# nets learn from the same features.
+# five seeds. With its own initial weights and the other settings of ``MLPClassifier``,
+# it does not get stuck. But the learning rate of 0.001 is very low here: four of five
+# nets still improve after 1,000 epochs, and ``fit`` warns.
 #
-# With its own initial weights, ``ShallowNetClassifier`` does not get stuck, even with
-# the other settings of ``MLPClassifier``. But the learning rate of 0.001 is very low
-# here: four of five nets still improve after 1,000 epochs, and ``fit`` warns.
+# Of the five nets that are stuck, four warn. ``fit`` warns if the training loss is
+# above 98 % of the loss of always predicting the class frequencies. The fifth net is
+# slightly below this limit, but also predicts one class. So do not rely on the warning
+# alone: look at the predictions, too. The likely cause in the warning is wrong here,
+# because other nets learn from the same features:
 print(textwrap.fill(runs["Shallow sigmoid, like_mlp"][1][0], 88))
 
 # %%
