@@ -82,8 +82,9 @@ nets = {
 # The figure shows the first start of each net. The color is the probability of the
 # orange class. On the black line, this probability is 0.5. The dots are the training
 # rows. You can see the straight lines of identity, the kinks of relu and the curves of
-# tanh. Some curves of tanh are so tight that they look like corners. On moons, relu and
-# tanh also draw a small island around a few noisy rows, because the penalty is weak.
+# tanh. Some curves of tanh are so tight that they look like corners. On moons, tanh
+# also draws a small island around a few noisy rows, because the penalty is weak. relu
+# is unsure at these rows: the spot is white.
 colors = LinearSegmentedColormap.from_list(
     "blue to orange", ["#0072B2", "white", "#E69F00"]
 )

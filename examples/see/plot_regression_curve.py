@@ -95,8 +95,11 @@ figure.supxlabel("x")
 figure.supylabel("y")
 
 # %%
-# relu, leaky_relu and maxout put a knot at the sharp corner, and several knots along
-# each bend of the wave. The smooth activations round the corner off, and need fewer
-# knots for the wave. selu has corners at its knots, too, but small ones. Most of the 30
-# units of a net share a knot with others. The reason is the penalty: units that do the
-# same work become equal.
+# relu, leaky_relu and maxout put a knot at the sharp corner. relu and leaky_relu put
+# several knots along the bends of the wave. maxout draws a corner at the top of the
+# wave, where the curve is round. selu has corners at its knots, too, but small ones.
+# With these four activations, several units share a knot.
+#
+# The other activations round the corner off. Only 4 to 8 of their 30 units have a tick
+# that you can see, and they are enough for the wave. The effect of the other units is
+# small, because the penalty shrinks weights that the curve does not need.

@@ -166,9 +166,9 @@ for activation in COLORS:
 # With Adam, no unit dies here because of a large scale or a large rate. At usual scales
 # and rates, about 40 % of the relu units are "saturated": they are off on most rows.
 # This is normal for relu. Large rates raise the share to three quarters. Without a
-# penalty, tanh units saturate in most of these nets, and elu units at large rates.
-# leaky_relu and maxout always have a slope, so their units are neither dead nor
-# saturated.
+# penalty, tanh units saturate in most of these nets. elu units saturate at large rates
+# and at the largest scale. leaky_relu and maxout always have a slope, so their units
+# are neither dead nor saturated.
 #
 # The penalty kills 18 to 50 % of the relu units. It kills no other units: with the
 # other activations, units that are not needed shrink but keep a gradient. The number of

@@ -49,7 +49,7 @@ def fit(activation, scheme, **params):
 # The start of training
 # ---------------------
 # SGD with momentum at a constant rate, without a penalty, shows the start most clearly.
-# ``init="auto"`` uses half of He's scheme for relu, twice Glorot's for tanh, and four
+# ``init="auto"`` takes half of He's scheme for relu, twice Glorot's for tanh, and four
 # times Glorot's for sigmoid. ``tol=100`` and ``n_iter_no_change=20`` switch off the
 # stopping rule, and the warning that a fit could continue.
 
@@ -94,16 +94,17 @@ for axis, name in zip(axes, ACTIVATIONS, strict=True):
         axis.plot(
             range(1, len(losses) + 1), losses, color=colour, ls=style, label=scheme
         )
-    axis.set(title=name, xlabel="epoch", yscale="log", ylim=(5e-5, 30))
+    axis.set(title=name, xlabel="epoch", yscale="log", ylim=(5e-3, 40))
 axes[0].set_ylabel("training loss, nats per sample")
 axes[2].legend(fontsize=9)
 
 # %%
 # With zero weights, all curves stay at log(10) = 2.3, the loss of ten equal
-# probabilities. ``randn * 0.01`` costs four epochs with relu and tanh. With sigmoid, 15
-# epochs are not enough. ``randn`` starts at a loss of 8 to 27, because the first
-# outputs are large and wrong. With relu, it ends with the lowest training loss. The
-# next table shows the loss on test rows.
+# probabilities. ``randn * 0.01`` costs four epochs with relu and tanh. With sigmoid, it
+# does not reach 0.5 in 15 epochs. ``randn`` starts at a loss of 8 to 27, because the
+# first outputs are large and wrong. With sigmoid, "auto" starts above log(10), too, but
+# falls fast. With relu, ``randn`` ends with the lowest training loss. The next table
+# shows the loss on test rows.
 #
 # At the end of training
 # ----------------------
@@ -138,11 +139,11 @@ for name in ACTIVATIONS:
 # - **zero, sigmoid**: g(0) = 1/2, so ``W2`` has a gradient, but the same one for every
 #   unit. 99 of 100 units are duplicates, so the net must separate ten classes in one
 #   direction.
-# - **randn * 0.01**: almost as good as "auto" at the end. Textbooks warn of small
+# - **randn * 0.01**: about as good as "auto" at the end. Textbooks warn of small
 #   weights because signals shrink from layer to layer in deep nets. With one hidden
 #   layer, this effect is small.
 # - **randn**: the test loss is four times that of "auto" with relu, and 1.3 times with
-#   tanh and sigmoid, where the accuracy is hardly worse.
+#   tanh and sigmoid (where the accuracy is about equal).
 
 figure, axes = plt.subplots(2, 5, figsize=(7, 3.4), layout="constrained")
 for row, scheme in zip(axes, ["zero", "auto"], strict=True):

@@ -109,7 +109,7 @@ for activation in (Snake(2.0), BuggySnake(1.0), BuggySnake(1.001), BuggySnake(2.
 # The figure
 # ----------
 # The dots are finite differences of g(z). They lie on the slope of ``Snake``, but not
-# on the slope of ``BuggySnake``. In the grey areas, the slope is almost zero.
+# on the slope of ``BuggySnake``.
 figure, axes = plt.subplots(1, 2, figsize=(8, 4), sharey=True, layout="constrained")
 display = ActivationDisplay.from_activations(
     [Snake(2.0), BuggySnake(2.0)], limits=(-4, 4), ax=axes
