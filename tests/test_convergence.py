@@ -459,8 +459,8 @@ def test_a_plateau_is_not_blamed_on_max_iter():
 def test_lbfgs_warns_of_slow_progress():
     """Each iteration gains less than tol, but ten together gain more."""
     X, y = make_classification(200, 10, n_informative=5, flip_y=0.3, random_state=2)
-    net = net_of(activation="tanh", solver="lbfgs", max_iter=100, tol=1e-3, alpha=0.02, random_state=2)
-    assert "stopped while it was still improving (max_iter=100)" in warning_of(net, X, y)
+    net = net_of(activation="tanh", solver="lbfgs", max_iter=70, tol=1e-3, alpha=0.02, random_state=2)
+    assert "stopped while it was still improving (max_iter=70)" in warning_of(net, X, y)
 
 
 def test_one_epoch_has_no_figures_to_compare(iris):

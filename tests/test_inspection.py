@@ -222,7 +222,7 @@ CAUSES = {  # settings that kill or saturate units, the scaler, and the advice
     "tanh": ({"activation": "tanh"}, FunctionTransformer, "scale column "),
     "scale": ({"init_scale": 300.0, "activation": "sigmoid"}, StandardScaler, "init_scale=1 instead of 300.0"),
     "strong": ({"alpha": 100.0}, StandardScaler, "alpha='auto' instead of 100.0"),
-    "none": ({"alpha": 0.0, "init_scale": 10.0, "activation": "tanh"}, StandardScaler, "alpha='auto' instead of 0.0"),
+    "none": ({"alpha": 0.0, "init_scale": 2.5, "activation": "tanh"}, StandardScaler, "alpha='auto' instead of 0.0"),
 }
 
 
