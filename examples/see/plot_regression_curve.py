@@ -100,6 +100,6 @@ figure.supylabel("y")
 # wave, where the curve is round. selu has corners at its knots, too, but small ones.
 # With these four activations, several units share a knot.
 #
-# The other activations round the corner off. Only 4 to 8 of their 30 units have a tick
+# The other activations round the corner off. Only 4 to 6 of their 30 units have a tick
 # that you can see, and they are enough for the wave. The effect of the other units is
 # small, because the penalty shrinks weights that the curve does not need.

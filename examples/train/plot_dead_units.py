@@ -5,8 +5,8 @@ Why hidden units die
 A dead unit has no gradient on any row, so training on these rows cannot change it. A
 saturated unit has almost no gradient on most rows. Textbooks say that a large learning
 rate kills relu units. With plain gradient descent, it does. Adam limits the size of a
-step, so units die only at much larger rates. The penalty kills relu units, too, but
-only those that the data do not need.
+step, so units die only at rates far above its usual ones. The penalty kills relu units,
+too, but only those that the data do not need.
 """
 
 import textwrap

@@ -7,8 +7,8 @@ every row. On some data, this happens to ``MLPClassifier`` with
 ``activation="logistic"``, without a warning (scikit-learn issue 31235). It also happens
 here, on two features of iris. The sigmoid is not the only cause. The loss soon comes
 close to the loss of always predicting the class frequencies. Then it falls so slowly
-that the stopping rule ends the fit. Larger initial weights or a larger learning rate
-avoid this.
+that the stopping rule ends the fit. A larger learning rate avoids this. Larger initial
+weights alone help only with some seeds.
 """
 
 import textwrap
@@ -47,7 +47,8 @@ print(
 # and "warned" the number of warnings. ``like_mlp`` gives ``ShallowNetClassifier`` the
 # learning rate, batch size, penalty and initial weights of ``MLPClassifier``. If the
 # learning rate is given, ``ShallowNetClassifier`` also stops at a plateau, like
-# ``MLPClassifier``. The last net has its own initial weights again.
+# ``MLPClassifier``. The last net has its own initial weights again: the hidden weights
+# are about seven times as large.
 def fit_seeds(kind, seeds=range(5), **params):
     """Return one fitted pipeline per seed, and all warnings."""
     pipelines, messages = [], []
@@ -106,19 +107,20 @@ for label, (pipelines, messages) in runs.items():
 # 100 epochs instead of 10 does not help. With a lower ``tol``, four of five nets learn,
 # after about 2,000 epochs. With a learning rate of 0.01, all five learn. relu never
 # gets stuck. ``ShallowNetClassifier`` with default settings does not get stuck either:
-# its initial weights are larger, its learning rate rises to 0.07 in each round, and a
+# its hidden weights start larger, its learning rate rises to 0.07 in each round, and a
 # plateau in a round does not end the fit.
 #
 # With the settings of ``MLPClassifier``, ``ShallowNetClassifier`` gets stuck with all
 # five seeds. With its own initial weights and the other settings of ``MLPClassifier``,
-# it does not get stuck. But the learning rate of 0.001 is very low here: four of five
-# nets still improve after 1,000 epochs, and ``fit`` warns.
+# it gets stuck with two seeds. The learning rate of 0.001 is very low here: two of the
+# other three nets still improve after 1,000 epochs, and ``fit`` warns.
 #
-# Of the five nets that are stuck, four warn. ``fit`` warns if the training loss is
-# above 98 % of the loss of always predicting the class frequencies. The fifth net is
-# slightly below this limit, but also predicts one class. So do not rely on the warning
-# alone: look at the predictions, too. The likely cause in the warning is wrong here,
-# because other nets learn from the same features:
+# With ``like_mlp``, four of the five stuck nets warn. ``fit`` warns if the training
+# loss is above 98 % of the loss of always predicting the class frequencies. The fifth
+# net and the two stuck nets of the last line are slightly below this limit: they also
+# predict one class, but do not warn. So do not rely on the warning alone: look at the
+# predictions, too. The likely cause in the warning is wrong here, because other nets
+# learn from the same features:
 print(textwrap.fill(runs["Shallow sigmoid, like_mlp"][1][0], 88))
 
 # %%
