@@ -258,6 +258,8 @@ REFUSED = {
     "an empty label": ({"a": net_of(), " ": net_of()}, {}, r"Labels of estimators must not be empty\. Got \['a', '"),
     "kinds": ({"a": net_of(), "b": LinearRegression()}, {}, r"classifiers, or all regressors\. Got 'b': LinearReg"),
     "neither": ({"a": StandardScaler(), "b": StandardScaler()}, {}, "must be classifiers, or all regressors. Got 'a'"),
+    "a class": ({"a": net_of(), "b": GaussianNB}, {}, r"must be instances, such as .*\. Got 'b': <class"),
+    "a name": ({"a": "net", "b": net_of()}, {}, r"must be instances, such as .*\. Got 'a': 'net'"),
     "no refit": ({"a": net_of(), "b": GridSearchCV(net_of(), {}, refit=False)}, {}, "refit=True.* in 'b'"),
     "no probabilities": (
         {"a": net_of(), "svm": LinearSVC()}, {}, r"needs predict_proba, which 'svm' lacks on split 0\. Pass",
@@ -273,6 +275,16 @@ def test_errors_are_clear(case, iris):
     estimators, given, text = REFUSED[case]
     with pytest.raises(ValueError, match=text):
         compare(*iris, estimators, **given)
+
+
+def test_one_class_is_refused(iris):
+    with pytest.raises(ValueError, match=r"At least two classes are needed\. y has only \['a'\]"):
+        compare(iris[0], ["a"] * 150, {"a": GaussianNB(), "b": GaussianNB()})
+
+
+def test_arguments_in_another_order_are_named(iris):
+    with pytest.raises(ValueError, match=r"param_name must be the name of a parameter, after X and y\. Got"):
+        compare_parameter(net_of(), "hidden_size", [1, 2], *iris)
 
 
 NO_NUMBERS = [None, "good", 1j, np.ones(2), {"score": 1.0}, [1.0, [2.0]]]

@@ -77,8 +77,9 @@ def test_identity_is_poisson_regression(weighted):
 
 def test_exposure_is_a_weight_of_the_rates():
     """As for PoissonRegressor; at the minimum, the predicted counts have the total of the counts."""
-    exposure = RNG.uniform(0.1, 5, 80)
-    counts = RNG.poisson(exposure * np.exp(0.3 + 0.5 * X[:, 1])).astype(float)
+    rng = np.random.default_rng(1)
+    exposure = rng.uniform(0.1, 5, 80)
+    counts = rng.poisson(exposure * np.exp(0.3 + 0.5 * X[:, 1])).astype(float)
     net = at_the_minimum("poisson").fit(X, counts / exposure, exposure)
     model = PoissonRegressor(alpha=0, tol=1e-10, max_iter=10_000).fit(X, counts / exposure, exposure)
     assert_allclose(net.predict(X), model.predict(X), rtol=1e-5)
@@ -229,7 +230,7 @@ def test_a_constant_is_learned_to_the_last_bit(loss, solver, number, dtype, weig
     """With one warning. Rows of weight zero do not count."""
     if loss == "poisson" and number <= 0:
         pytest.skip("not in the domain of the loss")
-    w = np.where(W == 0, 0, RNG.uniform(0.1, 3, 80)) if weighted else None
+    w = np.where(W == 0, 0, np.random.default_rng(1).uniform(0.1, 3, 80)) if weighted else None
     y = np.where(W == 0, 5.0, number) if weighted else np.full(80, number)
     net = net_of(loss=loss, solver=solver)
     with pytest.warns(UserWarning, match="y is constant") as caught:

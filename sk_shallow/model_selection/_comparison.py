@@ -232,6 +232,8 @@ def compare_parameter(estimator, X, y, param_name, param_range, *, reference=Non
     >>> comparison.scores_["50"].shape
     (2,)
     """
+    if not isinstance(param_name, str):
+        raise ValueError(f"param_name must be the name of a parameter, after X and y. Got {param_name!r}.")
     table = _by_label(param_range, "param_range")
     clones = _clones(estimator, param_name, table)
     if reference is None or label_of(reference) not in table:
@@ -292,7 +294,13 @@ def _checked(estimators, reference, rope):
     if not isinstance(estimators, Mapping) or len(estimators) < 2:
         got = list(estimators) if isinstance(estimators, Mapping) else estimators
         raise ValueError(f"At least two estimators are needed, in a dict from labels to estimators. Got {got}.")
-    estimators = {label: clone(estimator) for label, estimator in _by_label(estimators, "estimators").items()}
+    estimators = _by_label(estimators, "estimators")
+    for label, estimator in estimators.items():
+        if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
+            raise ValueError(
+                f"Estimators must be instances, such as LogisticRegression(). Got {label!r}: {estimator!r}."
+            )
+    estimators = {label: clone(estimator) for label, estimator in estimators.items()}
     reference = next(iter(estimators)) if reference is None else label_of(reference)
     if reference not in estimators:
         raise ValueError(f"reference must be one of {sorted(estimators)}. Got {reference!r}.")
@@ -390,6 +398,8 @@ def _log_loss(y, splits):
         raise ValueError("neg_log_loss is not defined for multilabel targets. Pass scoring, for example 'f1_macro'.")
     y = np.asarray(y)
     classes = np.unique(y)
+    if len(classes) < 2:
+        raise ValueError(f"At least two classes are needed. y has only {classes.tolist()}.")
     for split in splits:
         if missing := np.setdiff1d(classes, y[split.train]).tolist():
             raise ValueError(
