@@ -115,6 +115,7 @@ left.set_ylim(len(naive) - 0.5, -0.5)
 left.set_title("naive: as if the splits were independent", fontsize=10)
 comparison.plot(ax=right)
 right.set_title("corrected, with verdicts", fontsize=10)
+left.set_xticks([-0.01, 0, 0.01])  # the two axes share them
 for ax in (left, right):
     ax.set_xlabel(
         "difference to relu, nats per sample\n(right of 0 is better), 95 % interval",

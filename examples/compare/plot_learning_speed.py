@@ -54,7 +54,7 @@ def train(params, rate, seed, epochs=EPOCHS):
         solver="sgd", learning_rate_init=rate, alpha=0, random_state=seed, **params
     )
     with warnings.catch_warnings():
-        # The largest rates are too large for relu and tanh. This is intended.
+        # The largest rates are too large for some nets. This is intended.
         warnings.simplefilter("ignore", ConvergenceWarning)
         for _ in range(epochs):
             net.partial_fit(X, y, classes=np.arange(10))
