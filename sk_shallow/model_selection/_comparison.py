@@ -40,12 +40,12 @@ def compare_estimators(
     random_state=None,
     callbacks=(),
 ):
-    """Compare estimators with one reference by cross-validation, and say which differences you can trust.
+    """Compare estimators with a reference by cross-validation.
 
-    On each split, all estimators are fitted to the same rows with the same seed. Rows and seed both change from split
-    to split, so both sources of randomness are covered [2]_. The corrected resampled t-test takes into account that the
-    training sets of cross-validation overlap [1]_. The p-values are corrected for the number of comparisons by Holm's
-    method. All fits have one BLAS thread.
+    The result says which differences you can trust. On each split, all estimators are fitted to the same rows with the
+    same seed. Rows and seed both change from split to split, so both sources of randomness are covered [2]_. The
+    corrected resampled t-test takes into account that the training sets of cross-validation overlap [1]_. The p-values
+    are corrected for the number of comparisons by Holm's method. All fits have one BLAS thread.
 
     Parameters
     ----------
@@ -155,7 +155,9 @@ def compare_estimators(
 
 
 def compare_activations(estimator, X, y, *, activations=None, reference=None, **kwargs):
-    """Compare the activations of a net: `compare_estimators` for clones of an estimator with each of them.
+    """Compare the activations of a net.
+
+    This is `compare_estimators` for clones of an estimator with each activation.
 
     Parameters
     ----------
@@ -193,7 +195,9 @@ def compare_activations(estimator, X, y, *, activations=None, reference=None, **
 
 
 def compare_parameter(estimator, X, y, param_name, param_range, *, reference=None, **kwargs):
-    """Compare values of one parameter: `compare_estimators` for clones of an estimator with each of them.
+    """Compare values of one parameter.
+
+    This is `compare_estimators` for clones of an estimator with each value.
 
     Parameters
     ----------
