@@ -45,7 +45,7 @@ class Targets(ABC):
 
     def curvature(self, y: np.ndarray, w: np.ndarray | None) -> float:
         """Return a typical second derivative of the loss with respect to `Z2`."""
-        return self.loss_function.curvature(self.encode(y, np.float64), None if w is None else w.reshape(-1, 1))
+        return self.loss_function.curvature(y, w)
 
     def strata(self, y: np.ndarray) -> np.ndarray | None:
         """Return the labels whose frequencies a split of the rows should keep, or None."""
@@ -212,6 +212,9 @@ class NumberTargets(Targets):
         if self.loss_function.standardizes:
             Y = (Y - self.mean) / np.where(self.scale == 0, np.inf, self.scale)
         return np.asfortranarray(Y, dtype=dtype)
+
+    def curvature(self, y: np.ndarray, w: np.ndarray | None) -> float:
+        return super().curvature(self.encode(y, np.float64), None if w is None else w.reshape(-1, 1))
 
     def numbers(self, Z2: np.ndarray) -> np.ndarray:
         """Return the predictions, (m,) or (m, n2), in the dtype of `Z2`."""
