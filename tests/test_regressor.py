@@ -636,7 +636,7 @@ def test_the_curvature_that_the_user_guide_states(loss, curvature):
 
 
 @parametrize("activation", NAMES)
-@parametrize("solver", ["adam", "sgd", "gd"])
+@parametrize("solver", ["sgd", "gd"])
 @parametrize("loss", [*LOSSES, Quantile(0.9)], ids=str)
 @unconverged
 def test_default_rates_suit_every_loss(loss, solver, activation):
