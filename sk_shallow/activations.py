@@ -180,7 +180,7 @@ class ReLU(ElementwiseActivation):
     """Rectified linear unit. Its slope at 0 is defined as 0."""
 
     initializer = "he_normal"
-    gain = 0.5
+    gain = 0.5  # trains faster than the whole scheme, and ends as well
     range = (0.0, np.inf)
     formula = "max(0, z)"
     reference = 'Nair, Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML, 2010'

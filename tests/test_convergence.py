@@ -464,7 +464,7 @@ def test_lbfgs_warns_of_slow_progress():
 
 
 def test_one_epoch_has_no_figures_to_compare(iris):
-    text = warning_of(net_of(activation="relu", solver="lbfgs", max_iter=1), *iris)
+    text = warning_of(net_of(activation="tanh", solver="lbfgs", max_iter=1), *iris)
     assert "stopped after one iteration (max_iter=1), at a training loss of" in text
 
 

@@ -209,7 +209,7 @@ def test_sparse_equals_dense(loss, solver, X_type):
 @unconverged
 def test_dtypes_and_shapes(loss, solver, dtype, n_outputs):
     y = y_of(loss, n_outputs)
-    net = net_of(loss=loss, solver=solver, max_iter=300).fit(X.astype(dtype), y)
+    net = net_of(loss=loss, solver=solver, max_iter=200).fit(X.astype(dtype), y)
     predicted = net.predict(X.astype(dtype))
     assert predicted.shape == y.shape
     assert {array.dtype for array in (predicted, *weights(net), net.transform(X))} == {np.dtype(dtype)}

@@ -98,8 +98,8 @@ def default_rates(solver: Solver, q: float, curvature: float = 1 / 16) -> tuple[
 
     Adam's peak keeps the changes of pre-activations equal for every q. SGD's is near the limit of stability, which
     falls with q and with the `curvature` of the loss: 1/16 for the log losses. Other rates are well below the limit,
-    and are lowered for a curvature above 1/4 only. Adam's do not depend on it. The `learning_rate_init`
-    of a user's own solver is used unchanged.
+    and are lowered for a curvature above 1/4 only. Adam's do not depend on it. The `learning_rate_init` of a user's own
+    solver is used unchanged.
     """
     q, divisor = max(q, 1e-9), max(1.0, 4 * curvature)
     if isinstance(solver, Adam):
