@@ -135,7 +135,7 @@ def test_auto_goes_on_while_the_score_improves(noisy):
 def test_the_strongest_penalty_wins_near_ties(losses, n_tried, chosen, monkeypatch):
     X, y = make_classification(600, 10, random_state=0)
     left = iter(losses)
-    monkeypatch.setattr(choice, "_held_out_loss", lambda *args: next(left))
+    monkeypatch.setattr(choice, "_held_out_losses", lambda _, alphas, *args: np.array([next(left) for _ in alphas]))
     net = ShallowNetClassifier(max_iter=1, random_state=0).fit(X, y)
     scores = net.alpha_scores_ or {}
     assert [-score for score in scores.values()] == losses[:n_tried]
@@ -143,6 +143,23 @@ def test_the_strongest_penalty_wins_near_ties(losses, n_tried, chosen, monkeypat
         assert net.alpha_ == list(scores)[chosen]
     else:
         assert_allclose(net.alpha_, (X**2).sum(axis=1).mean() / 10 * 600 / 700)
+
+
+def test_a_strength_that_diverges_does_not_spoil_another(noisy, monkeypatch):
+    normal = ShallowNetClassifier(random_state=0).fit(*noisy)
+    strongest, weaker = normal.alpha_scores_
+    train = choice._train
+
+    def diverging(network, *args):
+        train(network, *args)
+        if network.alpha.max() == strongest:
+            network.parameters.theta[:] = np.nan
+
+    monkeypatch.setattr(choice, "_train", diverging)
+    net = ShallowNetClassifier(random_state=0).fit(*noisy)
+    assert net.alpha_ == weaker
+    assert net.alpha_scores_[strongest] == -np.inf
+    assert net.alpha_scores_[weaker] == normal.alpha_scores_[weaker]
 
 
 @pytest.mark.parametrize("changed", [{}, {"solver": "sgd"}, {"solver": "lbfgs", "max_iter": 500}, {"batch_size": 50}])

@@ -1,7 +1,7 @@
 """`alpha="auto"`: choose the strength of the penalty by cross-validation.
 
-The strongest is tried first, then weaker ones, as long as they lower the held-out loss clearly. For each strength, one
-net per fold is trained for a short time in float32. All folds are trained together, by Adam on one_cycle for every
+The two strongest are tried first, then weaker ones, as long as they lower the held-out loss clearly. For each strength,
+one net per fold is trained for a short time in float32. Nets are trained together, by Adam on one_cycle for every
 solver, because the best penalty does not depend on the solver.
 """
 
@@ -62,12 +62,14 @@ def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | N
     sample, judge = _rotated(_sample(network, data, rows, shares), judge)
     enough, trials = (1 - MIN_GAIN) * sample.loss_of_constant(), {}
     choice, lowest = rule.alpha, np.inf
-    for strength in _strengths(len(rows), network.sample_size / data.n_weighted()):
-        alpha = rule.alpha * strength
-        trials[alpha] = loss = _held_out_loss(replace(sample, alpha=alpha), judge, folds, plan, seed)
-        if loss < (1 - MIN_GAIN) * lowest:
-            choice, lowest = alpha, loss
-        elif lowest < enough:  # weaker ones would overfit even more
+    alphas = [rule.alpha * strength for strength in _strengths(len(rows), network.sample_size / data.n_weighted())]
+    for together in [alphas[:2], *([alpha] for alpha in alphas[2:])]:  # two are needed in any case
+        losses = _held_out_losses(sample, together, judge, folds, plan, seed)
+        for alpha, loss in zip(together, losses.tolist(), strict=True):
+            trials[alpha] = loss
+            if loss < (1 - MIN_GAIN) * lowest:
+                choice, lowest = alpha, loss
+        if choice != together[-1] and lowest < enough:  # weaker ones would overfit even more
             break
     return Choice(choice, {alpha: -loss for alpha, loss in trials.items()}) if lowest < np.inf else rule
 
@@ -170,16 +172,26 @@ def _rotated(sample: Network, judge: Network | None) -> tuple[Network, Network |
     return sample, None if judge is None else replace(judge, parameters=parameters, X=X[n:])
 
 
-def _held_out_loss(sample: Network, judge: Network | None, folds: np.ndarray, plan: Plan, seed: int) -> float:
-    """Train a net for each fold without its rows, or one net for the judge. Return the mean loss, or infinity."""
-    turns, total = np.array([-1]) if judge else np.unique(folds), 0.0  # no row is in fold -1
-    for together in slices(len(turns), max(1, MAX_PARAMETERS // sample.parameters.theta.size)):
-        stack = _stack(sample, folds, turns[together])
+def _held_out_losses(
+    sample: Network, alphas: list[float], judge: Network | None, folds: np.ndarray, plan: Plan, seed: int
+) -> np.ndarray:
+    """Train a net per alpha and fold without the rows of the fold, or a net per alpha for the judge.
+
+    Return the mean loss for each alpha, or infinity.
+    """
+    turns = np.array([-1]) if judge else np.unique(folds)  # no row is in fold -1
+    nets = [(alpha, turn) for alpha in alphas for turn in turns]
+    losses = np.empty(len(nets))
+    for together in slices(len(nets), max(1, MAX_PARAMETERS // sample.parameters.theta.size)):
+        stack = _stack(sample, folds, *np.transpose(nets[together]))
         _train(stack, plan, seed)
-        for net, fold in enumerate(turns[together]):
-            held_out = judge or _part(sample, folds == fold)
-            total += replace(held_out, parameters=stack.parameters[net]).loss() / len(turns)
-    return total if np.isfinite(total) else np.inf
+        for net in range(together.start, together.stop):
+            held_out = judge or _part(sample, folds == nets[net][1])
+            losses[net] = replace(held_out, parameters=stack.parameters[net - together.start]).loss()
+    losses = losses.reshape(len(alphas), -1).mean(axis=1)
+    if len(alphas) > 1 and not np.isfinite(losses).all():  # one net that diverges ends the training of all
+        return np.concatenate([_held_out_losses(sample, [alpha], judge, folds, plan, seed) for alpha in alphas])
+    return np.where(np.isfinite(losses), losses, np.inf)
 
 
 def _part(network: Network, rows: np.ndarray) -> Network:
@@ -187,11 +199,11 @@ def _part(network: Network, rows: np.ndarray) -> Network:
     return replace(network, X=network.X[rows], Y=network.Y[rows], w=w[rows] / w[rows].mean())
 
 
-def _stack(network: Network, folds: np.ndarray, turns: np.ndarray) -> Network:
-    """Return one network of several nets, one per fold. Rows of its fold have weight zero."""
+def _stack(network: Network, folds: np.ndarray, alphas: np.ndarray, turns: np.ndarray) -> Network:
+    """Return one network of several nets, each with its alpha and fold. Rows of its fold have weight zero."""
     w = network.w * (folds != turns.reshape(-1, 1)).astype(np.float32)[..., np.newaxis]
     shares = w.mean(axis=(1, 2), keepdims=True)
-    alpha = np.full(shares.shape, network.alpha)
+    alpha = alphas.reshape(shares.shape)
     parameters = network.parameters.repeated(len(turns))
     return replace(network, parameters=parameters, w=w / shares, sample_size=network.sample_size * shares, alpha=alpha)
 
