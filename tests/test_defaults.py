@@ -242,6 +242,14 @@ def test_rates_of_sgd_and_gd_fall_with_the_curvature(curvature, divisor):
     assert_allclose(rules.default_rates(Adam(), 64.0, curvature), [0.0015, 0.1 / 8])
 
 
+@parametrize(("curvature", "limit"), [(1 / 16, np.inf), (1 / 4, np.inf), (1, 1 / 500), (100, 1 / 50_000)])
+def test_rates_of_sgd_and_gd_stay_below_the_limit_of_the_output_weights(curvature, limit):
+    for solver in (SGD(), GradientDescent()):
+        expected = np.minimum(rules.default_rates(solver, 4.0, curvature), limit)
+        assert_allclose(rules.default_rates(solver, 4.0, curvature, q1=500.0), expected)
+    assert_allclose(rules.default_rates(Adam(), 4.0, curvature, q1=500.0), rules.default_rates(Adam(), 4.0))
+
+
 @parametrize("kind", [Adam, SGD, GradientDescent, FirstOrderSolver])
 def test_the_rate_of_a_solver_of_your_own_is_used_unchanged(kind):
     class Own(kind):
@@ -253,7 +261,7 @@ def test_the_rate_of_a_solver_of_your_own_is_used_unchanged(kind):
         def update(self, theta, grad, moments, learning_rate, t):
             pass
 
-    assert rules.default_rates(Own(), 64.0, 100)[0] == 0.02
+    assert rules.default_rates(Own(), 64.0, 100, 1e9)[0] == 0.02
 
 
 @parametrize("scaled", [1.0, 100.0])

@@ -135,7 +135,7 @@ def test_auto_goes_on_while_the_score_improves(noisy):
 def test_the_strongest_penalty_wins_near_ties(losses, n_tried, chosen, monkeypatch):
     X, y = make_classification(600, 10, random_state=0)
     left = iter(losses)
-    monkeypatch.setattr(choice, "_held_out_losses", lambda _, alphas, *args: np.array([next(left) for _ in alphas]))
+    monkeypatch.setattr(choice, "_held_out_losses", lambda *args: np.array([next(left) for _ in args[-1]]))
     net = ShallowNetClassifier(max_iter=1, random_state=0).fit(X, y)
     scores = net.alpha_scores_ or {}
     assert [-score for score in scores.values()] == losses[:n_tried]
@@ -150,8 +150,8 @@ def test_a_strength_that_diverges_does_not_spoil_another(noisy, monkeypatch):
     strongest, weaker = normal.alpha_scores_
     train = choice._train
 
-    def diverging(network, *args):
-        train(network, *args)
+    def diverging(network, **kwargs):
+        train(network, **kwargs)
         if network.alpha.max() == strongest:
             network.parameters.theta[:] = np.nan
 
@@ -198,7 +198,7 @@ def test_no_net_is_judged_by_rows_that_it_was_trained_on(data, wine, noisy, monk
     """Each row is held out by one of three folds, or by none if there is a validation set."""
     X, y = wine if data == "wine" else noisy
     stacks, judged, loss = [], [], Network.loss
-    monkeypatch.setattr(choice, "_train", lambda network, *args: stacks.append(network))
+    monkeypatch.setattr(choice, "_train", lambda network, **kwargs: stacks.append(network))
     monkeypatch.setattr(Network, "loss", lambda self: judged.append(self.X) or loss(self))
     held_out = {"X_val": X[:50], "y_val": y[:50]} if data == "validation" else {}
     net = ShallowNetClassifier(early_stopping=bool(held_out), max_iter=1, random_state=0)
@@ -206,14 +206,14 @@ def test_no_net_is_judged_by_rows_that_it_was_trained_on(data, wine, noisy, monk
         warnings.simplefilter("ignore")
         net.fit(X[50:] if held_out else X, y[50:] if held_out else y, **held_out)
     judged = [rows for rows in judged if rows.dtype == np.float32]
-    n_nets = 1 if held_out else 3
     shares = (1.0, 50 / 650) if held_out else (2 / 3, 1 / 3)
-    for i, stack in enumerate(stacks):  # one per strength
-        for w, rows in zip(stack.w, judged[i * n_nets :], strict=False):
-            trained, held = ({tuple(row) for row in part} for part in (stack.X[w[:, 0] > 0], rows))
-            assert not trained & held
-            size = len(y) - 50 if held_out else len(y)
-            assert_allclose([len(trained) / size, len(held) / size], shares, atol=0.01)
+    size = len(y) - 50 if held_out else len(y)
+    nets = [(stack.X, w) for stack in stacks for w in stack.w]
+    assert len(nets) >= (2 if held_out else 6)  # two strengths
+    for (rows, w), rows_of_judge in zip(nets, judged[: len(nets)], strict=True):
+        trained, held = ({tuple(row) for row in part} for part in (rows[w[:, 0] > 0], rows_of_judge))
+        assert not trained & held
+        assert_allclose([len(trained) / size, len(held) / size], shares, atol=0.01)
 
 
 def test_the_rows_of_the_choice_do_not_depend_on_the_order_of_classes():
@@ -284,7 +284,7 @@ def test_the_choice_does_not_depend_on_max_iter(schedule, noisy, quiet):
 
 
 def test_an_interrupted_choice_of_alpha_changes_nothing(noisy, monkeypatch):
-    def interrupt(*args):
+    def interrupt(network, **kwargs):
         raise KeyboardInterrupt
 
     net = ShallowNetClassifier(hidden_size=5, random_state=0).fit(*noisy)

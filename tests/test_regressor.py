@@ -651,6 +651,18 @@ def test_default_rates_suit_every_loss(loss, solver, activation):
     assert loss_of_net < 0.75 * function.loss_of_constant(Y)
 
 
+@parametrize("activation", NAMES)
+@parametrize("solver", ["sgd", "gd"])
+@unconverged
+def test_default_rates_suit_wide_nets(solver, activation):
+    """With rates that ignore the number of hidden units, most activations diverge here."""
+    rng = np.random.default_rng(1)
+    rows = rng.standard_normal((300, 4))
+    y = rows[:, 0] - rows[:, 1] + 0.3 * rng.standard_normal(300)
+    net = ShallowNetRegressor(1000, activation, solver=solver, alpha=1.0, random_state=0).fit(rows, y)
+    assert net.score(rows, y) > 0.75
+
+
 # Coverage of quantiles
 
 

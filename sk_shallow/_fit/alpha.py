@@ -5,7 +5,9 @@ one net per fold is trained for a short time in float32. Nets are trained togeth
 solver, because the best penalty does not depend on the solver.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -60,18 +62,26 @@ def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | N
         return rule
     judge = _as_float32(held_out.sample(len(rows))) if held_out else None
     sample, judge = _rotated(_sample(network, data, rows, shares), judge)
-    enough, trials = (1 - MIN_GAIN) * sample.loss_of_constant(), {}
-    choice, lowest = rule.alpha, np.inf
-    alphas = [rule.alpha * strength for strength in _strengths(len(rows), network.sample_size / data.n_weighted())]
+    losses_of = partial(_held_out_losses, sample, judge, folds, partial(_train, plan=plan, seed=seed))
+    strengths = _strengths(len(rows), network.sample_size / data.n_weighted())
+    return _best([rule.alpha * strength for strength in strengths], losses_of, sample.loss_of_constant()) or rule
+
+
+def _best(alphas: list[float], losses_of: Callable[[list[float]], np.ndarray], constant: float) -> Choice | None:
+    """Return the weakest alpha with a clearly lower loss than all stronger ones, or None if no loss is finite.
+
+    `losses_of` returns the held-out losses of some alphas, and `constant` is the loss of the best constant.
+    """
+    losses: dict[float, float] = {}
+    choice, lowest = alphas[0], np.inf
     for together in [alphas[:2], *([alpha] for alpha in alphas[2:])]:  # two are needed in any case
-        losses = _held_out_losses(sample, together, judge, folds, plan, seed)
-        for alpha, loss in zip(together, losses.tolist(), strict=True):
-            trials[alpha] = loss
-            if loss < (1 - MIN_GAIN) * lowest:
-                choice, lowest = alpha, loss
-        if choice != together[-1] and lowest < enough:  # weaker ones would overfit even more
+        losses.update(zip(together, losses_of(together).tolist(), strict=True))
+        for alpha in together:
+            if losses[alpha] < (1 - MIN_GAIN) * lowest:
+                choice, lowest = alpha, losses[alpha]
+        if choice != together[-1] and lowest < (1 - MIN_GAIN) * constant:  # weaker ones would overfit even more
             break
-    return Choice(choice, {alpha: -loss for alpha, loss in trials.items()}) if lowest < np.inf else rule
+    return Choice(choice, {alpha: -loss for alpha, loss in losses.items()}) if lowest < np.inf else None
 
 
 def fewest_rows(targets: Targets) -> tuple[int, int]:
@@ -173,7 +183,7 @@ def _rotated(sample: Network, judge: Network | None) -> tuple[Network, Network |
 
 
 def _held_out_losses(
-    sample: Network, alphas: list[float], judge: Network | None, folds: np.ndarray, plan: Plan, seed: int
+    sample: Network, judge: Network | None, folds: np.ndarray, train: Callable[[Network], None], alphas: list[float]
 ) -> np.ndarray:
     """Train a net per alpha and fold without the rows of the fold, or a net per alpha for the judge.
 
@@ -184,13 +194,13 @@ def _held_out_losses(
     losses = np.empty(len(nets))
     for together in slices(len(nets), max(1, MAX_PARAMETERS // sample.parameters.theta.size)):
         stack = _stack(sample, folds, *np.transpose(nets[together]))
-        _train(stack, plan, seed)
+        train(stack)
         for net in range(together.start, together.stop):
             held_out = judge or _part(sample, folds == nets[net][1])
             losses[net] = replace(held_out, parameters=stack.parameters[net - together.start]).loss()
     losses = losses.reshape(len(alphas), -1).mean(axis=1)
     if len(alphas) > 1 and not np.isfinite(losses).all():  # one net that diverges ends the training of all
-        return np.concatenate([_held_out_losses(sample, [alpha], judge, folds, plan, seed) for alpha in alphas])
+        return np.concatenate([_held_out_losses(sample, judge, folds, train, [alpha]) for alpha in alphas])
     return np.where(np.isfinite(losses), losses, np.inf)
 
 

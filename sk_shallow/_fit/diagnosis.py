@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 from sk_shallow._fit.features import different_features, feature_moments, unscaled_features
 from sk_shallow._fit.minimize import Limit, minimize
 from sk_shallow._fit.monitor import Monitor, Signal
-from sk_shallow._fit.plan import default_rates, short_plan
+from sk_shallow._fit.plan import short_plan
 from sk_shallow._fit.set_up import Fit
 from sk_shallow._fit.state import Stream, TrainingState
 from sk_shallow._model.network import Network, hidden_activations
@@ -148,12 +148,13 @@ class Ending:
         plan, losses, rate = self.plan, self.monitor.losses, self.plan.learning_rate_init
         if rate is None or not plan.schedule.needs_length:
             return False
-        steps, low = len(losses) * -(-self.network.n_samples // plan.batch_size), LOW_RATE_PLANNED * plan.peak_rate
+        steps = len(losses) * -(-self.network.n_samples // plan.batch_size)
+        low = LOW_RATE_PLANNED * plan.default_rates[1]
         return rate < low and rate * steps < low * DEFAULT_FIT_STEPS and losses[-1] > self.constant / 10
 
     def _rate_is_high(self) -> bool:
         rate = self.plan.learning_rate_init
-        return rate is not None and rate > HIGH_RATE * self.plan.peak_rate
+        return rate is not None and rate > HIGH_RATE * self.plan.default_rates[1]
 
     @property
     def _rate_has_fallen(self) -> bool:
@@ -273,7 +274,7 @@ class Ending:
         init = self.fit.estimator.init
         no_start = "init_scale=0" if scale == 0 else f"init={init!r}" if isinstance(init, str) else "init"
         shrunk = bool(network.alpha) and self.shrunk
-        lowest_rate = (LOW_RATE_PLANNED if plan.schedule.needs_length else LOW_RATE) * plan.peak_rate
+        lowest_rate = (LOW_RATE_PLANNED if plan.schedule.needs_length else LOW_RATE) * plan.default_rates[1]
         rate_is_low = rate is not None and rate < lowest_rate
         linear = " linear" if isinstance(network.activation, Identity) else ""
         n_epochs, limit_is_low = len(self.monitor.losses), self._limit_is_low(Limit.MAX_ITER)
@@ -345,7 +346,7 @@ class Ending:
     def _low_rate(self) -> str:
         return (
             f"{self._rate} is too low for these data: the training loss only reached {self.monitor.losses[-1]:.6g}. "
-            f"Use None: the default for these data is {self.plan.peak_rate:.3g}."
+            f"Use None: the default for these data is {self.plan.default_rates[1]:.3g}."
         )
 
     def _high_rate(self) -> str:
@@ -396,7 +397,7 @@ class Ending:
         """Blame the rate, and name the default for these data and this schedule."""
         plan, given = self.plan, self.fit.estimator.learning_rate
         planned = plan.schedule.needs_length or (given == "auto" and not plan.incremental)
-        default = default_rates(plan.solver, plan.q, plan.curvature)[planned]
+        default = plan.default_rates[planned]
         return f"{self._rate} is {too} (None, the default, is {default:.2g} here)"
 
     def _default(self, name: str, owner: Any = None) -> Any:

@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 from sk_shallow._component import from_name, to_name
 from sk_shallow._fit.data import Data
+from sk_shallow._model.network import Network
 from sk_shallow.schedules import SCHEDULES, Constant, OneCycle, Schedule
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, GradientDescent, Solver
 
@@ -37,7 +38,12 @@ class Plan:
     verbose: bool = False
     q: float = 1.0  # mean squared length of a row
     curvature: float = 1 / 16  # of the loss
-    peak_rate: float = 1.0  # default peak learning rate for these data
+    q1: float = 0.0  # mean squared length of a row of A1 at the first weights; 0: not needed
+
+    @property
+    def default_rates(self) -> tuple[float, float]:
+        """The default constant and peak learning rates for these data."""
+        return default_rates(self.solver, self.q, self.curvature, self.q1)
 
     def rounds(self) -> Iterator[tuple[int, bool]]:
         """Yield the epochs of each round, and False if `max_iter` has cut it.
@@ -50,8 +56,8 @@ class Plan:
             length, left = 2 * length, max(0, left - length)
 
 
-def make_plan(estimator: Any, data: Data, incremental: bool = False) -> Plan:
-    """Return the plan of a fit. `incremental` means one epoch of `partial_fit`."""
+def make_plan(estimator: Any, data: Data, network: Network, incremental: bool = False) -> Plan:
+    """Return the plan of a fit that starts from a network. `incremental` means one epoch of `partial_fit`."""
     m, q = max(1, data.n_weighted()), data.mean_squared_length()
     solver = from_name(SOLVERS, estimator.solver)
     schedule = choose_schedule(estimator, solver, incremental)
@@ -61,8 +67,8 @@ def make_plan(estimator: Any, data: Data, incremental: bool = False) -> Plan:
     n_rows = len(data.given.y)
     batch_size = n_rows if solver.full_batch else min(_given(estimator.batch_size, batch_size_rule(m)), n_rows)
     curvature = data.targets.curvature(data.y, data.w)
-    constant_rate, peak_rate = default_rates(solver, q, curvature)
-    rate = float(_given(estimator.learning_rate_init, peak_rate if planned else constant_rate))
+    q1 = network.mean_squared_length() if isinstance(solver, SGD | GradientDescent) else 0.0
+    rate = float(_given(estimator.learning_rate_init, default_rates(solver, q, curvature, q1)[planned]))
     return Plan(
         solver=annealed(solver) if planned else solver,
         solver_name=to_name(SOLVERS, solver),
@@ -80,7 +86,7 @@ def make_plan(estimator: Any, data: Data, incremental: bool = False) -> Plan:
         verbose=bool(estimator.verbose),
         q=q,
         curvature=curvature,
-        peak_rate=peak_rate,
+        q1=q1,
     )
 
 
@@ -93,22 +99,25 @@ def choose_schedule(estimator: Any, solver: Solver, incremental: bool) -> Schedu
     return from_name(SCHEDULES, name)
 
 
-def default_rates(solver: Solver, q: float, curvature: float = 1 / 16) -> tuple[float, float]:
+def default_rates(solver: Solver, q: float, curvature: float = 1 / 16, q1: float = 0.0) -> tuple[float, float]:
     """Return the default constant learning rate, and the default peak of a schedule that ends near zero.
 
     Adam's peak keeps the changes of pre-activations equal for every q. SGD's is near the limit of stability, which
     falls with q and with the `curvature` of the loss: 1/16 for the log losses. Other rates are well below the limit,
-    and are lowered for a curvature above 1/4 only. Adam's do not depend on it. The `learning_rate_init` of a user's own
-    solver is used unchanged.
+    and are lowered for a curvature above 1/4 only. Then no rate exceeds half the limit of stability of the output
+    weights, ``2 / (curvature * q1)``. The gradients of log losses are bounded, so these need no such rule. Adam's rates
+    depend on q only. The `learning_rate_init` of a user's own solver is used unchanged.
     """
     q, divisor = max(q, 1e-9), max(1.0, 4 * curvature)
+    limit = 1 / (curvature * q1) if divisor > 1 and q1 > 0 else np.inf
     if isinstance(solver, Adam):
         # With MLPClassifier's 0.001, relu learns streams more slowly: its initial weights are smaller here.
         return _given(solver.learning_rate_init, 0.0015), min(0.1, max(0.001, 0.1 / q**0.5))
     if isinstance(solver, SGD):
         peak = min(0.5, max(0.01, 3 / q)) / (16 * curvature)
-        return _given(solver.learning_rate_init, 0.01 / divisor), peak
-    rate = _given(solver.learning_rate_init, (0.1 if isinstance(solver, GradientDescent) else 1.0) / divisor)
+        return _given(solver.learning_rate_init, min(0.01 / divisor, limit)), min(peak, limit)
+    rate = (0.1 if isinstance(solver, GradientDescent) else 1.0) / divisor
+    rate = _given(solver.learning_rate_init, min(rate, limit))
     return rate, rate
 
 
@@ -120,7 +129,7 @@ def annealed(solver: Solver) -> Solver:
 
 def short_plan(solver: Solver, plan: Plan, max_iter: int, batch_size: int) -> Plan:
     """Return the plan of a short fit of `max_iter` epochs on one_cycle, at the default peak rate."""
-    rate = default_rates(solver, plan.q, plan.curvature)[1]
+    rate = default_rates(solver, plan.q, plan.curvature, plan.q1)[1]
     return Plan(annealed(solver), rate, OneCycle(), max_iter=max_iter, batch_size=batch_size)
 
 

@@ -67,8 +67,8 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
         data, validation, stratified = hold_out(data, estimator.validation_fraction, state.seed)
     data = data.with_fitted_targets()
     validation = validation and validation.with_targets(data.targets)
-    plan = make_plan(estimator, data, incremental)
-    network = initial_network(estimator, data, plan, activation, state)
+    network = initial_network(estimator, data, activation, state, incremental)
+    plan = make_plan(estimator, data, network, incremental)
     held_out = None if validation is None else _validation_network(network, validation)
     tasks = None if incremental else _callback_tasks(estimator, data, plan, network)
     score = None
@@ -83,17 +83,18 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     return fit
 
 
-def initial_network(estimator: Any, data: Data, plan: Plan, activation: Activation, state: TrainingState) -> Network:
+def initial_network(
+    estimator: Any, data: Data, activation: Activation, state: TrainingState, incremental: bool = False
+) -> Network:
     """Return the network that training starts from: with new weights, or with those of the estimator."""
     targets, sample_size = data.targets, data.sample_size()
     sizes = (data.X.shape[1], int(estimator.hidden_size), targets.n_outputs, int(activation.n_pieces))
     parameters = Parameters(sizes, data.X.dtype)
-    arrays = _arrays(
-        data, data.weights_for_partial_fit() if plan.incremental else data.normalized_weights(), data.X.dtype
-    )
+    w = data.weights_for_partial_fit() if incremental else data.normalized_weights()
+    arrays = _arrays(data, w, data.X.dtype)
     if state.fitted:
         parameters.filled(state.fitted.coefs_, state.fitted.intercepts_)
-        sample_size += state.fitted.n_samples_seen_ if plan.incremental else 0.0
+        sample_size += state.fitted.n_samples_seen_ if incremental else 0.0
     else:
         init, gains = estimator.init, (1.0, 1.0)
         if init == "auto":
@@ -102,14 +103,16 @@ def initial_network(estimator: Any, data: Data, plan: Plan, activation: Activati
         scales = gains[0] * estimator.init_scale, gains[1] * estimator.init_scale
         initialize(parameters, init, scales, Stream.INITIAL_WEIGHTS.rng(state.seed))
         parameters.b2[:] = targets.loss_function.initial_bias(*arrays[1:])
-    rule = activation.alpha_factor * alpha_rule(sample_size, plan.q)
+    alpha = estimator.alpha
+    if alpha == "auto":
+        alpha = activation.alpha_factor * alpha_rule(sample_size, data.mean_squared_length())
     return Network(
         parameters,
         activation,
         targets.loss_function,
         *arrays,
         sample_size=sample_size,
-        alpha=rule if estimator.alpha == "auto" else float(estimator.alpha),
+        alpha=float(alpha),
         dropout=float(estimator.dropout),
     )
 

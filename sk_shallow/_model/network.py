@@ -185,6 +185,13 @@ class Network:
         """Return `Z2` of any rows, without dropout."""
         return logits(X, self.parameters.coefs, self.parameters.intercepts, self.activation)
 
+    def mean_squared_length(self) -> float:
+        """Return q1, the weighted mean of ``|a|^2`` over the rows of `A1`."""
+        p, lengths = self.parameters, np.empty((self.n_samples, 1))
+        for rows, A1 in _hidden_blocks(self.X, p.W1, p.b1, self.activation):
+            np.einsum("ij,ij->i", A1, A1, out=lengths[rows, 0], dtype=np.float64)
+        return float(lengths.mean() if self.w is None else (self.w * lengths).sum() / (self.w.sum() or 1))
+
     def loss(self) -> float:
         """Return the weighted mean loss over all rows, in nats per sample, without penalty and dropout."""
         total = 0.0

@@ -10,7 +10,6 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_scalar
 
 from sk_shallow._base import ShallowNet
-from sk_shallow._fit.plan import make_plan
 from sk_shallow._fit.set_up import initial_network
 from sk_shallow._fit.state import TrainingState
 from sk_shallow._fit.validation import check_rows
@@ -179,7 +178,7 @@ def _network(estimator, X, y, sample_weight):
     data = data if fitted else data.with_fitted_targets()
     activation = estimator._activation if fitted else as_activation(estimator.activation)
     state = TrainingState.of(estimator, resume=fitted)
-    return initial_network(estimator, data, make_plan(estimator, data), activation, state)
+    return initial_network(estimator, data, activation, state)
 
 
 def _check_net(estimator, caller):
