@@ -105,6 +105,9 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
     target_mean_, target_scale_ : ndarray of shape (n_outputs,)
         Weighted mean and standard deviation of the training targets, with which they are standardized; 0 and 1 for
         "poisson". If an output is constant, its scale is 0, and every prediction is its mean.
+    target_limits_ : ndarray of shape (2, n_outputs)
+        Smallest and largest prediction. With "absolute_error" and "quantile", it is the smallest (largest) target of
+        `fit` if more than 5 % of the targets equal it. Otherwise, and after `partial_fit`, minus infinity (infinity).
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -272,7 +275,7 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
 
     @property
     def _targets(self):
-        return NumberTargets(self._loss, self.target_mean_, self.target_scale_)
+        return NumberTargets(self._loss, self.target_mean_, self.target_scale_, self.target_limits_)
 
     def _checked_y(self, y, dtype):
         return as_numbers(y, dtype)

@@ -1,5 +1,6 @@
 """Convert a net to scikit-learn's `MLPClassifier` or `MLPRegressor`."""
 
+import warnings
 from copy import deepcopy
 
 import numpy as np
@@ -65,7 +66,8 @@ def to_mlpregressor(net):
 
     Use it for tools that only accept that class. Predictions are the same (to rounding). The last layer includes the
     mean and the scale of the targets, so its weights differ. Only `hidden_layer_sizes`, `activation` and `loss` are
-    set; all other parameters are `MLPRegressor`'s defaults.
+    set; all other parameters are `MLPRegressor`'s defaults. `MLPRegressor` does not limit predictions to
+    `target_limits_`.
 
     Parameters
     ----------
@@ -82,6 +84,11 @@ def to_mlpregressor(net):
     NotFittedError
         If the net is not fitted.
 
+    Warns
+    -----
+    UserWarning
+        If `target_limits_` has a finite number.
+
     Examples
     --------
     >>> import numpy as np
@@ -94,6 +101,8 @@ def to_mlpregressor(net):
     True
     """
     activation = _checked_activation(net, ShallowNetRegressor, "MLPRegressor")
+    if np.isfinite(net.target_limits_).any():
+        warnings.warn("MLPRegressor does not limit predictions to target_limits_. Clip them.", stacklevel=2)
     loss = "poisson" if net.out_activation_ == "exp" else "squared_error"
     mlp = MLPRegressor(loss, (len(net.coefs_[1]),), activation)
     X, y = np.zeros((1, net.n_features_in_), dtype=net.coefs_[0].dtype), np.ones((1, net.n_outputs_))

@@ -178,12 +178,15 @@ class RegressionLoss(Loss):
         Whether the net learns standardized targets. `loss_` then has no unit.
     positive_only : bool
         Whether targets must not be negative.
+    predicts_quantile : bool
+        Whether it predicts a quantile, which cannot lie outside the range of the targets.
     """
 
     name = "identity"
     unit = ""
     standardizes: bool = True
     positive_only: bool = False
+    predicts_quantile: bool = False
 
     def check(self, y: Array) -> None:
         """Raise ValueError if the loss is not defined for targets."""
@@ -242,6 +245,7 @@ class AbsoluteError(RegressionLoss):
     """
 
     has_kinks = True
+    predicts_quantile = True
 
     def best(self) -> str:
         return "the median"
@@ -268,6 +272,7 @@ class Quantile(RegressionLoss):
     """
 
     has_kinks = True
+    predicts_quantile = True
     _parameter_constraints = {"quantile": [Interval(Real, 0, 1, closed="neither")]}
 
     def __init__(self, quantile: float = 0.5) -> None:

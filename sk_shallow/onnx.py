@@ -176,8 +176,10 @@ def _convert_regressor(scope: Any, operator: Any, container: Any) -> None:
     if net.out_activation_ == "exp":
         limits = np.finfo(graph.dtype)  # as in Poisson
         A2 = graph("Clip", graph("Exp", A2), float(limits.tiny), float(limits.max))
-    limit = float(np.finfo(graph.dtype).max)
-    graph("Clip", graph("Add", graph("Mul", A2, net.target_scale_), net.target_mean_), -limit, limit, output=output)
+    largest = np.finfo(graph.dtype).max
+    lower, upper = np.clip(net.target_limits_, -largest, largest)
+    predictions = graph("Add", graph("Mul", A2, net.target_scale_), net.target_mean_)
+    graph("Min", graph("Max", predictions, lower), upper, output=output)
 
 
 def _refuse_zipmap(operator: Any) -> None:

@@ -137,6 +137,14 @@ def test_a_constant(loss, iris):
     assert_allclose(to_mlpregressor(net).predict(iris[0]), 12.5, rtol=1e-15)
 
 
+def test_lost_limits_are_told():
+    X, y = np.random.default_rng(0).standard_normal((100, 3)), np.repeat([0.0, 1.0], 50)
+    net = ShallowNetRegressor(5, loss="absolute_error", random_state=0).fit(X, y)
+    with pytest.warns(UserWarning, match="does not limit predictions to target_limits_"):
+        mlp = to_mlpregressor(net)
+    assert_allclose(np.clip(mlp.predict(X), *net.target_limits_[:, 0]), net.predict(X), atol=1e-14)
+
+
 def test_regressors_that_cannot_be_converted_are_refused(iris):
     X, y = iris
     with pytest.raises(NotFittedError):

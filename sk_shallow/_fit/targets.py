@@ -14,6 +14,8 @@ from sklearn.utils.validation import check_array, column_or_1d
 from sk_shallow._compat import check_classes_on_first_call
 from sk_shallow.losses import Loss, RegressionLoss, SigmoidLogLoss, SoftmaxLogLoss
 
+COMMON = 0.05  # share of the targets that equal the smallest (largest), above which no quantile is predicted beyond it
+
 
 class Targets(ABC):
     """One kind of problem."""
@@ -41,6 +43,10 @@ class Targets(ABC):
 
     def fitted_to(self, y: np.ndarray, w: np.ndarray | None) -> "Targets":
         """Return the targets with all that they take from the training rows."""
+        return self
+
+    def limited_to(self, y: np.ndarray, w: np.ndarray | None) -> "Targets":
+        """Return the targets with limits of the predictions, for a net that has seen all rows."""
         return self
 
     def curvature(self, y: np.ndarray, w: np.ndarray | None) -> float:
@@ -163,24 +169,29 @@ class NumberTargets(Targets):
     """Numbers, one per output. Where the loss wants it, `Y` is ``(y - mean) / scale``; both are (n2,).
 
     The mean is weighted, and the scale is the weighted standard deviation. If a column is constant, its scale is 0, and
-    every prediction is its mean. A mean of nan is not known yet.
+    every prediction is its mean. A mean of nan is not known yet. The rows of `limits`, (2, n2), are the smallest and
+    the largest predictions.
     """
 
     has_classes = False
     name, guess = "targets", "an output of zero gives at most"
 
-    def __init__(self, loss: RegressionLoss, mean: np.ndarray, scale: np.ndarray) -> None:
+    def __init__(
+        self, loss: RegressionLoss, mean: np.ndarray, scale: np.ndarray, limits: np.ndarray | None = None
+    ) -> None:
         self.loss_function: RegressionLoss = loss
         self.unit_matters = not loss.standardizes
         self.mean, self.scale = mean, scale
         self.n_outputs = len(mean)
+        self.limits = np.tile([[-np.inf], [np.inf]], self.n_outputs) if limits is None else limits
         if not scale.any():
             numbers = ", ".join(f"{number:.6g}" for number in mean)
             self.nothing_to_learn = f"y is constant: {numbers}. Every prediction is this number."
 
     @property
     def attributes(self) -> dict[str, Any]:
-        return {"target_mean_": self.mean, "target_scale_": self.scale, "_loss": self.loss_function}
+        names = ("target_mean_", "target_scale_", "target_limits_", "_loss")
+        return dict(zip(names, (self.mean, self.scale, self.limits, self.loss_function), strict=True))
 
     def check(self, y: np.ndarray) -> None:
         n_outputs = 1 if y.ndim == 1 else y.shape[1]
@@ -207,6 +218,20 @@ class NumberTargets(Targets):
             mean, scale = np.where(scale == 0, mean, 0), np.sign(scale)
         return NumberTargets(self.loss_function, mean, scale)
 
+    def limited_to(self, y: np.ndarray, w: np.ndarray | None) -> "NumberTargets":
+        """Return the targets with limits, if the loss predicts a quantile, where the smallest or largest one is common.
+
+        Otherwise, many predictions are a little less than 0 where most targets are 0 and none are less.
+        """
+        if not self.loss_function.predicts_quantile:
+            return self
+        Y = y.reshape(len(y), -1)
+        w = np.ones(len(Y)) if w is None else w
+        ends = np.stack([Y[w > 0].min(axis=0), Y[w > 0].max(axis=0)])
+        shares = np.stack([np.average(end == Y, axis=0, weights=w) for end in ends])
+        limits = np.where((shares > COMMON) & (self.scale > 0), ends, [[-np.inf], [np.inf]])
+        return NumberTargets(self.loss_function, self.mean, self.scale, limits)
+
     def encode(self, y: np.ndarray, dtype: Any) -> np.ndarray:
         Y = y.reshape(len(y), -1)
         if self.loss_function.standardizes:
@@ -218,9 +243,10 @@ class NumberTargets(Targets):
 
     def numbers(self, Z2: np.ndarray) -> np.ndarray:
         """Return the predictions, (m,) or (m, n2), in the dtype of `Z2`."""
+        largest = np.finfo(Z2.dtype).max
         mean, scale = self.mean.astype(Z2.dtype), self.scale.astype(Z2.dtype)
-        limit = np.finfo(Z2.dtype).max
-        A2 = np.clip(self.loss_function.predictions(Z2) * scale + mean, -limit, limit)
+        limits = np.clip(self.limits, -largest, largest).astype(Z2.dtype)
+        A2 = np.clip(self.loss_function.predictions(Z2) * scale + mean, *limits)
         return A2[:, 0] if self.n_outputs == 1 else A2
 
 
