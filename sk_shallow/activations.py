@@ -7,6 +7,7 @@ your own, pass the estimator an object of your subclass of `Activation`, or a pa
 import re
 from abc import abstractmethod
 from collections.abc import Callable
+from inspect import cleandoc
 from numbers import Real
 from typing import Any
 
@@ -37,7 +38,7 @@ class Activation(Component):
     range : tuple of (float, float)
         Bounds of the values with the default parameters, or infinity.
     formula, reference : str
-        The formula of g, and the paper that introduced it.
+        The formula of g, and the paper that introduced it. The docstring of the class ends with both.
 
     Examples
     --------
@@ -63,6 +64,13 @@ class Activation(Component):
     range: tuple[float, float] = (-np.inf, np.inf)
     formula: str = ""
     reference: str = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Add the formula and the paper to the docstring of a class that has its own."""
+        super().__init_subclass__(**kwargs)
+        if "formula" in vars(cls) and "reference" in vars(cls):
+            sections = f"Notes\n-----\n``g(z) = {cls.formula}``\n\nReferences\n----------\n{cls.reference}.\n"
+            cls.__doc__ = f"{cleandoc(cls.__doc__ or '')}\n\n{sections}"
 
     @abstractmethod
     def forward(self, Z: np.ndarray) -> tuple[np.ndarray, Any]:
@@ -119,7 +127,7 @@ class ElementwiseActivation(Activation):
 
 
 class Identity(ElementwiseActivation):
-    """No activation: the net is linear, like logistic regression."""
+    """No activation: the net is linear, like logistic regression. ``g(z) = z``."""
 
     formula = "z"
 

@@ -259,12 +259,12 @@ class AbsoluteError(RegressionLoss):
 
 
 class Quantile(RegressionLoss):
-    """The pinball loss, ``L = q max(y - z, 0) + (1 - q) max(z - y, 0)``. It predicts the quantile q. Not with "lbfgs".
+    """The pinball loss, ``L = tau max(y - z, 0) + (1 - tau) max(z - y, 0)``. It predicts a quantile. Not with "lbfgs".
 
     Parameters
     ----------
     quantile : float in (0, 1), default=0.5
-        The level q: the share of targets that should be at most the prediction. The default is the median.
+        The level tau: the share of targets that should be at most the prediction. The default is the median.
 
     References
     ----------

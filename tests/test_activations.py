@@ -420,3 +420,10 @@ def test_maxout_gradient_in_a_network():
     assert network.gradient.W1.shape == (4, 15)
     network.value_and_gradient()
     assert (network.gradient.b1 != 0).any()
+
+
+@parametrize("name", NAMES)
+def test_docstrings_end_with_formula_and_paper(name):
+    kind = ACTIVATIONS[name]
+    assert f"g(z) = {kind.formula}``" in kind.__doc__
+    assert kind.__doc__.strip().endswith(f"{kind.reference}." if kind.reference else "``.")

@@ -97,18 +97,18 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
 def compute_gradient(estimator, X, y, sample_weight=None):
     """Return the gradient of a net's objective on some rows, at its present weights.
 
-    It is the gradient of J in the docstring of `ShallowNetClassifier`, computed by back-propagation, in float64 and
+    It is the gradient of J in the docstrings of the two nets, computed by back-propagation, in float64 and
     without dropout. Use it to see what a training step changes, or to check a gradient that you derived by hand.
 
     Parameters
     ----------
-    estimator : ShallowNetClassifier
+    estimator : ShallowNetClassifier or ShallowNetRegressor
         A fitted net, or a new one. For a new one, the weights are those from which `fit` would start, so give it a
         `random_state` or a pair of arrays as `init`. It is not fitted or changed.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Features.
-    y : array-like of shape (n_samples,) or (n_samples, n_labels)
-        Labels. If the net is fitted, not every class must occur.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Labels or numbers. If the net is fitted, not every class must occur.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights, as in `fit`.
 
@@ -123,7 +123,7 @@ def compute_gradient(estimator, X, y, sample_weight=None):
     ValueError
         As in `fit`.
     TypeError
-        If `estimator` is not a `ShallowNetClassifier`. For a pipeline, pass its last step and transformed data.
+        If `estimator` is not a net. For a pipeline, pass its last step and transformed data.
 
     See Also
     --------
