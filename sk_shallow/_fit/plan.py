@@ -104,18 +104,18 @@ def default_rates(solver: Solver, q: float, curvature: float = 1 / 16, q1: float
 
     Adam's peak keeps the changes of pre-activations equal for every q. SGD's is near the limit of stability, which
     falls with q and with the `curvature` of the loss: 1/16 for the log losses. Other rates are well below the limit,
-    and are lowered for a curvature above 1/4 only. Then no rate exceeds half the limit of stability of the output
-    weights, ``2 / (curvature * q1)``. The gradients of log losses are bounded, so these need no such rule. Adam's rates
-    depend on q only. The `learning_rate_init` of a user's own solver is used unchanged.
+    and are lowered for a curvature above 1/4 only. Then no rate exceeds the limit of stability of the output weights,
+    ``2 / (curvature * q1)``, or half of it with momentum. The log losses need no such rule: their gradients are
+    bounded. Adam's rates depend on q only. The `learning_rate_init` of a user's own solver is used unchanged.
     """
     q, divisor = max(q, 1e-9), max(1.0, 4 * curvature)
-    limit = 1 / (curvature * q1) if divisor > 1 and q1 > 0 else np.inf
+    limit = 2 / (curvature * q1) if divisor > 1 and q1 > 0 else np.inf
     if isinstance(solver, Adam):
         # With MLPClassifier's 0.001, relu learns streams more slowly: its initial weights are smaller here.
         return _given(solver.learning_rate_init, 0.0015), min(0.1, max(0.001, 0.1 / q**0.5))
     if isinstance(solver, SGD):
         peak = min(0.5, max(0.01, 3 / q)) / (16 * curvature)
-        return _given(solver.learning_rate_init, min(0.01 / divisor, limit)), min(peak, limit)
+        return _given(solver.learning_rate_init, min(0.01 / divisor, limit / 2)), min(peak, limit / 2)
     rate = (0.1 if isinstance(solver, GradientDescent) else 1.0) / divisor
     rate = _given(solver.learning_rate_init, min(rate, limit))
     return rate, rate
