@@ -289,6 +289,7 @@ class Softplus(ElementwiseActivation):
     """Smooth relu."""
 
     initializer = "he_normal"
+    alpha_factor = 0.5  # its slope at 0 is 1/2: for the same predictions, squared weights are twice as large as elu's
     range = (0.0, np.inf)
     formula = "log(1 + exp(z))"
     reference = 'Dugas, Bengio, Belisle, Nadeau, Garcia, "Second-order functional knowledge", NeurIPS, 2001'
