@@ -17,6 +17,8 @@ from sk_shallow._model.network import Network
 from sk_shallow.schedules import SCHEDULES, Constant, OneCycle, Schedule
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, GradientDescent, Solver
 
+GENTLE = 1 / 4  # curvature of the loss up to which only sgd's peak depends on it
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -67,7 +69,7 @@ def make_plan(estimator: Any, data: Data, network: Network, incremental: bool = 
     n_rows = len(data.given.y)
     batch_size = n_rows if solver.full_batch else min(_given(estimator.batch_size, batch_size_rule(m)), n_rows)
     curvature = data.targets.curvature(data.y, data.w)
-    q1 = network.mean_squared_length() if isinstance(solver, SGD | GradientDescent) else 0.0
+    q1 = network.mean_squared_length() if curvature > GENTLE and isinstance(solver, SGD | GradientDescent) else 0.0
     rate = float(_given(estimator.learning_rate_init, default_rates(solver, q, curvature, q1)[planned]))
     return Plan(
         solver=annealed(solver) if planned else solver,
@@ -104,11 +106,11 @@ def default_rates(solver: Solver, q: float, curvature: float = 1 / 16, q1: float
 
     Adam's peak keeps the changes of pre-activations equal for every q. SGD's is near the limit of stability, which
     falls with q and with the `curvature` of the loss: 1/16 for the log losses. Other rates are well below the limit,
-    and are lowered for a curvature above 1/4 only. Then no rate exceeds the limit of stability of the output weights,
-    ``2 / (curvature * q1)``, or half of it with momentum. The log losses need no such rule: their gradients are
-    bounded. Adam's rates depend on q only. The `learning_rate_init` of a user's own solver is used unchanged.
+    and are lowered for a curvature above `GENTLE` only. Then no rate exceeds the limit of stability of the output
+    weights, ``2 / (curvature * q1)``, or half of it with momentum. The log losses need no such rule: their gradients
+    are bounded. Adam's rates depend on q only. The `learning_rate_init` of a user's own solver is used unchanged.
     """
-    q, divisor = max(q, 1e-9), max(1.0, 4 * curvature)
+    q, divisor = max(q, 1e-9), max(1.0, curvature / GENTLE)
     limit = 2 / (curvature * q1) if divisor > 1 and q1 > 0 else np.inf
     if isinstance(solver, Adam):
         # With MLPClassifier's 0.001, relu learns streams more slowly: its initial weights are smaller here.
