@@ -46,6 +46,20 @@ def test_gradient(name, n2, penalties, weighted):
 
 @parametrize("name", NAMES)
 @parametrize("weighted", [False, True])
+@parametrize("dtype", [np.float32, np.float64])
+def test_mean_squared_length_of_hidden_activations(name, weighted, dtype, monkeypatch):
+    network = random_network(ACTIVATIONS[name](), m=50, weighted=weighted, dtype=dtype)
+    p = network.parameters
+    A1 = model.hidden_activations(network.X, p.coefs, p.intercepts, network.activation)
+    expected = np.average((A1.astype(float) ** 2).sum(axis=1), weights=None if network.w is None else network.w[:, 0])
+    monkeypatch.setattr(model, "BLOCK_NUMBERS", 30)  # several blocks
+    assert network.mean_squared_length() == pytest.approx(expected)
+    on_sparse = replace(network, X=sparse.csr_matrix(network.X))
+    assert on_sparse.mean_squared_length() == pytest.approx(expected)
+
+
+@parametrize("name", NAMES)
+@parametrize("weighted", [False, True])
 def test_batch_gradients_add_up_to_the_full_one(name, weighted):
     network = random_network(ACTIVATIONS[name](), m=30, weighted=weighted, alpha=0.1)
     J = network.value_and_gradient()
