@@ -38,7 +38,7 @@ class Activation(Component):
     range : tuple of (float, float)
         Bounds of the values with the default parameters, or infinity.
     formula, reference : str
-        The formula of g, and the paper that introduced it. The docstring of the class ends with both.
+        The formula of g, and the paper that introduced it.
 
     Examples
     --------
@@ -64,13 +64,6 @@ class Activation(Component):
     range: tuple[float, float] = (-np.inf, np.inf)
     formula: str = ""
     reference: str = ""
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Add the formula and the paper to the docstring of a class that has its own."""
-        super().__init_subclass__(**kwargs)
-        if "formula" in vars(cls) and "reference" in vars(cls):
-            sections = f"Notes\n-----\n``g(z) = {cls.formula}``\n\nReferences\n----------\n{cls.reference}.\n"
-            cls.__doc__ = f"{cleandoc(cls.__doc__ or '')}\n\n{sections}"
 
     @abstractmethod
     def forward(self, Z: np.ndarray) -> tuple[np.ndarray, Any]:
@@ -127,7 +120,7 @@ class ElementwiseActivation(Activation):
 
 
 class Identity(ElementwiseActivation):
-    """No activation: the net is linear, like logistic regression. ``g(z) = z``."""
+    """No activation: the net is linear, like logistic regression."""
 
     formula = "z"
 
@@ -470,6 +463,11 @@ ALIASES: dict[str, type[Activation]] = {"logistic": Sigmoid, "swish": SiLU}
 
 __all__ = ["ACTIVATIONS", "ALIASES", "Activation", "ElementwiseActivation", "FunctionActivation"]
 __all__ += [kind.__name__ for kind in ACTIVATIONS.values()]
+
+for _kind in ACTIVATIONS.values():  # docstrings end with the formula and the paper
+    _sections = [cleandoc(_kind.__doc__ or ""), f"Notes\n-----\n``g(z) = {_kind.formula}``"]
+    _sections += [f"References\n----------\n{_kind.reference}."] if _kind.reference else []
+    _kind.__doc__ = "\n\n".join(_sections)
 
 
 def check_pair(value: Any) -> None:

@@ -169,8 +169,8 @@ class SoftmaxLogLoss(LogLoss):
 class RegressionLoss(Loss):
     """Base class of losses for regression. They are summed over outputs.
 
-    A subclass needs `loss_and_residual`, `initial_bias` and `best`, `has_kinks` if its gradient jumps, and `curvature`
-    if its second derivative is far from 1.
+    A subclass needs `loss_and_residual`, `initial_bias` and `best`, `has_kinks` if its gradient jumps, `curvature` if
+    its second derivative is far from 1, and `predicts_quantile` if it predicts a quantile.
 
     Attributes
     ----------
@@ -179,7 +179,7 @@ class RegressionLoss(Loss):
     positive_only : bool
         Whether targets must not be negative.
     predicts_quantile : bool
-        Whether it predicts a quantile, which cannot lie outside the range of the targets.
+        Whether it predicts a quantile. Predictions then stay within `target_limits_`.
     """
 
     name = "identity"

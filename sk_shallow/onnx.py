@@ -176,8 +176,7 @@ def _convert_regressor(scope: Any, operator: Any, container: Any) -> None:
     if net.out_activation_ == "exp":
         limits = np.finfo(graph.dtype)  # as in Poisson
         A2 = graph("Clip", graph("Exp", A2), float(limits.tiny), float(limits.max))
-    largest = np.finfo(graph.dtype).max
-    lower, upper = np.clip(net.target_limits_, -largest, largest)
+    lower, upper = net._targets.limits_in(graph.dtype)
     predictions = graph("Add", graph("Mul", A2, net.target_scale_), net.target_mean_)
     graph("Min", graph("Max", predictions, lower), upper, output=output)
 

@@ -426,4 +426,4 @@ def test_maxout_gradient_in_a_network():
 def test_docstrings_end_with_formula_and_paper(name):
     kind = ACTIVATIONS[name]
     assert f"g(z) = {kind.formula}``" in kind.__doc__
-    assert kind.__doc__.strip().endswith(f"{kind.reference}." if kind.reference else "``.")
+    assert kind.__doc__.endswith(f"{kind.reference}." if kind.reference else "``")

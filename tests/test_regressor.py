@@ -663,6 +663,24 @@ def test_default_rates_suit_wide_nets(solver, activation):
     assert net.score(rows, y) > 0.75
 
 
+@parametrize("solver", ["sgd", "gd"])
+def test_a_rate_that_unscaled_features_make_tiny_is_told(solver):
+    rng = np.random.default_rng(1)
+    rows = rng.standard_normal((300, 4))
+    y = rows[:, 0] - rows[:, 1] + 0.3 * rng.standard_normal(300)
+    with pytest.warns(ConvergenceWarning, match=r"(?s)column 3.*StandardScaler"):
+        ShallowNetRegressor(solver=solver, random_state=0).fit(rows + [0, 0, 0, 2000], y)
+
+
+def test_gd_is_stable_if_a_feature_has_an_offset(quiet):
+    rng = np.random.default_rng(1)
+    rows = rng.standard_normal((300, 4))
+    y = rows[:, 0] - rows[:, 1] + 0.3 * rng.standard_normal(300)
+    rows[:, 3] += 20
+    net = ShallowNetRegressor(solver="gd", random_state=0).fit(rows, y)
+    assert net.score(rows, y) > 0.5
+
+
 # Coverage of quantiles
 
 
@@ -694,10 +712,10 @@ def test_coverage_with_ties(level):
 @parametrize("loss", [*LOSSES, Quantile(0.9)], ids=str)
 @unconverged
 def test_limits_are_the_common_ends_of_the_range(loss):
-    """5 % of the weights decide. Only quantiles have limits."""
-    y = np.r_[np.zeros(4), np.linspace(1, 5, 86), np.full(10, 6.0)]
+    """More than 5 % of the weights and five distinct rows are needed. Only quantiles have limits."""
+    y = np.r_[np.zeros(5), np.linspace(1, 5, 85), np.full(10, 6.0)]
     w = np.ones(100)
-    w[:4] = 2
+    w[:5] = 2
     rows = np.random.default_rng(0).standard_normal((100, 3))
     has_limits = loss not in ("squared_error", "poisson")
     net = net_of(loss=loss).fit(rows, y)
@@ -707,6 +725,30 @@ def test_limits_are_the_common_ends_of_the_range(loss):
     predicted = net.predict(100 * rows)
     assert (predicted.min(axis=0) >= net.target_limits_[0]).all()
     assert (predicted.max(axis=0) <= net.target_limits_[1]).all()
+
+
+@unconverged
+def test_a_few_rows_set_no_limits():
+    rows = np.random.default_rng(0).standard_normal((12, 3))
+    w = np.r_[np.ones(11), 50]
+    assert np.isinf(net_of(loss="absolute_error").fit(rows, rows[:, 0], w).target_limits_).all()
+    y = np.repeat([0.0, 1, 2], 4)
+    copies = net_of(loss="absolute_error").fit(np.r_[rows, rows], np.r_[y, y])
+    assert np.isinf(copies.target_limits_).all()  # copies are not distinct
+
+
+@unconverged
+@parametrize("dtype", [np.float32, np.float64])
+def test_limits_are_kept_in_every_dtype(dtype):
+    """0.7 and 0.2 have no exact float32, and are rounded to different sides."""
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((200, 3)).astype(dtype)
+    for smallest in (0.7, 0.2):
+        y = np.where(rng.random(200) < 0.5, smallest, 1 + rng.exponential(size=200))
+        for sign in (1, -1):
+            net = net_of(loss=Quantile(0.5 - 0.3 * sign), max_iter=200).fit(rows, sign * y)
+            predicted = sign * net.predict(rows).astype(np.float64)
+            assert smallest <= predicted.min() <= smallest * (1 + 1e-6)
 
 
 @unconverged

@@ -74,7 +74,7 @@ def _best(alphas: list[float], losses_of: Callable[[list[float]], np.ndarray], c
     """
     losses: dict[float, float] = {}
     choice, lowest = alphas[0], np.inf
-    for together in [alphas[:2], *([alpha] for alpha in alphas[2:])]:  # two are needed in any case
+    for together in [alphas[:2], *([alpha] for alpha in alphas[2:])]:  # the second is always tried
         losses.update(zip(together, losses_of(together).tolist(), strict=True))
         for alpha in together:
             if losses[alpha] < (1 - MIN_GAIN) * lowest:
@@ -189,6 +189,8 @@ def _held_out_losses(
 
     Return the mean loss for each alpha, or infinity.
     """
+    if len(alphas) > 1 and sample.dropout:  # one after the other, so that all have the same masks
+        return np.concatenate([_held_out_losses(sample, judge, folds, train, [alpha]) for alpha in alphas])
     turns = np.array([-1]) if judge else np.unique(folds)  # no row is in fold -1
     nets = [(alpha, turn) for alpha in alphas for turn in turns]
     losses = np.empty(len(nets))

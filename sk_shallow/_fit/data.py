@@ -116,6 +116,13 @@ class Data:
         """Return the rows with the mean and scale of their targets, if they are numbers."""
         return self.with_targets(self.targets.fitted_to(self.y, self.w))
 
+    def with_limits(self) -> "Data":
+        """Return the rows with the limits of predictions that they set, if the targets may have limits."""
+        if not self.targets.has_limits:
+            return self
+        distinct = self.merged()
+        return self.with_targets(self.targets.limited_to(distinct.y, distinct.w))
+
     def with_targets(self, targets: Targets) -> "Data":
         if targets is self.targets:
             return self

@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 from sk_shallow._fit.features import different_features, feature_moments, unscaled_features
 from sk_shallow._fit.minimize import Limit, minimize
 from sk_shallow._fit.monitor import Monitor, Signal
-from sk_shallow._fit.plan import short_plan
+from sk_shallow._fit.plan import default_rates, short_plan
 from sk_shallow._fit.set_up import Fit
 from sk_shallow._fit.state import Stream, TrainingState
 from sk_shallow._model.network import Network, hidden_activations
@@ -138,6 +138,7 @@ class Ending:
         yield loss > self.bound, failure("Training ended worse than a constant", self._causes_of_slowness)
         if self.constant <= 1e-9 * self.zero:  # only one class has weight
             return
+        yield self._rate_is_limited(), self._limited_rate
         unfinished = self.limit is not None and not self._never_stops_itself and self.monitor.still_improves()
         yield unfinished, self._unfinished
         nothing = loss > (1 - MIN_EXPLAINED) * self.constant
@@ -155,6 +156,14 @@ class Ending:
     def _rate_is_high(self) -> bool:
         rate = self.plan.learning_rate_init
         return rate is not None and rate > HIGH_RATE * self.plan.default_rates[1]
+
+    def _rate_is_limited(self) -> bool:
+        """Return whether unscaled features make the default rate very small."""
+        plan, rate = self.plan, self.plan.learning_rate_init
+        if rate is None or not plan.q1 or self._is_given("learning_rate_init"):
+            return False
+        unlimited = default_rates(plan.solver, plan.q, plan.curvature)[plan.schedule.needs_length]
+        return rate < unlimited / 10 and bool(self._unscaled)
 
     @property
     def _rate_has_fallen(self) -> bool:
@@ -347,6 +356,12 @@ class Ending:
         return (
             f"{self._rate} is too low for these data: the training loss only reached {self.monitor.losses[-1]:.6g}. "
             f"Use None: the default for these data is {self.plan.default_rates[1]:.3g}."
+        )
+
+    def _limited_rate(self) -> str:
+        return (
+            f"The default learning rate is only {self.plan.learning_rate_init:.2g}: larger ones would diverge because "
+            f"of unscaled features, {self._unscaled}. Try this: {self._scaler}."
         )
 
     def _high_rate(self) -> str:

@@ -17,8 +17,6 @@ from sk_shallow._model.network import Network
 from sk_shallow.schedules import SCHEDULES, Constant, OneCycle, Schedule
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, GradientDescent, Solver
 
-GENTLE = 1 / 4  # curvature of the loss up to which only sgd's peak depends on it
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -40,7 +38,7 @@ class Plan:
     verbose: bool = False
     q: float = 1.0  # mean squared length of a row
     curvature: float = 1 / 16  # of the loss
-    q1: float = 0.0  # mean squared length of a row of A1 at the first weights; 0: not needed
+    q1: float = 0.0  # for regression, the mean squared length of a row of A1 at the first weights; 0: no limit
 
     @property
     def default_rates(self) -> tuple[float, float]:
@@ -69,7 +67,7 @@ def make_plan(estimator: Any, data: Data, network: Network, incremental: bool = 
     n_rows = len(data.given.y)
     batch_size = n_rows if solver.full_batch else min(_given(estimator.batch_size, batch_size_rule(m)), n_rows)
     curvature = data.targets.curvature(data.y, data.w)
-    q1 = network.mean_squared_length() if curvature > GENTLE and isinstance(solver, SGD | GradientDescent) else 0.0
+    q1 = 0.0 if data.targets.has_classes or isinstance(solver, Adam | LBFGS) else network.mean_squared_length()
     rate = float(_given(estimator.learning_rate_init, default_rates(solver, q, curvature, q1)[planned]))
     return Plan(
         solver=annealed(solver) if planned else solver,
@@ -106,20 +104,21 @@ def default_rates(solver: Solver, q: float, curvature: float = 1 / 16, q1: float
 
     Adam's peak keeps the changes of pre-activations equal for every q. SGD's is near the limit of stability, which
     falls with q and with the `curvature` of the loss: 1/16 for the log losses. Other rates are well below the limit,
-    and are lowered for a curvature above `GENTLE` only. Then no rate exceeds the limit of stability of the output
-    weights, ``2 / (curvature * q1)``, or half of it with momentum. The log losses need no such rule: their gradients
-    are bounded. Adam's rates depend on q only. The `learning_rate_init` of a user's own solver is used unchanged.
+    and are lowered for a curvature above 1/4 only. If q1 is given, all are below the limit of stability of the output
+    weights, ``2 / (curvature * q1)``: 0.9 of it at most, and 0.5 with momentum. The log losses need no such rule,
+    because their gradients are bounded. Adam's rates depend on q only. The `learning_rate_init` of a user's own solver
+    is used unchanged.
     """
-    q, divisor = max(q, 1e-9), max(1.0, curvature / GENTLE)
-    limit = 2 / (curvature * q1) if divisor > 1 and q1 > 0 else np.inf
+    q, divisor = max(q, 1e-9), max(1.0, 4 * curvature)
+    limit = 2 / (curvature * q1) if q1 > 0 else np.inf
     if isinstance(solver, Adam):
         # With MLPClassifier's 0.001, relu learns streams more slowly: its initial weights are smaller here.
         return _given(solver.learning_rate_init, 0.0015), min(0.1, max(0.001, 0.1 / q**0.5))
     if isinstance(solver, SGD):
         peak = min(0.5, max(0.01, 3 / q)) / (16 * curvature)
-        return _given(solver.learning_rate_init, min(0.01 / divisor, limit / 2)), min(peak, limit / 2)
+        return _given(solver.learning_rate_init, min(0.01 / divisor, 0.5 * limit)), min(peak, 0.5 * limit)
     rate = (0.1 if isinstance(solver, GradientDescent) else 1.0) / divisor
-    rate = _given(solver.learning_rate_init, min(rate, limit))
+    rate = _given(solver.learning_rate_init, min(rate, 0.9 * limit))
     return rate, rate
 
 

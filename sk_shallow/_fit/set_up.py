@@ -66,8 +66,7 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     elif estimator.early_stopping:
         data, validation, stratified = hold_out(data, estimator.validation_fraction, state.seed)
     data = data.with_fitted_targets()
-    if not incremental:
-        data = data.with_targets(data.targets.limited_to(data.y, data.w))
+    data = data if incremental else data.with_limits()  # later calls may bring smaller or larger targets
     validation = validation and validation.with_targets(data.targets)
     network = initial_network(estimator, data, activation, state, incremental)
     plan = make_plan(estimator, data, network, incremental)

@@ -14,7 +14,9 @@ from sklearn.utils.validation import check_array, column_or_1d
 from sk_shallow._compat import check_classes_on_first_call
 from sk_shallow.losses import Loss, RegressionLoss, SigmoidLogLoss, SoftmaxLogLoss
 
-COMMON = 0.05  # share of the targets that equal the smallest (largest), above which no quantile is predicted beyond it
+# If more than this share of the weights, and at least so many distinct rows, have the smallest target, no quantile is
+# predicted below it; and likewise for the largest one.
+COMMON, MIN_COMMON = 0.05, 5
 
 
 class Targets(ABC):
@@ -23,6 +25,7 @@ class Targets(ABC):
     loss_function: Loss
     n_outputs: int  # n2
     has_classes: bool = True
+    has_limits: bool = False  # whether predictions may have limits
     unit_matters: bool = False  # whether the loss depends on the unit of `y`
     name: str = "classes"  # for warnings, like `guess`: an output of zero
     guess: str = "giving every class the same probability gives"
@@ -46,7 +49,7 @@ class Targets(ABC):
         return self
 
     def limited_to(self, y: np.ndarray, w: np.ndarray | None) -> "Targets":
-        """Return the targets with limits of the predictions, for a net that has seen all rows."""
+        """Return the targets with the limits that the distinct rows set, if they may have limits."""
         return self
 
     def curvature(self, y: np.ndarray, w: np.ndarray | None) -> float:
@@ -180,7 +183,7 @@ class NumberTargets(Targets):
         self, loss: RegressionLoss, mean: np.ndarray, scale: np.ndarray, limits: np.ndarray | None = None
     ) -> None:
         self.loss_function: RegressionLoss = loss
-        self.unit_matters = not loss.standardizes
+        self.unit_matters, self.has_limits = not loss.standardizes, loss.predicts_quantile
         self.mean, self.scale = mean, scale
         self.n_outputs = len(mean)
         self.limits = np.tile([[-np.inf], [np.inf]], self.n_outputs) if limits is None else limits
@@ -219,18 +222,24 @@ class NumberTargets(Targets):
         return NumberTargets(self.loss_function, mean, scale)
 
     def limited_to(self, y: np.ndarray, w: np.ndarray | None) -> "NumberTargets":
-        """Return the targets with limits, if the loss predicts a quantile, where the smallest or largest one is common.
+        """Return the targets with a limit where the smallest or largest one is common.
 
-        Otherwise, many predictions are a little less than 0 where most targets are 0 and none are less.
+        Without it, many predictions are a little less than 0 if most targets are 0 and none are less.
         """
-        if not self.loss_function.predicts_quantile:
-            return self
         Y = y.reshape(len(y), -1)
-        w = np.ones(len(Y)) if w is None else w
-        ends = np.stack([Y[w > 0].min(axis=0), Y[w > 0].max(axis=0)])
-        shares = np.stack([np.average(end == Y, axis=0, weights=w) for end in ends])
-        limits = np.where((shares > COMMON) & (self.scale > 0), ends, [[-np.inf], [np.inf]])
+        ends = np.stack([Y.min(axis=0), Y.max(axis=0)])
+        equal = ends[:, np.newaxis] == Y  # (2, m, n2)
+        common = (np.average(equal, axis=1, weights=w) > COMMON) & (equal.sum(axis=1) >= MIN_COMMON)
+        limits = np.where(common & (self.scale > 0), ends, [[-np.inf], [np.inf]])
         return NumberTargets(self.loss_function, self.mean, self.scale, limits)
+
+    def limits_in(self, dtype: Any) -> np.ndarray:
+        """Return the limits in a dtype, rounded towards each other, and finite."""
+        largest = np.finfo(dtype).max
+        rounded = np.clip(self.limits, -largest, largest).astype(dtype)
+        inner = np.nextafter(rounded, rounded[::-1])
+        beyond = [rounded[0] < self.limits[0], rounded[1] > self.limits[1]]
+        return np.where(beyond, inner, rounded)
 
     def encode(self, y: np.ndarray, dtype: Any) -> np.ndarray:
         Y = y.reshape(len(y), -1)
@@ -243,10 +252,8 @@ class NumberTargets(Targets):
 
     def numbers(self, Z2: np.ndarray) -> np.ndarray:
         """Return the predictions, (m,) or (m, n2), in the dtype of `Z2`."""
-        largest = np.finfo(Z2.dtype).max
         mean, scale = self.mean.astype(Z2.dtype), self.scale.astype(Z2.dtype)
-        limits = np.clip(self.limits, -largest, largest).astype(Z2.dtype)
-        A2 = np.clip(self.loss_function.predictions(Z2) * scale + mean, *limits)
+        A2 = np.clip(self.loss_function.predictions(Z2) * scale + mean, *self.limits_in(Z2.dtype))
         return A2[:, 0] if self.n_outputs == 1 else A2
 
 
