@@ -107,8 +107,8 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         "poisson". If an output is constant, its scale is 0, and every prediction is its mean.
     target_limits_ : ndarray of shape (2, n_outputs)
         Smallest and largest prediction. With "absolute_error" and "quantile", it is the smallest (largest) training
-        target, if more than 5 % of the weights and at least five distinct rows belong to it. Otherwise, for constant
-        outputs and after `partial_fit`, it is minus infinity (infinity).
+        target, if at least five distinct rows have it, with more than 5 % of the sample weights. Otherwise, for
+        constant outputs and after `partial_fit`, it is minus infinity (infinity).
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)

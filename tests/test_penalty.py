@@ -145,6 +145,20 @@ def test_the_strongest_penalty_wins_near_ties(losses, n_tried, chosen, monkeypat
         assert_allclose(net.alpha_, (X**2).sum(axis=1).mean() / 10 * 600 / 700)
 
 
+def test_all_strengths_have_the_same_dropout_masks(noisy, monkeypatch):
+    compute, pairs = choice._held_out_losses, []
+
+    def twice(*args):
+        if len(args[-1]) == 2:
+            pairs.append(compute(*args[:-1], [args[-1][0]] * 2))
+        return compute(*args)
+
+    monkeypatch.setattr(choice, "_held_out_losses", twice)
+    ShallowNetClassifier(20, dropout=0.3, random_state=0).fit(*noisy)
+    assert len(pairs) == 1
+    assert pairs[0][0] == pairs[0][1]
+
+
 def test_a_strength_that_diverges_does_not_spoil_another(noisy, monkeypatch):
     normal = ShallowNetClassifier(random_state=0).fit(*noisy)
     strongest, weaker = normal.alpha_scores_
