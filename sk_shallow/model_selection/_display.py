@@ -92,6 +92,7 @@ class ComparisonDisplay(Display):
         self.ax_.axvline(0, color=GREY, linewidth=1)
         self.ax_.set_yticks(range(len(self.labels)), [_short(label) for label in self.labels])
         self.ax_.set_ylim(len(self.labels) - 0.5, -0.5)
+        self.ax_.locator_params(axis="x", nbins=6)  # numbers such as -0.0075 would overlap
         self.ax_.set_title(cut(_in_words(self.scoring), MAX_TITLE), fontsize=11)
         improvement = f"improvement over {_short(self.reference)} (right of 0 is better)"
         self.ax_.set_xlabel(f"{improvement}, with 95 % interval{band}")
