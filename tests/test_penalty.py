@@ -84,26 +84,27 @@ def test_extreme_sample_sizes(wine, alpha):
     assert net.partial_fit(X, y).n_samples_seen_ == (y > 0).sum()
 
 
-@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("n_nets", [3, "1, sparse rows"])
 @pytest.mark.parametrize("n2", [1, 3])
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_nets_trained_together_have_the_gradients_of_each(dtype, name, n2, sparse):
-    """For every activation; each net has its own weights, alpha and sample size."""
+def test_nets_trained_together_have_the_gradients_of_each(dtype, name, n2, n_nets):
+    """For every activation; each net has its own rows, weights, alpha and sample size."""
     network = random_network(as_activation(name), dtype=dtype, n2=n2)
-    rng = np.random.default_rng(1)
-    parameters = network.parameters.repeated(3)
+    rng, nets = np.random.default_rng(1), range(3) if n_nets == 3 else [0]
+    parameters = network.parameters.repeated(len(nets))
     parameters.theta += rng.standard_normal(parameters.theta.size).astype(dtype)
-    w, alpha, size = rng.uniform(0, 2, (3, 30, 1)).astype(dtype), np.array([0.0, 1, 2]), np.array([30.0, 60, 90])
-    X = csr_array(network.X) if sparse else network.X
-    arrays = {"sample_size": size.reshape(3, 1, 1), "alpha": alpha.reshape(3, 1, 1)}
-    together = replace(network, parameters=parameters, X=X, w=w, **arrays)
-    for rows in (slice(None), np.arange(7, 20)):
+    w, alpha, size = rng.uniform(0, 2, (3, 20, 1)).astype(dtype), np.array([0.0, 1, 2]), np.array([30.0, 60, 90])
+    parts = [rng.permutation(30)[:20] for _ in nets]
+    X, Y = network.X[parts] if n_nets == 3 else csr_array(network.X[parts[0]]), network.Y[parts]
+    arrays = {"sample_size": size[nets].reshape(-1, 1, 1), "alpha": alpha[nets].reshape(-1, 1, 1)}
+    together = replace(network, parameters=parameters, X=X, Y=Y, w=w[nets], **arrays)
+    for rows in (slice(None), slice(4, 9), np.arange(7, 20)):
         total = together.value_and_gradient(rows)
         values = []
-        for net in range(3):
-            numbers = {"sample_size": size[net], "alpha": alpha[net]}
-            alone = replace(network, parameters=parameters[net], X=X, w=w[net], **numbers)
+        for net in nets:
+            numbers = {"sample_size": size[net], "alpha": alpha[net], "X": network.X[parts[net]]}
+            alone = replace(network, parameters=parameters[net], Y=Y[net], w=w[net], **numbers)
             values.append(alone.value_and_gradient(rows))
             rtol = 1e-3 if dtype == np.float32 else 1e-10
             assert_allclose(together.gradient[net].theta, alone.gradient.theta, rtol=rtol, atol=rtol / 100)
@@ -222,7 +223,7 @@ def test_no_net_is_judged_by_rows_that_it_was_trained_on(data, wine, noisy, monk
     judged = [rows for rows in judged if rows.dtype == np.float32]
     shares = (1.0, 50 / 650) if held_out else (2 / 3, 1 / 3)
     size = len(y) - 50 if held_out else len(y)
-    nets = [(stack.X, w) for stack in stacks for w in stack.w]
+    nets = [pair for stack in stacks for pair in zip(stack.X, stack.w, strict=True)]
     assert len(nets) >= (2 if held_out else 6)  # two strengths
     for (rows, w), rows_of_judge in zip(nets, judged[: len(nets)], strict=True):
         trained, held = ({tuple(row) for row in part} for part in (rows[w[:, 0] > 0], rows_of_judge))

@@ -30,8 +30,8 @@ FEW_ROWS = 500  # with fewer rows, skip the weakest strength, which often wins b
 MAX_ROWS, MAX_NUMBERS = 2000, 2**18  # of X and Y that are used; 100 rows are used in any case
 MAX_WIDE_ROWS = 2**9  # with more features than rows, which are rotated; 2,000 would take seconds
 N_FOLDS = 3
-MIN_EPOCHS, MIN_STEPS = 15, 60
-BATCH_ROWS = 64
+MIN_EPOCHS, MIN_STEPS = 15, 40
+BATCH_ROWS = 48
 MAX_PARAMETERS = 2**18  # of the nets that are trained together
 
 
@@ -192,14 +192,16 @@ def _held_out_losses(
     if len(alphas) > 1 and sample.dropout:  # one after the other, so that all have the same masks
         return np.concatenate([_held_out_losses(sample, judge, folds, train, [alpha]) for alpha in alphas])
     turns = np.array([-1]) if judge else np.unique(folds)  # no row is in fold -1
-    nets = [(alpha, turn) for alpha in alphas for turn in turns]
+    rows = [np.flatnonzero(folds != turn) for turn in turns]
+    nets = [(alpha, turn) for alpha in alphas for turn in range(len(turns))]
+    n_together = 1 if issparse(sample.X) else max(1, MAX_PARAMETERS // sample.parameters.theta.size)
     losses = np.empty(len(nets))
-    for together in slices(len(nets), max(1, MAX_PARAMETERS // sample.parameters.theta.size)):
-        stack = _stack(sample, folds, *np.transpose(nets[together]))
+    for together in slices(len(nets), n_together):
+        stack = _stack(sample, rows, nets[together])
         train(stack)
-        for net in range(together.start, together.stop):
-            held_out = judge or _part(sample, folds == nets[net][1])
-            losses[net] = replace(held_out, parameters=stack.parameters[net - together.start]).loss()
+        for net, (_, turn) in enumerate(nets[together]):
+            held_out = judge or _part(sample, folds == turns[turn])
+            losses[together.start + net] = replace(held_out, parameters=stack.parameters[net]).loss()
     losses = losses.reshape(len(alphas), -1).mean(axis=1)
     if len(alphas) > 1 and not np.isfinite(losses).all():  # one net that diverges ends the training of all
         return np.concatenate([_held_out_losses(sample, judge, folds, train, [alpha]) for alpha in alphas])
@@ -211,13 +213,21 @@ def _part(network: Network, rows: np.ndarray) -> Network:
     return replace(network, X=network.X[rows], Y=network.Y[rows], w=w[rows] / w[rows].mean())
 
 
-def _stack(network: Network, folds: np.ndarray, alphas: np.ndarray, turns: np.ndarray) -> Network:
-    """Return one network of several nets, each with its alpha and fold. Rows of its fold have weight zero."""
-    w = network.w * (folds != turns.reshape(-1, 1)).astype(np.float32)[..., np.newaxis]
-    shares = w.mean(axis=(1, 2), keepdims=True)
-    alpha = alphas.reshape(shares.shape)
-    parameters = network.parameters.repeated(len(turns))
-    return replace(network, parameters=parameters, w=w / shares, sample_size=network.sample_size * shares, alpha=alpha)
+def _stack(network: Network, rows: list[np.ndarray], nets: list[tuple[float, int]]) -> Network:
+    """Return one network of nets, given the alpha of each and which of the `rows` it is trained on.
+
+    All have equally many rows: those of the longest list. Rows of weight zero fill up the others.
+    """
+    m = max(map(len, rows))
+    filled = np.array([np.resize(rows[turn], m) for _, turn in nets])
+    present = np.array([np.arange(m) < len(rows[turn]) for _, turn in nets])
+    total: Any = network.w
+    w = total[filled] * present[..., np.newaxis]
+    X = network.X[filled[0]] if issparse(network.X) else network.X.take(filled, axis=0)
+    parameters, alpha = network.parameters.repeated(len(nets)), np.reshape([alpha for alpha, _ in nets], (-1, 1, 1))
+    size = network.sample_size * w.sum(axis=(1, 2), keepdims=True) / total.sum()
+    w /= w.mean(axis=(1, 2), keepdims=True)
+    return replace(network, parameters=parameters, X=X, Y=network.Y[filled], w=w, sample_size=size, alpha=alpha)
 
 
 def _train(network: Network, plan: Plan, seed: int) -> None:

@@ -11,7 +11,7 @@
     dA1 = dZ2 W2^T                         dZ1 = dA1 * g'(Z1)
     dW1 = X^T dZ1 + alpha/sum(w) W1        db1 = sum over rows of dZ1
 
-Several nets can be trained together on the same rows. Every array except `X` and `Y` then has a leading axis.
+Several nets can be trained together, each on its own rows. Every array then has a leading axis.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -94,8 +94,9 @@ class Network:
     dtype. With weights of mean 1, the loss is the weighted mean. `gradient` holds the result of the last
     `value_and_gradient`.
 
-    If the parameters are those of several nets, weights, (n_nets, m, 1), `alpha` and `sample_size`, (n_nets, 1, 1),
-    may differ between nets. The objective is the sum over nets; each net gets its own gradient.
+    If the parameters are those of several nets, `X`, `Y` and `w` have the same leading axis, and so have `alpha` and
+    `sample_size`, (n_nets, 1, 1), if they differ between nets. A stack of sparse rows has one net, and `X` is (m, n0).
+    The objective is the sum over nets; each net gets its own gradient.
 
     The buffers of a step belong to this object alone: two threads need two networks.
     """
@@ -111,10 +112,10 @@ class Network:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        self.n_samples = self.X.shape[0]
+        self.n_samples = self.X.shape[-2]
         self.sample_size = self.n_samples if self.sample_size is None else self.sample_size
         # Y and Z2 are stored column by column: the softmax of (200, 7) then takes half the time.
-        self.Y = np.asfortranarray(self.Y)
+        self.Y = np.ascontiguousarray(self.Y.mT).mT
         self.gradient, self._scratch = self.parameters.zeros_like(), self.parameters.zeros_like()
         self._leading = () if self.parameters.n_nets is None else (self.parameters.n_nets,)
         n0, n_columns = self.parameters.W1.shape[-2:]
@@ -224,7 +225,7 @@ class Network:
         """Return the loss of some rows, summed and divided by B (None: their number). Leave its gradient in `d`."""
         g, p, leading = self.activation, self.parameters, self._leading
         X, Y, w = self._take(rows)
-        size = len(Y)
+        size = Y.shape[-2]
         B = B or size
 
         Z1 = pre_activations(X, p.W1, p.b1, out=self._buffer("Z1", *leading, size, p.W1.shape[-1]))
@@ -246,7 +247,7 @@ class Network:
         if mask is not None:
             dA1 *= mask
         dZ1 = g.backward(dA1, A1, cache).reshape(Z1.shape)
-        _product(X.T, dZ1, out=d.W1)
+        _product(X.mT if isinstance(X, np.ndarray) else X.T, dZ1, out=d.W1)
         np.matmul(self._ones[:size], dZ1, out=d.b1)  # half the time of dZ1.sum(axis=0)
         return float(loss.sum(dtype=np.float64)) / B
 
@@ -271,13 +272,14 @@ class Network:
 
     def _take(self, rows: Rows) -> tuple[Any, Array, Array | None]:
         """Return `X`, `Y` and `w` of some rows, in memory that the next call overwrites."""
+        X, Y, leading = self.X, self.Y, self._leading
         w = None if self.w is None else self.w[..., rows, :]
         if isinstance(rows, slice):
-            return self.X[rows] if rows != slice(0, self.n_samples) else self.X, self.Y[rows], w
-        Y = self.Y.T.take(rows, axis=1, out=self._buffer("Y", self.Y.shape[1], len(rows)), mode="clip").T
-        if not (isinstance(self.X, np.ndarray) and self.X.flags.c_contiguous):  # `take` would copy all of it first
-            return self.X[rows], Y, w
-        return self.X.take(rows, axis=0, out=self._buffer("X", len(rows), self.X.shape[1]), mode="clip"), Y, w
+            return X if rows == slice(0, self.n_samples) else _part(X, rows), Y[..., rows, :], w
+        Y = Y.mT.take(rows, axis=-1, out=self._buffer("Y", *leading, Y.shape[-1], len(rows)), mode="clip").mT
+        if not (isinstance(X, np.ndarray) and X.flags.c_contiguous):  # `take` would copy all of it first
+            return _part(X, rows), Y, w
+        return X.take(rows, axis=-2, out=self._buffer("X", *leading, len(rows), X.shape[-1]), mode="clip"), Y, w
 
     def _buffer(self, name: str, *shape: int) -> Array:
         """Return a reusable buffer. It still holds the values of the last call."""
@@ -287,15 +289,15 @@ class Network:
         return self._buffers[key]
 
 
+def _part(X: Matrix, rows: Rows) -> Matrix:
+    return X[..., rows, :] if isinstance(X, np.ndarray) else X[rows]
+
+
 def _product(X: Matrix, W: Array, out: Array | None) -> Array:
     """Return ``X W``, dense, in `out` if there is one."""
     if isinstance(X, np.ndarray):
         return np.matmul(X, W, out=out)
     if out is None:
         return np.asarray(X @ W)
-    if W.ndim == 3:  # SciPy has no stacked sparse product
-        for net, W_net in enumerate(W):
-            out[net] = X @ W_net
-    else:
-        out[...] = X @ W
+    out[...] = X @ W.reshape(W.shape[-2:])  # a stack of sparse rows has one net
     return out
