@@ -659,6 +659,16 @@ def test_long_labels_are_cut_in_the_middle():
     assert labels[0] in comparison.to_frame().index
 
 
+@parametrize("label", ["神经网络", "多层感知器与标准化的管道 " * 4, "ロジスティック回帰"])
+def test_wide_letters_take_two_columns(label):
+    rng = np.random.default_rng(0)
+    table = str(of_scores({label: rng.normal(0, 1, 20), "short": rng.normal(0, 1, 20)}))
+    lines = [re.sub(r"[\u3040-\u30ff\u4e00-\u9fff]", "xx", line) for line in table.splitlines()]
+    assert max(map(len, lines)) <= 80
+    verdicts = [re.search(r"  (reference|cannot tell) ", line).start() for line in lines[1:3]]
+    assert verdicts[0] == verdicts[1]
+
+
 @parametrize("scale", [1e-9, 1e-3, 1.0, 1e4, 1e9])
 def test_the_table_shows_digits_that_matter(scale):
     """Half the interval has two digits at least."""

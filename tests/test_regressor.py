@@ -305,16 +305,31 @@ def test_poisson_predicts_positive_numbers(dtype):
 
 
 def test_poisson_targets_too_small_for_float32():
-    net = net_of(loss="poisson").fit(X.astype(np.float32), 1e-100 * COUNTS)
+    with pytest.warns(ConvergenceWarning, match="the targets are too small"):
+        net = net_of(loss="poisson").fit(X.astype(np.float32), 1e-100 * COUNTS)
     assert (net.predict(X.astype(np.float32)) > 0).all()
 
 
 @parametrize("solver", ["adam", "lbfgs"])
 @parametrize("dtype", DTYPES)
-def test_poisson_with_tiny_targets_blames_them(solver, dtype):
+@parametrize("size", [1e-6, 1e-15])
+def test_poisson_with_tiny_targets_blames_them(solver, dtype, size):
     """Their loss is below `tol`, and the penalty outweighs it."""
     with pytest.warns(ConvergenceWarning, match="the targets are too small for tol=0.0001: multiply y"):
-        net_of(loss="poisson", solver=solver).fit(X.astype(dtype), 1e-6 * COUNTS)
+        net_of(loss="poisson", solver=solver).fit(X.astype(dtype), size * COUNTS)
+
+
+@parametrize("n_outputs", [1, 2])
+@parametrize("loss", ["absolute_error", "quantile"])
+def test_an_outlier_is_blamed(loss, n_outputs):
+    """The scale is that of one target, so to the net all others are equal."""
+    y = NUMBERS.copy()
+    y[7] = 1e7
+    y = y if n_outputs == 1 else np.column_stack([NUMBERS * 0 + 3, y])
+    with pytest.warns(
+        ConvergenceWarning, match=r"Likely cause: the target 1e\+07 has most of the variance of y: remove"
+    ):
+        net_of(loss=loss).fit(X, y)
 
 
 @parametrize("kind", [ShallowNetClassifier, ShallowNetRegressor])

@@ -136,7 +136,7 @@ class Ending:
         yield self._rate_is_high() and self._misses_much(), self._high_rate
         yield self._rate_has_fallen and self._misses_much(), self._inverse_scaling
         yield loss > self.bound, failure("Training ended worse than a constant", self._causes_of_slowness)
-        if self.constant <= 1e-9 * self.zero:  # only one class has weight
+        if self.constant <= 1e-9 * self.zero and self.targets.has_classes:  # only one class has weight
             return
         yield self._rate_is_limited(), self._limited_rate
         unfinished = self.limit is not None and not self._never_stops_itself and self.monitor.still_improves()
@@ -290,6 +290,8 @@ class Ending:
         is_short = self.limit is Limit.MAX_ITER and n_epochs < SHORT_EPOCHS
         tiny = self.targets.unit_matters and self.constant <= plan.tol
         small_targets = f"the targets are too small for tol={plan.tol:g}: multiply y, so that its mean is about 1"
+        if self._outlier:
+            return [(True, self._outlier, ""), (True, "", "")]
         return [
             (not self.monitor.first_theta.any(), f"{no_start} leaves every weight at zero", ""),
             (is_short, *limit_is_low[1:]),
@@ -301,6 +303,19 @@ class Ending:
             *self._causes_of_a_plateau(),
             (True, f"the features may carry no{linear} information about the {self.targets.name}", ""),
         ]
+
+    @property
+    def _outlier(self) -> str:
+        """Words for a target that has more than half of the variance, or ""."""
+        if self.targets.has_classes or self.targets.unit_matters:
+            return ""
+        squares = np.square(self.network.Y, dtype=np.float64)
+        shares = squares / np.maximum(squares.sum(axis=0), np.finfo(np.float64).tiny)
+        place = np.unravel_index(shares.argmax(), shares.shape)
+        if shares[place] <= 0.5:
+            return ""
+        target = self.fit.data.y.reshape(shares.shape)[place]
+        return f"the target {target:.6g} has most of the variance of y: remove it, or transform y"
 
     def _causes_in_the_features(self) -> list[Cause]:
         means, mean_square = feature_moments(self.network.X)

@@ -110,8 +110,8 @@ class LabelTargets(ClassTargets):
         unseen = np.setdiff1d(y, self.classes)
         if unseen.size:
             raise ValueError(
-                f"y must hold the classes {self.classes.tolist()}. Got others: {unseen.tolist()}. Remove these rows. "
-                "In partial_fit, declare every class at the first call, or fit a new estimator."
+                f"y must hold the classes {self.classes.tolist()}. Got others: {unseen.tolist()}. Remove these rows, "
+                "or fit a new estimator to all classes; partial_fit needs all of them at its first call."
             )
 
     def encode(self, y: np.ndarray, dtype: Any) -> np.ndarray:

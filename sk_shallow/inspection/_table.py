@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from html import escape
 from textwrap import wrap
+from unicodedata import east_asian_width
 
 from sk_shallow._compat import check_pandas_support
 
@@ -21,11 +22,10 @@ class ShownAsTable(ABC):
     def __repr__(self):
         columns, formats, notes = self._table()
         cells = _cells(columns, formats)
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        signs = ["<" if any(isinstance(value, str) for value in values) else ">" for values in columns.values()]
-        aligned = [f"{sign}{width}" for sign, width in zip(signs, widths, strict=True)]
-        lines = ["  ".join(map(format, row, aligned)).rstrip() for row in cells]
-        return "\n".join([*lines, "", *(line for note in notes for line in wrap(note, MAX_WIDTH))])
+        widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
+        has_text = [any(isinstance(value, str) for value in values) for values in columns.values()]
+        lines = ["  ".join(map(_padded, row, widths, has_text)).rstrip() for row in cells]
+        return "\n".join([*lines, "", *(line for note in notes for line in _wrapped(note))])
 
     def _repr_html_(self):
         columns, formats, notes = self._table()
@@ -53,12 +53,32 @@ def as_frame(name, index, columns, caller):
 
 
 def cut(text, width):
-    """Return a text on one line of at most `width` letters, without its middle if it is longer."""
-    text = " ".join(text.split())
-    if len(text) <= width:
-        return text
-    end = (width - 3) // 2
-    return f"{text[: width - 3 - end]}...{text[len(text) - end :]}"
+    """Return a text on one line of at most `width` columns of a terminal, without its middle if it is longer."""
+    short = text = " ".join(text.split())
+    kept = width - 3  # letters
+    while _width(short) > width:
+        end = kept // 2
+        short, kept = f"{text[: kept - end]}...{text[len(text) - end :]}", kept - 1
+    return short
+
+
+def _wrapped(text):
+    return [line.replace("\0", "") for line in wrap(_spread(text), MAX_WIDTH)]
+
+
+def _width(text):
+    """Return the columns that a text takes in a terminal."""
+    return len(_spread(text))
+
+
+def _spread(text):
+    """Return a text with a null after each letter that takes two columns, as Chinese, Japanese and Korean ones do."""
+    return "".join(letter + "\0" * (east_asian_width(letter) in "WF") for letter in text)
+
+
+def _padded(text, width, at_the_end):
+    space = " " * (width - _width(text))
+    return text + space if at_the_end else space + text
 
 
 def _cells(columns, formats):
@@ -66,7 +86,7 @@ def _cells(columns, formats):
     first, *others = [
         [name, *(_cell(value, formats.get(name, "")) for value in values)] for name, values in columns.items()
     ]
-    room = MAX_WIDTH - sum(2 + max(map(len, column)) for column in others)
+    room = MAX_WIDTH - sum(2 + max(map(_width, column)) for column in others)
     return list(zip([cut(cell, max(room, MIN_LABEL_WIDTH)) for cell in first], *others, strict=True))
 
 
