@@ -65,8 +65,8 @@ class Loss(Component):
         """Return the weighted mean loss of the best constant prediction."""
 
     @abstractmethod
-    def loss_at_zero(self, Y: Array) -> float:
-        """Return the mean loss at ``Z2 = 0``. For regression, it is at least that of typical targets."""
+    def loss_at_zero(self, Y: Array, w: Array | None = None) -> float:
+        """Return the weighted mean loss at ``Z2 = 0``. For regression, it is at least that of typical targets."""
 
     @abstractmethod
     def initial_bias(self, Y: Array, w: Array | None = None) -> Array | float:
@@ -130,7 +130,7 @@ class SigmoidLogLoss(LogLoss):
         share = np.ones(1) if w is None else w.sum(axis=0) / w.sum(axis=0).mean()
         return float((share * (entr(frequencies) + entr(1 - frequencies))).sum())
 
-    def loss_at_zero(self, Y: Array) -> float:
+    def loss_at_zero(self, Y: Array, w: Array | None = None) -> float:
         return Y.shape[1] * float(np.log(2))
 
 
@@ -162,7 +162,7 @@ class SoftmaxLogLoss(LogLoss):
     def loss_of_constant(self, Y: Array, w: Array | None = None) -> float:
         return float(entr(np.minimum(_mean(Y, w), 1)).sum())  # rounding could exceed 1
 
-    def loss_at_zero(self, Y: Array) -> float:
+    def loss_at_zero(self, Y: Array, w: Array | None = None) -> float:
         return float(np.log(Y.shape[1]))
 
 
@@ -210,11 +210,11 @@ class RegressionLoss(Loss):
         loss, _ = self.loss_and_residual(Z2, Y)
         return float(_mean(loss, w).sum())
 
-    def loss_at_zero(self, Y: Array) -> float:
+    def loss_at_zero(self, Y: Array, w: Array | None = None) -> float:
         # A single row may have a loss of 0. Typical standardized targets are of size 1.
         typical = [np.tile([[-1.0], [1.0]], Y.shape[1])] if self.standardizes else []
-        losses = (self.loss_and_residual(np.zeros_like(targets), targets)[0] for targets in (Y, *typical))
-        return float(max(loss.sum(axis=1).mean() for loss in losses))
+        losses = [self.loss_and_residual(np.zeros_like(targets), targets)[0] for targets in (Y, *typical)]
+        return float(max([_mean(losses[0], w).sum(), *(loss.sum(axis=1).mean() for loss in losses[1:])]))
 
 
 class SquaredError(RegressionLoss):
@@ -335,8 +335,8 @@ class Poisson(RegressionLoss):
         shares = _weights(Y, w) * (Y / np.maximum(Y.max(axis=0), tiny))
         return max(1.0, float(((shares * Y).sum(axis=0) / np.maximum(shares.sum(axis=0), tiny)).max()))
 
-    def loss_at_zero(self, Y: Array) -> float:
-        return max(super().loss_at_zero(Y), float(Y.shape[1]))  # at least that of zeros; that of ones is 0
+    def loss_at_zero(self, Y: Array, w: Array | None = None) -> float:
+        return max(super().loss_at_zero(Y, w), float(Y.shape[1]))  # at least that of zeros; that of ones is 0
 
     def predictions(self, Z2: Array) -> Array:
         limits = np.finfo(Z2.dtype)

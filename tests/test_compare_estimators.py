@@ -28,6 +28,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from sk_shallow import ShallowNetClassifier, compare_activations, compare_estimators, compare_parameter
 from sk_shallow._component import equal
+from sk_shallow.inspection._table import Table
 from sk_shallow.model_selection import Comparison
 
 parametrize = pytest.mark.parametrize
@@ -667,6 +668,13 @@ def test_wide_letters_take_two_columns(label):
     assert max(map(len, lines)) <= 80
     verdicts = [re.search(r"  (reference|cannot tell) ", line).start() for line in lines[1:3]]
     assert verdicts[0] == verdicts[1]
+
+
+@parametrize("text", ["a" + "神" * 100, "word " * 3 + "神经" * 60, "word " * 40])
+def test_notes_have_at_most_80_columns(text):
+    table = str(Table({"name": ["a"]}, {}, [text]))
+    assert max(len(line) + line.count("神") + line.count("经") for line in table.splitlines()) <= 80
+    assert "".join(table.split()).endswith("".join(text.split()))
 
 
 @parametrize("scale", [1e-9, 1e-3, 1.0, 1e4, 1e9])

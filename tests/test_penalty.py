@@ -146,6 +146,45 @@ def test_the_strongest_penalty_wins_near_ties(losses, n_tried, chosen, monkeypat
         assert_allclose(net.alpha_, (X**2).sum(axis=1).mean() / 10 * 600 / 700)
 
 
+@pytest.mark.parametrize("kind", ["dense", "sparse", "validation"])
+def test_each_net_has_its_own_rows_weights_and_sample_size(kind, monkeypatch):
+    """With folds of very different size, and weights per label."""
+    rng, stacks, stack = np.random.default_rng(0), [], choice._stack
+    monkeypatch.setattr(choice, "_stack", lambda *args: stacks.append((*args, stack(*args))) or stacks[-1][-1])
+    X = rng.standard_normal((900, 400 if kind == "sparse" else 10))
+    Y = np.column_stack([X[:, 0] > 0, X[:, 1] > 1.5]).astype(int)
+    groups = np.maximum(35, np.arange(900) // 20)  # one has 720 rows, the others have 20
+    held_out = {"X_val": X[:60], "y_val": Y[:60]} if kind == "validation" else {"groups": groups}
+    net = ShallowNetClassifier(5, class_weight="balanced", max_iter=1, random_state=0)
+    net.fit(csr_array(X) if kind == "sparse" else X, Y, rng.exponential(1, 900), **held_out)
+    assert stacks
+    for network, rows, nets, together in stacks:
+        W = network.w.astype(np.float64)
+        for net, (alpha, place) in enumerate(nets):
+            own, n = rows[place], len(rows[place])
+            w, given = together.w[net], together.X if kind == "sparse" else together.X[net]
+            dense = csr_array.toarray if kind == "sparse" else np.asarray
+            assert_array_equal(dense(given[:n]), dense(network.X[own]))
+            assert_array_equal(together.Y[net, :n], network.Y[own])
+            assert not w[n:].any()
+            assert_allclose(w[:n] / w[0], W[own] / W[own[0]], rtol=1e-4)
+            assert_allclose(w.mean(), 1, rtol=1e-5)
+            assert_allclose(together.sample_size[net], network.sample_size * W[own].sum() / W.sum(), rtol=1e-5)
+            assert together.alpha[net] == alpha
+    assert len({len(own) for own in stacks[0][1]}) == (1 if kind == "validation" else 3)
+
+
+def test_dropout_gives_the_same_choice_for_dense_and_sparse_rows(noisy, monkeypatch):
+    X, y = noisy
+    net = ShallowNetClassifier(20, dropout=0.5, max_iter=1, random_state=0)
+    scores = [net.fit(rows, y).alpha_scores_ for rows in (X, csr_array(X))]
+    monkeypatch.setattr(choice, "MAX_NUMBERS", 1)  # sparse rows stay sparse
+    monkeypatch.setattr(choice, "_n_rows", lambda *args: 700)
+    scores += [net.fit(rows, y).alpha_scores_ for rows in (X, csr_array(X))]
+    for others in scores[1:]:
+        assert_allclose(list(others.values()), list(scores[0].values()), rtol=1e-3)
+
+
 def test_all_strengths_have_the_same_dropout_masks(noisy, monkeypatch):
     compute, pairs = choice._held_out_losses, []
 

@@ -332,6 +332,44 @@ def test_an_outlier_is_blamed(loss, n_outputs):
         net_of(loss=loss).fit(X, y)
 
 
+@parametrize("per_output", [False, True])
+@parametrize("n_outputs", [1, 2])
+def test_a_loss_of_your_own_sees_matrices(n_outputs, per_output):
+    """Also in the choice of alpha, where several nets are trained together."""
+
+    class OwnError(SquaredError):
+        def loss_and_residual(self, Z2, Y):
+            loss, residual = (Z2 - Y) ** 2 / 2, Z2 - Y
+            return loss if per_output else loss.sum(axis=1, keepdims=True), residual
+
+    y = y_of("squared_error", n_outputs)
+    net, own = net_of(max_iter=200).fit(X, y), net_of(max_iter=200, loss=OwnError()).fit(X, y)
+    assert_allclose(own.predict(X), net.predict(X), rtol=1e-6)
+    assert_allclose(list(own.alpha_scores_.values()), list(net.alpha_scores_.values()), rtol=1e-5)
+
+
+@parametrize("solver", SOLVERS)
+def test_an_outlier_without_weight_is_not_blamed(solver):
+    y, w = NUMBERS.copy(), np.ones(80)
+    y[7], w[7] = 1e7, 0
+    with pytest.warns(ConvergenceWarning, match=r"alpha=1e\+06 is too high") as caught:
+        net_of(alpha=1e6, solver=solver, max_iter=200).fit(X, y, w)
+    assert "the target" not in str(caught[0].message)
+
+
+def test_an_outlier_and_a_given_alpha_are_blamed_together():
+    y = NUMBERS.copy()
+    y[7] = 1e7
+    with pytest.warns(ConvergenceWarning, match=r"causes: the target 1e\+07 has .*; alpha=1e\+06 is too high"):
+        net_of(alpha=1e6).fit(X, y)
+
+
+@parametrize("change", [1e-5, 1e-7, 1e-9])
+def test_nearly_constant_counts_are_not_too_small(change, recwarn):
+    net_of(loss="poisson").fit(X, 5 + change * (NUMBERS - 50))
+    assert not recwarn.list
+
+
 @parametrize("kind", [ShallowNetClassifier, ShallowNetRegressor])
 def test_targets_without_a_unit_are_not_too_small(kind):
     """No class and no standardized number is, however high `tol` is."""

@@ -147,7 +147,9 @@ def _sample(network: Network, data: Data, rows: np.ndarray, shares: np.ndarray) 
     w, part = data.normalized_weights(), data.take(rows)
     w = shares.reshape(-1, 1) * (1.0 if w is None else w[rows])
     size = network.sample_size * (w.mean() / shares.mean() * len(rows) / len(data.y))
-    sample = replace(network, X=part.X, Y=part.targets.encode(part.y, np.float32), w=w / w.mean(), sample_size=size)
+    X: Any = part.X
+    X = X.toarray() if issparse(X) and len(rows) * X.shape[1] <= MAX_NUMBERS else X
+    sample = replace(network, X=X, Y=part.targets.encode(part.y, np.float32), w=w / w.mean(), sample_size=size)
     return _as_float32(sample)
 
 
@@ -168,9 +170,9 @@ def _rotated(sample: Network, judge: Network | None) -> tuple[Network, Network |
     """
     n, (n0, n1, n2, n_pieces) = sample.n_samples, sample.parameters.sizes
     parts = [sample.X] if judge is None else [sample.X, judge.X]
-    X = vstack(parts, format="csr") if issparse(sample.X) else np.concatenate(parts)
-    if X.shape[0] >= n0:
+    if sum(part.shape[0] for part in parts) >= n0:
         return sample, judge
+    X = vstack(parts, format="csr") if any(map(issparse, parts)) else np.concatenate(parts)
     gram = X @ X.T
     S, U = np.linalg.eigh((gram.toarray() if issparse(gram) else gram).astype(np.float64))
     kept = 1e-6 * S[-1] < S  # float32 rounds to 1e-7
@@ -189,21 +191,19 @@ def _held_out_losses(
 
     Return the mean loss for each alpha, or infinity.
     """
-    if len(alphas) > 1 and sample.dropout:  # one after the other, so that all have the same masks
-        return np.concatenate([_held_out_losses(sample, judge, folds, train, [alpha]) for alpha in alphas])
-    turns = np.array([-1]) if judge else np.unique(folds)  # no row is in fold -1
+    turns = [-1] if judge else range(folds.max() + 1)  # no row is in fold -1
     rows = [np.flatnonzero(folds != turn) for turn in turns]
-    nets = [(alpha, turn) for alpha in alphas for turn in range(len(turns))]
+    nets = [(alpha, place) for alpha in alphas for place in range(len(rows))]
     n_together = 1 if issparse(sample.X) else max(1, MAX_PARAMETERS // sample.parameters.theta.size)
     losses = np.empty(len(nets))
     for together in slices(len(nets), n_together):
         stack = _stack(sample, rows, nets[together])
         train(stack)
-        for net, (_, turn) in enumerate(nets[together]):
-            held_out = judge or _part(sample, folds == turns[turn])
+        for net, (_, place) in enumerate(nets[together]):
+            held_out = judge or _part(sample, folds == turns[place])
             losses[together.start + net] = replace(held_out, parameters=stack.parameters[net]).loss()
     losses = losses.reshape(len(alphas), -1).mean(axis=1)
-    if len(alphas) > 1 and not np.isfinite(losses).all():  # one net that diverges ends the training of all
+    if n_together > 1 and len(alphas) > 1 and not np.isfinite(losses).all():  # one net that diverges stops all
         return np.concatenate([_held_out_losses(sample, judge, folds, train, [alpha]) for alpha in alphas])
     return np.where(np.isfinite(losses), losses, np.inf)
 
@@ -214,13 +214,13 @@ def _part(network: Network, rows: np.ndarray) -> Network:
 
 
 def _stack(network: Network, rows: list[np.ndarray], nets: list[tuple[float, int]]) -> Network:
-    """Return one network of nets, given the alpha of each and which of the `rows` it is trained on.
+    """Return one network of several nets. `nets` are pairs: the alpha, and the index in `rows`.
 
-    All have equally many rows: those of the longest list. Rows of weight zero fill up the others.
+    All have as many rows as the longest list. Rows of weight zero fill up the others.
     """
     m = max(map(len, rows))
-    filled = np.array([np.resize(rows[turn], m) for _, turn in nets])
-    present = np.array([np.arange(m) < len(rows[turn]) for _, turn in nets])
+    filled = np.array([np.resize(rows[place], m) for _, place in nets])
+    present = np.array([np.arange(m) < len(rows[place]) for _, place in nets])
     total: Any = network.w
     w = total[filled] * present[..., np.newaxis]
     X = network.X[filled[0]] if issparse(network.X) else network.X.take(filled, axis=0)

@@ -136,7 +136,7 @@ class Ending:
         yield self._rate_is_high() and self._misses_much(), self._high_rate
         yield self._rate_has_fallen and self._misses_much(), self._inverse_scaling
         yield loss > self.bound, failure("Training ended worse than a constant", self._causes_of_slowness)
-        if self.constant <= 1e-9 * self.zero and self.targets.has_classes:  # only one class has weight
+        if self.constant <= 1e-9 * self.zero and not self._targets_are_tiny:  # nothing to learn
             return
         yield self._rate_is_limited(), self._limited_rate
         unfinished = self.limit is not None and not self._never_stops_itself and self.monitor.still_improves()
@@ -288,15 +288,12 @@ class Ending:
         linear = " linear" if isinstance(network.activation, Identity) else ""
         n_epochs, limit_is_low = len(self.monitor.losses), self._limit_is_low(Limit.MAX_ITER)
         is_short = self.limit is Limit.MAX_ITER and n_epochs < SHORT_EPOCHS
-        tiny = self.targets.unit_matters and self.constant <= plan.tol
         small_targets = f"the targets are too small for tol={plan.tol:g}: multiply y, so that its mean is about 1"
-        if self._outlier:
-            return [(True, self._outlier, ""), (True, "", "")]
         return [
             (not self.monitor.first_theta.any(), f"{no_start} leaves every weight at zero", ""),
             (is_short, *limit_is_low[1:]),
-            (tiny, small_targets, ""),
-            *self._causes_in_the_features(),
+            (self._targets_are_tiny, small_targets, ""),
+            *([(True, self._outlier, "")] if self._outlier else self._causes_in_the_features()),
             self._if_given("alpha", shrunk, f"alpha={network.alpha:.3g} is too high: it has shrunk the weights"),
             self._if_given("learning_rate_init", rate_is_low, self._rate_is("too low"), f"raise {self._rate_now}"),
             (network.dropout >= 0.8, f"dropout={network.dropout:g} is too high", ""),
@@ -305,11 +302,15 @@ class Ending:
         ]
 
     @property
+    def _targets_are_tiny(self) -> bool:
+        return self.targets.unit_matters and self.network.Y.mean() <= self.plan.tol
+
+    @property
     def _outlier(self) -> str:
         """Words for a target that has more than half of the variance, or ""."""
         if self.targets.has_classes or self.targets.unit_matters:
             return ""
-        squares = np.square(self.network.Y, dtype=np.float64)
+        squares = np.square(self.network.Y, dtype=np.float64) * (1.0 if self.network.w is None else self.network.w)
         shares = squares / np.maximum(squares.sum(axis=0), np.finfo(np.float64).tiny)
         place = np.unravel_index(shares.argmax(), shares.shape)
         if shares[place] <= 0.5:

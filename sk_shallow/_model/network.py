@@ -11,7 +11,7 @@
     dA1 = dZ2 W2^T                         dZ1 = dA1 * g'(Z1)
     dW1 = X^T dZ1 + alpha/sum(w) W1        db1 = sum over rows of dZ1
 
-Several nets can be trained together, each on its own rows. Every array then has a leading axis.
+Several nets can be trained together, each on its own rows. Every array then has a leading axis, but for sparse `X`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -94,9 +94,9 @@ class Network:
     dtype. With weights of mean 1, the loss is the weighted mean. `gradient` holds the result of the last
     `value_and_gradient`.
 
-    If the parameters are those of several nets, `X`, `Y` and `w` have the same leading axis, and so have `alpha` and
-    `sample_size`, (n_nets, 1, 1), if they differ between nets. A stack of sparse rows has one net, and `X` is (m, n0).
-    The objective is the sum over nets; each net gets its own gradient.
+    If the parameters are those of several nets, `X`, `Y` and `w` have the same leading axis. `alpha` and `sample_size`
+    may be arrays, (n_nets, 1, 1). Sparse `X` is (m, n0), and then there is one net. The objective is the sum over nets;
+    each net gets its own gradient.
 
     The buffers of a step belong to this object alone: two threads need two networks.
     """
@@ -114,10 +114,12 @@ class Network:
     def __post_init__(self) -> None:
         self.n_samples = self.X.shape[-2]
         self.sample_size = self.n_samples if self.sample_size is None else self.sample_size
-        # Y and Z2 are stored column by column: the softmax of (200, 7) then takes half the time.
-        self.Y = np.ascontiguousarray(self.Y.mT).mT
         self.gradient, self._scratch = self.parameters.zeros_like(), self.parameters.zeros_like()
         self._leading = () if self.parameters.n_nets is None else (self.parameters.n_nets,)
+        # Y and Z2 are stored column by column: the softmax of (200, 7) then takes half the time.
+        self._columns = np.ascontiguousarray(np.moveaxis(self.Y, -1, 0))
+        self._axes = (*range(1, self._columns.ndim), 0)  # columns last
+        self.Y = self._columns.transpose(self._axes)
         n0, n_columns = self.parameters.W1.shape[-2:]
         self._row_blocks = list(slices(self.n_samples, rows_per_block(n_columns, n0)))
         self._decay = self._decay_of_weights()
@@ -219,22 +221,27 @@ class Network:
         return self.loss_function.loss_of_constant(self.Y, self.w)
 
     def loss_at_zero(self) -> float:
-        return self.loss_function.loss_at_zero(self.Y) * (1.0 if self.w is None else float(self.w.mean()))
+        if self.w is None or not self.w.any():
+            return self.loss_function.loss_at_zero(self.Y) * (self.w is None)
+        return self.loss_function.loss_at_zero(self.Y, self.w) * float(self.w.mean())
 
     def _back_propagate(self, rows: Rows, rng: np.random.Generator | None, B: int | None, d: Parameters) -> float:
         """Return the loss of some rows, summed and divided by B (None: their number). Leave its gradient in `d`."""
         g, p, leading = self.activation, self.parameters, self._leading
         X, Y, w = self._take(rows)
-        size = Y.shape[-2]
+        size = X.shape[-2]
         B = B or size
 
         Z1 = pre_activations(X, p.W1, p.b1, out=self._buffer("Z1", *leading, size, p.W1.shape[-1]))
         A1, cache = g.forward(Z1.reshape(-1, Z1.shape[-1]))  # the rows of all nets, one below the other
-        mask = None if rng is None else self._dropout_mask(A1, rng)
-        A1_kept = (A1 if mask is None else A1 * mask).reshape(*leading, size, -1)
-        Z2 = np.matmul(A1_kept, p.W2, out=self._buffer("Z2", *leading, p.W2.shape[-1], size).mT)
+        A1_kept = A1.reshape(*leading, size, -1)
+        mask = None if rng is None else self._dropout_mask(A1_kept, rng)
+        A1_kept = A1_kept if mask is None else A1_kept * mask
+        columns = self._buffer("Z2", p.W2.shape[-1], *leading, size)
+        Z2 = np.matmul(A1_kept, p.W2, out=columns.transpose(self._axes))
         Z2 += p.b2[..., np.newaxis, :]
-        loss, dZ2 = self.loss_function.loss_and_residual(Z2, Y)
+        loss, dZ2 = self.loss_function.loss_and_residual(_matrix(columns), _matrix(Y))
+        loss, dZ2 = loss.reshape(*leading, size, -1), dZ2.reshape(Z2.shape)
 
         if w is not None:
             loss *= w
@@ -243,10 +250,10 @@ class Network:
         np.matmul(A1_kept.mT, dZ2, out=d.W2)
         dZ2.sum(axis=-2, out=d.b2)
         outer = np.multiply if p.W2.shape[-1] == 1 else np.matmul  # with one column, multiply takes 5 us, matmul 20
-        dA1 = outer(dZ2, p.W2.mT, out=self._buffer("dA1", *leading, size, p.W2.shape[-2])).reshape(A1.shape)
+        dA1 = outer(dZ2, p.W2.mT, out=self._buffer("dA1", *leading, size, p.W2.shape[-2]))
         if mask is not None:
             dA1 *= mask
-        dZ1 = g.backward(dA1, A1, cache).reshape(Z1.shape)
+        dZ1 = g.backward(dA1.reshape(A1.shape), A1, cache).reshape(Z1.shape)
         _product(X.mT if isinstance(X, np.ndarray) else X.T, dZ1, out=d.W1)
         np.matmul(self._ones[:size], dZ1, out=d.b1)  # half the time of dZ1.sum(axis=0)
         return float(loss.sum(dtype=np.float64)) / B
@@ -264,19 +271,19 @@ class Network:
         return decays.weights
 
     def _dropout_mask(self, A1: Array, rng: np.random.Generator) -> Array | None:
-        """Return the inverted-dropout mask, or None without dropout."""
+        """Return the inverted-dropout mask, (m, n1), the same for all nets, or None without dropout."""
         if not self.dropout:
             return None
-        kept = rng.random(A1.shape, dtype=A1.dtype) >= self.dropout
+        kept = rng.random(A1.shape[-2:], dtype=A1.dtype) >= self.dropout
         return kept * A1.dtype.type(1 / (1 - self.dropout))
 
     def _take(self, rows: Rows) -> tuple[Any, Array, Array | None]:
-        """Return `X`, `Y` and `w` of some rows, in memory that the next call overwrites."""
-        X, Y, leading = self.X, self.Y, self._leading
+        """Return `X`, the columns of `Y` and `w` of some rows, in memory that the next call overwrites."""
+        X, Y, leading = self.X, self._columns, self._leading
         w = None if self.w is None else self.w[..., rows, :]
         if isinstance(rows, slice):
-            return X if rows == slice(0, self.n_samples) else _part(X, rows), Y[..., rows, :], w
-        Y = Y.mT.take(rows, axis=-1, out=self._buffer("Y", *leading, Y.shape[-1], len(rows)), mode="clip").mT
+            return X if rows == slice(0, self.n_samples) else _part(X, rows), Y[..., rows], w
+        Y = Y.take(rows, axis=-1, out=self._buffer("Y", len(Y), *leading, len(rows)), mode="clip")
         if not (isinstance(X, np.ndarray) and X.flags.c_contiguous):  # `take` would copy all of it first
             return _part(X, rows), Y, w
         return X.take(rows, axis=-2, out=self._buffer("X", *leading, len(rows), X.shape[-1]), mode="clip"), Y, w
@@ -287,6 +294,11 @@ class Network:
         if key not in self._buffers:
             self._buffers[key] = np.empty(shape, dtype=self.parameters.theta.dtype)
         return self._buffers[key]
+
+
+def _matrix(columns: Array) -> Array:
+    """Return columns, (n2, m) or (n2, n_nets, m), as a matrix, with the rows of all nets one below the other."""
+    return columns.reshape(len(columns), -1).T
 
 
 def _part(X: Matrix, rows: Rows) -> Matrix:

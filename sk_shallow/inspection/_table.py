@@ -63,7 +63,8 @@ def cut(text, width):
 
 
 def _wrapped(text):
-    return [line.replace("\0", "") for line in wrap(_spread(text), MAX_WIDTH)]
+    width = MAX_WIDTH - (_width(text) > len(text))  # a line may break before the null of its last letter
+    return [line.replace("\0", "") for line in wrap(_spread(text), width)]
 
 
 def _width(text):
