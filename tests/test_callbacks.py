@@ -156,7 +156,7 @@ def test_a_progress_bar_ends_after_an_error(iris):
     assert len(started) <= 1
 
 
-def test_scoring_monitor_of_a_pipeline(iris):
+def test_scoring_monitor_of_a_pipeline(iris, quiet):
     monitor = callback.ScoringMonitor(scoring="neg_log_loss")
     net = make_pipeline(StandardScaler(), net_of(max_iter=30).set_callbacks(monitor))
     net.fit(*iris)

@@ -660,7 +660,7 @@ def test_the_loss_of_the_user_is_not_changed():
 
 
 def test_pipelines_and_cross_validation():
-    y, net = np.exp(NUMBERS / 20), make_pipeline(StandardScaler(), net_of(max_iter=100))
+    y, net = np.exp(NUMBERS / 20), make_pipeline(StandardScaler(), net_of(max_iter=200))
     net = TransformedTargetRegressor(net, func=np.log, inverse_func=np.exp)
     assert net.fit(X, y).score(X, y) > 0.7
     predicted = cross_val_predict(net, X, y, cv=KFold(4))
