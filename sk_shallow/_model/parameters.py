@@ -1,6 +1,8 @@
 """All weights and biases as one flat vector for the solver, with W1, W2, b1, b2 as views for the network."""
 
 from collections.abc import Sequence
+from itertools import accumulate
+from math import prod
 
 import numpy as np
 from sklearn.utils import check_array
@@ -35,9 +37,10 @@ class Parameters:
         self.n_nets = n_nets
         nets = () if n_nets is None else (n_nets,)
         shapes = [(n0, n_pieces * n1), (n1, n2), (n_pieces * n1,), (n2,)]
-        ends = np.cumsum([np.prod(nets + shape, dtype=int) for shape in shapes])
+        ends = list(accumulate(prod(nets + shape) for shape in shapes))
         self.theta = np.zeros(ends[-1], dtype=dtype)
-        for name, part, shape in zip(self.BLOCKS, np.split(self.theta, ends[:-1]), shapes, strict=True):
+        for name, shape, start, end in zip(self.BLOCKS, shapes, [0, *ends[:-1]], ends, strict=True):
+            part = self.theta[start:end]
             # Column by column where it is wider than high: X^T dZ1 then takes 15 us instead of 22 at (200, 30, 100).
             by_columns = shape[0] < shape[-1]
             setattr(self, name, part.reshape(nets + shape[::-1]).mT if by_columns else part.reshape(nets + shape))
