@@ -117,7 +117,7 @@ class Network:
         self.gradient, self._scratch = self.parameters.zeros_like(), self.parameters.zeros_like()
         self._leading = () if self.parameters.n_nets is None else (self.parameters.n_nets,)
         # Y and Z2 are stored column by column: the softmax of (200, 7) then takes half the time.
-        self._columns = np.ascontiguousarray(np.moveaxis(self.Y, -1, 0))
+        self._columns = np.ascontiguousarray(np.moveaxis(self.Y, -1, 0))  # (n2, m) or (n2, n_nets, m)
         self._axes = (*range(1, self._columns.ndim), 0)  # columns last
         self.Y = self._columns.transpose(self._axes)
         n0, n_columns = self.parameters.W1.shape[-2:]
@@ -221,9 +221,9 @@ class Network:
         return self.loss_function.loss_of_constant(self.Y, self.w)
 
     def loss_at_zero(self) -> float:
-        if self.w is None or not self.w.any():
-            return self.loss_function.loss_at_zero(self.Y) * (self.w is None)
-        return self.loss_function.loss_at_zero(self.Y, self.w) * float(self.w.mean())
+        if self.w is None:
+            return self.loss_function.loss_at_zero(self.Y)
+        return self.loss_function.loss_at_zero(self.Y, self.w) * float(self.w.mean()) if self.w.any() else 0.0
 
     def _back_propagate(self, rows: Rows, rng: np.random.Generator | None, B: int | None, d: Parameters) -> float:
         """Return the loss of some rows, summed and divided by B (None: their number). Leave its gradient in `d`."""
