@@ -151,7 +151,8 @@ def test_each_net_has_its_own_rows_weights_and_sample_size(kind, monkeypatch):
     """With folds of very different size, and weights per label."""
     rng, stacks, stack = np.random.default_rng(0), [], choice._stack
     monkeypatch.setattr(choice, "_stack", lambda *args: stacks.append((*args, stack(*args))) or stacks[-1][-1])
-    X = rng.standard_normal((900, 400 if kind == "sparse" else 10))
+    monkeypatch.setattr(choice, "MAX_DENSE_NUMBERS", 1)  # sparse rows stay sparse
+    X = rng.standard_normal((900, 10))
     Y = np.column_stack([X[:, 0] > 0, X[:, 1] > 1.5]).astype(int)
     groups = np.maximum(35, np.arange(900) // 20)  # one has 720 rows, the others have 20
     held_out = {"X_val": X[:60], "y_val": Y[:60]} if kind == "validation" else {"groups": groups}
@@ -178,8 +179,7 @@ def test_dropout_gives_the_same_choice_for_dense_and_sparse_rows(noisy, monkeypa
     X, y = noisy
     net = ShallowNetClassifier(20, dropout=0.5, max_iter=1, random_state=0)
     scores = [net.fit(rows, y).alpha_scores_ for rows in (X, csr_array(X))]
-    monkeypatch.setattr(choice, "MAX_NUMBERS", 1)  # sparse rows stay sparse
-    monkeypatch.setattr(choice, "_n_rows", lambda *args: 700)
+    monkeypatch.setattr(choice, "MAX_DENSE_NUMBERS", 1)  # sparse rows stay sparse
     scores += [net.fit(rows, y).alpha_scores_ for rows in (X, csr_array(X))]
     for others in scores[1:]:
         assert_allclose(list(others.values()), list(scores[0].values()), rtol=1e-3)

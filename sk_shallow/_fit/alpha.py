@@ -28,6 +28,7 @@ STRENGTHS = (10.0, 1.0, 0.1)  # times the alpha of the rule; large sample weight
 MIN_GAIN = 0.02  # a weaker penalty must lower the held-out loss by this fraction
 FEW_ROWS = 500  # with fewer rows, skip the weakest strength, which often wins by chance
 MAX_ROWS, MAX_NUMBERS = 2000, 2**18  # of X and Y that are used; 100 rows are used in any case
+MAX_DENSE_NUMBERS = 2**20  # sparse rows of so many numbers, with zeros, are made dense, so that nets train together
 MAX_WIDE_ROWS = 2**9  # with more features than rows, which are rotated; 2,000 would take seconds
 N_FOLDS = 3
 MIN_EPOCHS, MIN_STEPS = 15, 40
@@ -148,7 +149,7 @@ def _sample(network: Network, data: Data, rows: np.ndarray, shares: np.ndarray) 
     w = shares.reshape(-1, 1) * (1.0 if w is None else w[rows])
     size = network.sample_size * (w.mean() / shares.mean() * len(rows) / len(data.y))
     X: Any = part.X
-    X = X.toarray() if issparse(X) and len(rows) * X.shape[1] <= MAX_NUMBERS else X
+    X = X.toarray() if issparse(X) and len(rows) * X.shape[1] <= MAX_DENSE_NUMBERS else X
     sample = replace(network, X=X, Y=part.targets.encode(part.y, np.float32), w=w / w.mean(), sample_size=size)
     return _as_float32(sample)
 
