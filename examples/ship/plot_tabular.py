@@ -237,8 +237,8 @@ ax.legend(fontsize=8, loc="upper left")
 # %%
 # The net is nearly calibrated, because its penalty is chosen by log loss: calibration
 # lowers its log loss by 0.004 only. It helps the net with class weights, whose
-# probabilities are far too high. It can also hurt: isotonic calibration may give a row a probability
-# of exactly zero. If such a row is a return, its log loss is huge.
+# probabilities are far too high. It can also hurt: isotonic calibration may give a row
+# a probability of exactly zero. If such a row is a return, its log loss is huge.
 #
 # Which columns matter
 # --------------------
