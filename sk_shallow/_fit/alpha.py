@@ -2,7 +2,7 @@
 
 The two strongest are tried first, then weaker ones, as long as they lower the held-out loss clearly. For each strength,
 one net per fold is trained for a short time in float32. Nets are trained together, by Adam on one_cycle for every
-solver, because the best penalty does not depend on the solver.
+solver, because the best penalty does not depend on the solver. With sparse rows, they are trained one after the other.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ STRENGTHS = (10.0, 1.0, 0.1)  # times the alpha of the rule; large sample weight
 MIN_GAIN = 0.02  # a weaker penalty must lower the held-out loss by this fraction
 FEW_ROWS = 500  # with fewer rows, skip the weakest strength, which often wins by chance
 MAX_ROWS, MAX_NUMBERS = 2000, 2**18  # of X and Y that are used; 100 rows are used in any case
-MAX_DENSE_NUMBERS = 2**20  # sparse rows of so many numbers, with zeros, are made dense, so that nets train together
+MAX_DENSE_NUMBERS = 2**20  # sparse samples of at most this size, zeros included, become dense: only dense rows stack
 MAX_WIDE_ROWS = 2**9  # with more features than rows, which are rotated; 2,000 would take seconds
 N_FOLDS = 3
 MIN_EPOCHS, MIN_STEPS = 15, 40
