@@ -181,7 +181,7 @@ def test_an_interrupt_in_a_later_round_returns_no_worse_weights_than_the_rounds_
         net.fit(X, y)
     network = network_at_start(net, X, y)
     network.parameters.filled(net.coefs_, net.intercepts_)
-    assert [network.objective()] <= kept
+    assert network.objective() <= kept[0] * (1 + 1e-12)
 
 
 def test_max_iter_is_a_limit(digits):

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse, vstack
+from scipy.sparse import issparse
 from sklearn.model_selection import StratifiedGroupKFold
 
 from sk_shallow._fit.data import Data
@@ -29,7 +29,7 @@ MIN_GAIN = 0.02  # a weaker penalty must lower the held-out loss by this fractio
 FEW_ROWS = 500  # with fewer rows, skip the weakest strength, which often wins by chance
 MAX_ROWS, MAX_NUMBERS = 2000, 2**18  # of X and Y that are used; 100 rows are used in any case
 MAX_DENSE_NUMBERS = 2**20  # sparse samples of at most this size, zeros included, become dense: only dense rows stack
-MAX_WIDE_ROWS = 2**9  # with more features than rows, which are rotated; 2,000 would take seconds
+MAX_WIDE_ROWS = 2**9  # with more features than rows: finding the space of 2,000 would take seconds
 N_FOLDS = 3
 MIN_EPOCHS, MIN_STEPS = 15, 40
 BATCH_ROWS = 48
@@ -62,7 +62,7 @@ def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | N
     if n_held_out < min_held_out:
         return rule
     judge = _as_float32(held_out.sample(len(rows))) if held_out else None
-    sample, judge = _rotated(_sample(network, data, rows, shares), judge)
+    sample, judge = _in_span(_sample(network, data, rows, shares), judge)
     losses_of = partial(_held_out_losses, sample, judge, folds, partial(_train, plan=plan, seed=seed))
     strengths = _strengths(len(rows), network.sample_size / data.n_weighted())
     return _best([rule.alpha * strength for strength in strengths], losses_of, sample.loss_of_constant()) or rule
@@ -148,10 +148,10 @@ def _sample(network: Network, data: Data, rows: np.ndarray, shares: np.ndarray) 
     w, part = data.normalized_weights(), data.take(rows)
     w = shares.reshape(-1, 1) * (1.0 if w is None else w[rows])
     size = network.sample_size * (w.mean() / shares.mean() * len(rows) / len(data.y))
-    X: Any = part.X
+    X: Any = network.coordinates(part.X)
     X = X.toarray() if issparse(X) and len(rows) * X.shape[1] <= MAX_DENSE_NUMBERS else X
-    sample = replace(network, X=X, Y=part.targets.encode(part.y, np.float32), w=w / w.mean(), sample_size=size)
-    return _as_float32(sample)
+    Y = part.targets.encode(part.y, np.float32)
+    return _as_float32(replace(network, X=X, Y=Y, w=w / w.mean(), sample_size=size, span=None))
 
 
 def _as_float32(network: Network) -> Network:
@@ -162,27 +162,12 @@ def _as_float32(network: Network) -> Network:
     return replace(network, parameters=parameters, X=X, Y=Y, w=w)
 
 
-def _rotated(sample: Network, judge: Network | None) -> tuple[Network, Network | None]:
-    """Return the networks in a basis of the space that all rows span, if these are fewer than the features.
-
-    Rows ``X = U S^(1/2) Q^T`` become ``U S^(1/2)``, and W1 becomes ``Q^T W1``. The part of W1 that is left out has no
-    effect. Outputs stay the same, and so does the penalty on the rest, except for directions in which the rows vary
-    1,000 times less than in the widest one: they are left out.
-    """
-    n, (n0, n1, n2, n_pieces) = sample.n_samples, sample.parameters.sizes
-    parts = [sample.X] if judge is None else [sample.X, judge.X]
-    if sum(part.shape[0] for part in parts) >= n0:
+def _in_span(sample: Network, judge: Network | None) -> tuple[Network, Network | None]:
+    """Return the networks in the space that the rows of the sample span, if these are fewer than the features."""
+    if sample.n_samples >= sample.parameters.sizes[0]:
         return sample, judge
-    X = vstack(parts, format="csr") if any(map(issparse, parts)) else np.concatenate(parts)
-    gram = X @ X.T
-    S, U = np.linalg.eigh((gram.toarray() if issparse(gram) else gram).astype(np.float64))
-    kept = 1e-6 * S[-1] < S  # float32 rounds to 1e-7
-    root, U = np.sqrt(S[kept]), U[:, kept]
-    parameters = Parameters((len(root), n1, n2, n_pieces), np.float32)
-    parameters.filled([(U / root).T @ (X @ sample.parameters.W1), sample.parameters.W2], sample.parameters.intercepts)
-    X = (U * root).astype(np.float32)
-    sample = replace(sample, parameters=parameters, X=X[:n])
-    return sample, None if judge is None else replace(judge, parameters=parameters, X=X[n:])
+    sample = sample.in_span()
+    return sample, judge and replace(judge, parameters=sample.parameters, X=sample.coordinates(judge.X), span=None)
 
 
 def _held_out_losses(

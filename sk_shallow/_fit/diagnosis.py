@@ -199,10 +199,10 @@ class Ending:
         """The features of the validation set that are on another scale; "" if its loss is fine."""
 
         def compute() -> str:
-            held_out = self.fit.held_out if self.fit.has_validation_set else None
-            if held_out is None or held_out.loss() <= self.constant / 2:
+            held_out, validation = self.fit.held_out, self.fit.validation_set
+            if held_out is None or validation is None or held_out.loss() <= self.constant / 2:
                 return ""
-            return different_features(self.network.X, held_out.X, self._names)
+            return different_features(self.fit.data.X, validation.X, self._names)
 
         return self._once("different", compute)
 
@@ -319,7 +319,7 @@ class Ending:
         return f"the target {target:.6g} has most of the variance of y: remove it, or transform y"
 
     def _causes_in_the_features(self) -> list[Cause]:
-        means, mean_square = feature_moments(self.network.X)
+        means, mean_square = feature_moments(self.fit.data.X)
         largest, variance = float(np.sqrt(mean_square.max())), mean_square - means**2
         far = (means**2 > MAX_STANDARD_DEVIATIONS**2 * variance) & (variance > 1e-12 * mean_square)
         n_far, varies = np.count_nonzero(far), bool((variance > 1e-12 * mean_square).any())
@@ -453,7 +453,7 @@ class Ending:
 
     @property
     def _unscaled(self) -> str:
-        return self._once("unscaled", lambda: unscaled_features(self.network.X, self._names))
+        return self._once("unscaled", lambda: unscaled_features(self.fit.data.X, self._names))
 
     @property
     def _names(self) -> np.ndarray | None:
@@ -467,7 +467,7 @@ class Ending:
 
     @property
     def _scaler(self) -> str:
-        return f"put a {'MaxAbsScaler' if issparse(self.network.X) else 'StandardScaler'} in front"
+        return f"put a {'MaxAbsScaler' if issparse(self.fit.data.X) else 'StandardScaler'} in front"
 
 
 def short_fit(fit: Fit) -> np.ndarray:

@@ -168,8 +168,8 @@ class Snapshot(PredictionMixin, BaseEstimator):
         self._activation = network.activation
         for name, value in targets.attributes.items():
             setattr(self, name, value)
-        self.n_features_in_ = network.parameters.sizes[0]
-        self.coefs_, self.intercepts_ = network.parameters.coefs, network.parameters.intercepts
+        self.coefs_, self.intercepts_ = network.coefs, network.parameters.intercepts
+        self.n_features_in_ = len(self.coefs_[0])
         self.overflows = False  # whether logits were too large for their dtype
 
     def _checked(self, X: Matrix) -> Matrix:
@@ -209,7 +209,7 @@ def validation_score(
         return not np.isfinite(network.loss())
 
     def score() -> float:
-        snapshot.overflows = False
+        snapshot.overflows, snapshot.coefs_ = False, network.coefs
         try:
             value = float(scorer(snapshot, data.X, data.y, **weights))
         except Exception as error:

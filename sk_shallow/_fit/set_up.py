@@ -28,6 +28,7 @@ from sk_shallow.activations import ACTIVATIONS, Activation, as_activation
 from sk_shallow.initializers import INITIALIZERS
 
 OUTPUT_GAIN = 0.5  # factor of W2 with init="auto", so that training starts near equal probabilities
+MIN_FEATURES_PER_ROW, MAX_ROWS_OF_SPAN = 4, 2000  # of rows that are trained on in the space that they span
 SMALL_ALPHA = 0.01  # of the weakest alpha that "auto" tries; below it, `fit` warns
 
 
@@ -50,7 +51,7 @@ class Fit:
     state: TrainingState
     network: Network  # on the training rows
     held_out: Network | None  # on the validation set, with the same parameters
-    has_validation_set: bool  # whether the user passed it; otherwise it is a part of the rows
+    validation_set: Data | None  # if the user passed one; otherwise a part of the rows may be held out
     monitor: Monitor
     warnings: list[Warning] = field(default_factory=list)
     alpha_scores: dict[float, float] = field(default_factory=dict)
@@ -60,9 +61,9 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     """Prepare a fit: hold out rows, resolve the defaults, set the initial weights, tell callbacks that it begins."""
     state = TrainingState.of(estimator, resume)
     activation = _checked_activation(estimator, state)
-    stratified, has_validation_set = True, validation is not None
-    if validation is not None:
-        _check_use_of(validation, estimator)
+    stratified, validation_set = True, validation
+    if validation_set is not None:
+        _check_use_of(validation_set, estimator)
     elif estimator.early_stopping:
         data, validation, stratified = hold_out(data, estimator.validation_fraction, state.seed)
     data = data.with_fitted_targets()
@@ -70,6 +71,9 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     validation = validation and validation.with_targets(data.targets)
     network = initial_network(estimator, data, activation, state, incremental)
     plan = make_plan(estimator, data, network, incremental)
+    m, n0 = data.X.shape
+    if plan.first_round and not state.fitted and m <= min(MAX_ROWS_OF_SPAN, n0 // MIN_FEATURES_PER_ROW):
+        network = network.in_span()
     held_out = None if validation is None else _validation_network(network, validation)
     tasks = None if incremental else _callback_tasks(estimator, data, plan, network)
     score = None
@@ -79,7 +83,7 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     monitor = Monitor(network.parameters, plan, score, tasks)
     if incremental:  # patience lasts from call to call
         monitor.best, monitor.no_improvement_count = state.best, state.no_improvement_count
-    fit = Fit(estimator, data, plan, state, network, held_out, has_validation_set, monitor)
+    fit = Fit(estimator, data, plan, state, network, held_out, validation_set, monitor)
     fit.warnings.extend(_advice(fit, stratified))
     return fit
 
@@ -121,7 +125,8 @@ def initial_network(
 def _validation_network(network: Network, validation: Data) -> Network:
     """Return a network on the validation set that shares the parameters."""
     X, Y, w = _arrays(validation, validation.normalized_weights(), network.X.dtype)
-    held_out = Network(network.parameters, network.activation, network.loss_function, X, Y, w)
+    X = network.coordinates(X)
+    held_out = Network(network.parameters, network.activation, network.loss_function, X, Y, w, span=network.span)
     if not np.isfinite(held_out.loss()) and np.isfinite(network.loss()):
         raise ValueError("The loss of the validation set is not finite at the initial weights. Scale its features.")
     return held_out
@@ -201,7 +206,7 @@ def _advice_on_alpha(estimator: Any, data: Data, plan: Plan) -> Iterator[Warning
 def fitted_attributes(network: Network, targets: Targets) -> dict[str, Any]:
     """Return copies of the attributes of the estimator that predictions need."""
     return {
-        "coefs_": [W.copy() for W in network.parameters.coefs],
+        "coefs_": [W.copy() for W in network.coefs],
         "intercepts_": [b.copy() for b in network.parameters.intercepts],
         **targets.attributes,
         "n_outputs_": targets.n_outputs,

@@ -51,9 +51,12 @@ class TrainingState:
         return {name: value for name, value in vars(self).items() if name != "fitted"}
 
     def prepare(self, solver: Any, theta: np.ndarray) -> None:
-        """Keep the moments if they mean the same to the solver, otherwise start new ones. Convert them to the dtype."""
+        """Keep the moments if they mean the same to the solver, otherwise start new ones. Convert them to the dtype.
+
+        They mean another thing if the earlier fit was in the space that its rows span.
+        """
         options = [f" {name}={getattr(solver, name)}" for name in solver.options_of_moments]
-        rule = f"{type(solver).__module__}.{type(solver).__qualname__}{''.join(options)}"
+        rule = f"{type(solver).__module__}.{type(solver).__qualname__}{''.join(options)} of {theta.size} parameters"
         if self.rule != rule:
             self.rule, self.moments, self.steps = rule, solver.start(theta), 0
         self.moments = {name: moment.astype(theta.dtype, copy=False) for name, moment in self.moments.items()}

@@ -22,6 +22,7 @@ import numpy as np
 from scipy.sparse import spmatrix
 
 from sk_shallow._model.parameters import Parameters
+from sk_shallow._model.span import Span
 from sk_shallow.activations import Activation
 from sk_shallow.losses import Loss
 
@@ -98,6 +99,8 @@ class Network:
     may be arrays, (n_nets, 1, 1). Sparse `X` is (m, n0), and then there is one net. The objective is the sum over nets;
     each net gets its own gradient.
 
+    With a `span`, `X` holds the coordinates of the rows in its basis, and `W1` the weights of these coordinates.
+
     The buffers of a step belong to this object alone: two threads need two networks.
     """
 
@@ -110,6 +113,7 @@ class Network:
     sample_size: Any = None  # float or (n_nets, 1, 1): divisor of the penalty; None: the number of rows
     alpha: float | Array = 0.0
     dropout: float = 0.0
+    span: Span | None = None
 
     def __post_init__(self) -> None:
         self.n_samples = self.X.shape[-2]
@@ -160,6 +164,27 @@ class Network:
         n0, n1, n2, n_pieces = self.parameters.sizes
         size = batch_size if batch_size < self.n_samples else self._row_blocks[0].stop
         return size * n1 * max(n0 * n_pieces if isinstance(self.X, np.ndarray) else 0, n2)
+
+    @property
+    def coefs(self) -> list[Array]:
+        """Return the weights of the features, and W2."""
+        W1, W2 = self.parameters.coefs
+        return [W1 if self.span is None else self.span.weights_of_features(W1), W2]
+
+    def in_span(self) -> "Network":
+        """Return the network in the space that its rows span. The part of W1 that no row can see is left out."""
+        span = Span.of(self.X)
+        if span is None:
+            return self
+        _, n1, n2, n_pieces = self.parameters.sizes
+        parameters = Parameters((self.n_samples, n1, n2, n_pieces), self.parameters.theta.dtype)
+        W1, W2 = self.parameters.coefs
+        parameters.filled([span.weights(W1), W2], self.parameters.intercepts)
+        return replace(self, parameters=parameters, X=span.root, span=span)
+
+    def coordinates(self, X: Matrix) -> Matrix:
+        """Return any rows as this network takes them."""
+        return X if self.span is None else self.span.coordinates(X)
 
     def sample(self, size: int) -> "Network":
         """Return a network with the same parameters on a random sample of the rows with weight, always the same.

@@ -1,0 +1,59 @@
+"""The space that a few rows span, for data with far more features than rows.
+
+The penalty shrinks every part of W1 that no row can see to zero. So the best W1 is ``Q V``: the columns of Q, (n0, m),
+are an orthonormal basis of the space that the rows span, and V, (m, p * n1), is learned from the rows ``X Q``. The
+penalty is the same, because ``|Q V| = |V|``.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+Matrix = Any  # dense or CSR
+
+
+@dataclass(frozen=True)
+class Span:
+    """The basis ``Q = X^T (X X^T)^(-1/2)``, in which the rows `X` become the symmetric matrix ``(X X^T)^(1/2)``.
+
+    In this basis, unlike in one of principal components, all coordinates of standardized rows have similar scales.
+    Directions in which the rows hardly vary are left out.
+    """
+
+    X: Matrix  # (m, n0)
+    root: np.ndarray  # (X X^T)^(1/2), (m, m)
+    inverse: np.ndarray  # of `root`, (m, m)
+
+    @classmethod
+    def of(cls, X: Matrix) -> "Span | None":
+        """Return the span of some rows, or None if their squared lengths are not normal numbers."""
+        gram = _dense(X @ X.T).astype(np.float64)
+        limits = np.finfo(X.dtype)
+        if not (np.isfinite(gram).all() and limits.tiny / limits.eps < gram.trace() < limits.max):
+            return None
+        S, U = np.linalg.eigh(gram)
+        kept = S[-1] * (1e-12 if X.dtype == np.float64 else 1e-6) < S  # smaller ones are rounding
+        S, U = np.sqrt(S[kept]), U[:, kept]
+        return cls(X, ((U * S) @ U.T).astype(X.dtype), ((U / S) @ U.T).astype(X.dtype))
+
+    def coordinates(self, X: Matrix) -> np.ndarray:
+        """Return ``X Q`` for any rows."""
+        coordinates: np.ndarray = _dense(X @ self.X.T) @ self.inverse
+        return coordinates
+
+    def weights(self, W1: np.ndarray) -> np.ndarray:
+        """Return ``Q^T W1``, the part of W1 that the rows can see."""
+        weights: np.ndarray = self.inverse @ (self.X @ W1)
+        return weights
+
+    def weights_of_features(self, V: np.ndarray) -> np.ndarray:
+        """Return ``Q V``."""
+        weights: np.ndarray = self.X.T @ (self.inverse @ V)
+        return weights
+
+
+def _dense(X: Matrix) -> np.ndarray:
+    dense: np.ndarray = X.toarray() if issparse(X) else X
+    return dense
