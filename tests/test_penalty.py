@@ -229,7 +229,7 @@ def test_a_given_alpha_or_few_rows_are_not_tried(wine):
     few = ShallowNetClassifier(random_state=0).fit(X[::5], y[::5])
     assert few.alpha_scores_ is None
     m, q = len(y[::5]), (X[::5] ** 2).sum(axis=1).mean()
-    assert_allclose(few.alpha_, q / 10 * m / (m + 100))
+    assert_allclose(few.alpha_, 3 * q / 10 * m / (m + 100))
 
 
 def test_small_sets_do_not_try_the_weakest(wine):
@@ -477,3 +477,15 @@ def test_large_weights_do_not_switch_the_penalty_off():
     losses = [log_loss(y[400:], net.predict_proba(X[400:])) for net in (plain, heavy)]
     assert losses[1] < losses[0] + 0.01
     assert max(heavy.alpha_scores_) == pytest.approx(1000 * max(plain.alpha_scores_) * 400_000 / 400_100 * 500 / 400)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.usefixtures("quiet")
+def test_a_warm_start_on_few_rows_keeps_the_penalty(wine, early_stopping):
+    X, y = wine[0][::5], wine[1][::5]
+    net = ShallowNetClassifier(warm_start=True, early_stopping=early_stopping, random_state=0).fit(X, y)
+    alpha = net.alpha_
+    assert net.fit(X, y).alpha_ == alpha
+    one_group = ShallowNetClassifier(random_state=0).fit(*wine, groups=np.zeros(len(wine[1])))
+    m, q = len(wine[1]), (wine[0] ** 2).sum(axis=1).mean()
+    assert_allclose(one_group.alpha_, q / 10 * m / (m + 100))

@@ -25,6 +25,7 @@ from sk_shallow._model.parameters import Parameters
 from sk_shallow.solvers import Adam
 
 STRENGTHS = (10.0, 1.0, 0.1)  # times the alpha of the rule; large sample weights add stronger ones
+STRENGTH_OF_FEW_ROWS = 3.0  # if rows are too few to try any; with 10, nets no longer learn XOR, with 1, they overfit
 MIN_GAIN = 0.02  # a weaker penalty must lower the held-out loss by this fraction
 FEW_ROWS = 500  # with fewer rows, skip the weakest strength, which often wins by chance
 MAX_ROWS, MAX_NUMBERS = 2000, 2**18  # of X and Y that are used; 100 rows are used in any case
@@ -49,23 +50,30 @@ def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | N
 
     `network` is at its initial weights, with the alpha of the rule; it does not change. Equal rows of
     `data` are merged, so without groups no held-out row is a copy of a training row. With groups, no group is on both
-    sides. If `held_out` is given, it replaces the folds. With too few rows, or if no loss is finite, the rule is kept
-    and there are no scores. A single loss that is not finite has the score minus infinity.
+    sides. If `held_out` is given, it replaces the folds. With too few rows or held-out rows, or if no loss is finite,
+    there are no scores, and the rule is kept, but with too few rows its triple. A single loss that is not finite has
+    the score minus infinity.
     """
-    rule = Choice(float(network.alpha), {})
     rows, shares = _chosen_rows(data, _n_rows(network.X, data.targets.n_outputs), seed)
     min_rows, min_held_out = fewest_rows(data.targets)
-    if not network.alpha or (held_out is None and len(rows) < min_rows):
-        return rule
+    alpha, untried = float(network.alpha), Choice(untried_alpha(network, data), {})
+    if not alpha or (held_out is None and len(rows) < min_rows):
+        return untried
     folds = np.zeros(len(rows), dtype=int) if held_out else _folds(data, rows, seed)
     n_held_out = held_out.n_samples if held_out else min(np.bincount(folds).min(), np.count_nonzero(folds))
     if n_held_out < min_held_out:
-        return rule
+        return untried
     judge = _as_float32(held_out.sample(len(rows))) if held_out else None
     sample, judge = _in_span(_sample(network, data, rows, shares), judge)
     losses_of = partial(_held_out_losses, sample, judge, folds, partial(_train, plan=plan, seed=seed))
     strengths = _strengths(len(rows), network.sample_size / data.n_weighted())
-    return _best([rule.alpha * strength for strength in strengths], losses_of, sample.loss_of_constant()) or rule
+    return _best([alpha * strength for strength in strengths], losses_of, sample.loss_of_constant()) or untried
+
+
+def untried_alpha(network: Network, data: Data) -> float:
+    """Return the alpha for distinct rows on which none can be tried."""
+    few = data.n_weighted() < fewest_rows(data.targets)[0]
+    return float(network.alpha) * (STRENGTH_OF_FEW_ROWS if few else 1.0)
 
 
 def _best(alphas: list[float], losses_of: Callable[[list[float]], np.ndarray], constant: float) -> Choice | None:

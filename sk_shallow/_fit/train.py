@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sk_shallow._fit.alpha import choose_alpha
+from sk_shallow._fit.alpha import choose_alpha, untried_alpha
 from sk_shallow._fit.data import Data
 from sk_shallow._fit.diagnosis import Ending, keep_best
 from sk_shallow._fit.minimize import Limit, minimize
@@ -59,6 +59,8 @@ def _set_alpha(fit: Fit) -> None:
         fit.alpha_scores = estimator.alpha_scores_ or {}
         if fit.alpha_scores:
             fit.network = replace(fit.network, alpha=estimator.alpha_)
+        elif not plan.incremental:
+            fit.network = replace(fit.network, alpha=untried_alpha(fit.network, fit.data.merged()))
     elif not plan.incremental:
         choice = choose_alpha(fit.network, fit.data.merged(), plan, fit.held_out, fit.state.seed)
         fit.network, fit.alpha_scores = replace(fit.network, alpha=choice.alpha), choice.scores
