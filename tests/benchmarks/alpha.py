@@ -1,4 +1,4 @@
-"""The choice of alpha: its quality in four difficult situations, and its time.
+"""The choice of alpha: its quality in difficult situations, and its time.
 
     python tests/benchmarks/alpha.py            # prints the tables, in a quarter of an hour
     python tests/benchmarks/alpha.py --write    # also writes them to docs/benchmarks.rst
@@ -9,7 +9,8 @@ ShallowNetClassifier() chooses alpha, is compared with MLPClassifier() and with 
 - oversampled: 1,350 rows of one class and 150 of the other, which are repeated at random until the classes are equal;
 - grouped: 150 persons with 20 similar rows each, tested on new persons;
 - rare class: 60,000 rows, of which 0.17 % belong to one of two classes;
-- adult: 2,000 rows of the data set, gelu. Each of the twelve seeds gives other weights and another choice.
+- adult: 2,000 rows of the data set, gelu. Each of the twelve seeds gives other weights and another choice;
+- 36 rows of each data set of defaults.py with at most four classes, three times: too few for a choice.
 
 The share of the time is that of a default fit minus that of a fit with alpha=alpha_, relative to the latter. The two
 take turns; the smallest time of three counts. Everything runs on one BLAS thread.
@@ -24,11 +25,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from blas import use_the_kernels_of_users
-from defaults import DATA, available, folds
+from defaults import DATA, available, folds, load
 from sklearn.datasets import load_breast_cancer, make_classification
+from sklearn.impute import SimpleImputer
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold, train_test_split
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 from sklearn.utils import resample
 from speed import Contender, simple_table, timings, write
@@ -105,7 +108,18 @@ def adult(smoke: bool) -> Iterator[Run]:
         yield Run(0, seed, scaler.transform(X), y, scaler.transform(X_test), y_test)
 
 
-SITUATIONS = {"oversampled": oversampled, "grouped": grouped, "rare class": rare_class, "adult": adult}
+def few_rows(smoke: bool) -> Iterator[Run]:
+    for data, name in enumerate(available(smoke)):
+        X, y = load(name)
+        for seed in range(3 if len(np.unique(y)) <= 4 else 0):
+            X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=36, stratify=y, random_state=seed)
+            scaler = make_pipeline(SimpleImputer(), StandardScaler()).fit(X_train)
+            yield Run(data, seed, scaler.transform(X_train), y_train, scaler.transform(X_test), y_test)
+
+
+SITUATIONS = {
+    "oversampled": oversampled, "grouped": grouped, "rare class": rare_class, "adult": adult, "36 rows": few_rows
+}  # fmt: skip
 PARAMETERS = {"adult": {"activation": "gelu"}}
 
 
@@ -199,7 +213,7 @@ def table_of_wide_rows(smoke: bool) -> list[tuple[str, ...]]:
 
 
 TABLES = {
-    "Alpha, four situations": table_of_situations,
+    "Alpha, difficult situations": table_of_situations,
     "Alpha, share of the time": table_of_time,
     "Alpha, wide rows": table_of_wide_rows,
 }

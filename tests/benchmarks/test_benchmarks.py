@@ -266,8 +266,8 @@ def test_alpha_runs(monkeypatch):
         assert rows
         assert all(len(row) == len(header) for row in rows)
         assert "nan" not in str(rows)
-    shown = [line.split("  ")[0] for line in on_the_page("Alpha, four situations")]
-    assert shown == [row[0] for row in tables["Alpha, four situations"]]
+    shown = [line.split("  ")[0] for line in on_the_page("Alpha, difficult situations")]
+    assert shown == [row[0] for row in tables["Alpha, difficult situations"]]
 
 
 def test_situations_are_those_described():
