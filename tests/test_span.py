@@ -1,5 +1,6 @@
 """Few wide rows, which `fit` trains in the space that they span."""
 
+import tracemalloc
 import warnings
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
 from sklearn.datasets import make_regression
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import scale
 
 from sk_shallow import ShallowNetClassifier, ShallowNetRegressor
 from sk_shallow._fit.set_up import MIN_FEATURES_PER_ROW
@@ -25,7 +27,7 @@ def wide(m=M, n0=N0, n_classes=2, dtype=np.float64, seed=0):
     rng = np.random.default_rng(seed)
     y = rng.integers(n_classes, size=m)
     X = rng.standard_normal((m, n0)) + np.eye(n_classes)[y] @ rng.standard_normal((n_classes, n0))
-    return X.astype(dtype), y
+    return scale(X).astype(dtype), y
 
 
 def net_of(activation="relu", **parameters):
@@ -102,6 +104,7 @@ def test_rows_whose_squares_overflow_or_vanish_have_no_span(size):
         ({"solver": "lbfgs"}, M, False),
         ({"learning_rate": "one_cycle", "max_iter": 30}, M, False),
         ({"learning_rate_init": 0.01}, M, False),
+        ({"init": (np.ones((N0, 8)), np.ones((8, 1)))}, M, False),
     ],
 )
 @pytest.mark.usefixtures("quiet")
@@ -157,9 +160,9 @@ def test_the_loss_is_that_of_the_returned_net():
 
 
 def test_it_is_as_good_as_training_on_all_features(monkeypatch):
-    """A hundredth of the features carry the signal."""
+    """One feature in twenty carries the signal."""
     X, y = wide(300, 2000)
-    X[:, 20:] = np.random.default_rng(1).standard_normal((300, 1980))
+    X[:, 100:] = np.random.default_rng(1).standard_normal((300, 1900))
     part = slice(60, None)
     inside = net_of(alpha=1.0, max_iter=200).fit(X[:60], y[:60])
     monkeypatch.setattr("sk_shallow._fit.set_up.MIN_FEATURES_PER_ROW", 10**9)
@@ -175,12 +178,45 @@ def test_regressors_too():
     assert net.score(X, y) > 0.9
 
 
-@parametrize("sparse", [False, True])
-def test_unscaled_features_are_named_as_the_user_knows_them(sparse):
+@parametrize("dtype", [np.float32, np.float64])
+@parametrize("size", [30.0, 1e3, 1e5])
+def test_features_on_a_far_larger_scale_do_not_hide_the_others(spans, size, dtype):
+    """In the span, every coordinate would be full of them."""
+    X, y = wide(60, 500, dtype=dtype)
+    X[:, 7:9] *= size
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net_of(alpha=1.0).fit(X, y)
+    assert not spans
+
+
+@pytest.mark.usefixtures("quiet")
+def test_tiny_features_are_not_trained_in_the_span(spans):
     X, y = wide()
-    X[:, 7] += 1e12
-    with pytest.warns(ConvergenceWarning, match="unscaled features, column 7 "):
-        net_of(alpha=1.0).fit(csr_array(X) if sparse else X, np.random.default_rng(0).permutation(y))
+    net_of(alpha=1.0).fit(1e-3 * X, y)
+    assert not spans
+
+
+@parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.usefixtures("quiet")
+def test_rows_without_weight_do_not_count(spans, dtype):
+    X, y = wide(dtype=dtype)
+    rows = np.concatenate([X, 1e4 * X[::-1] ** 2])
+    w = np.repeat([1.0, 0.0], M)
+    net = net_of(alpha=1.0).fit(rows, np.append(y, y), sample_weight=w)
+    assert spans[0].X.shape == X.shape
+    assert outside(X, net.coefs_[0]) < (1e-4 if dtype == np.float32 else 1e-10)
+    assert net.score(X, y) == 1
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_choice_of_alpha_does_not_copy_wide_rows():
+    X, y = wide(400, 20_000)
+    tracemalloc.start()
+    ShallowNetClassifier(2, max_iter=1, random_state=0).fit(X, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.6 * X.nbytes  # 100 rows at a time, and the square root of X X^T
 
 
 @pytest.mark.usefixtures("quiet")

@@ -156,10 +156,16 @@ def _sample(network: Network, data: Data, rows: np.ndarray, shares: np.ndarray) 
     w, part = data.normalized_weights(), data.take(rows)
     w = shares.reshape(-1, 1) * (1.0 if w is None else w[rows])
     size = network.sample_size * (w.mean() / shares.mean() * len(rows) / len(data.y))
-    X: Any = network.coordinates(part.X)
+    X: Any = part.X if network.span is None else _coordinates(network, part)
     X = X.toarray() if issparse(X) and len(rows) * X.shape[1] <= MAX_DENSE_NUMBERS else X
     Y = part.targets.encode(part.y, np.float32)
     return _as_float32(replace(network, X=X, Y=Y, w=w / w.mean(), sample_size=size, span=None))
+
+
+def _coordinates(network: Network, data: Data) -> np.ndarray:
+    """Return the rows in the span of the network, block by block, because wide rows would be copied at once."""
+    blocks = slices(len(data.y), 100)
+    return np.concatenate([network.coordinates(data.take(np.arange(len(data.y))[rows]).X) for rows in blocks])
 
 
 def _as_float32(network: Network) -> Network:

@@ -17,6 +17,7 @@ from sk_shallow._component import equal, from_name
 from sk_shallow._fit.alpha import STRENGTHS, fewest_rows
 from sk_shallow._fit.checks import check_derivative
 from sk_shallow._fit.data import Data, hold_out
+from sk_shallow._fit.features import feature_moments
 from sk_shallow._fit.monitor import CallbackTasks, Monitor
 from sk_shallow._fit.plan import Plan, alpha_rule, make_plan
 from sk_shallow._fit.prediction import validation_score
@@ -28,7 +29,7 @@ from sk_shallow.activations import ACTIVATIONS, Activation, as_activation
 from sk_shallow.initializers import INITIALIZERS
 
 OUTPUT_GAIN = 0.5  # factor of W2 with init="auto", so that training starts near equal probabilities
-MIN_FEATURES_PER_ROW, MAX_ROWS_OF_SPAN = 4, 2000  # of rows that are trained on in the space that they span
+MIN_FEATURES_PER_ROW, MAX_ROWS_OF_SPAN = 4, 1000  # of rows that are trained on in the space that they span
 SMALL_ALPHA = 0.01  # of the weakest alpha that "auto" tries; below it, `fit` warns
 
 
@@ -71,8 +72,7 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     validation = validation and validation.with_targets(data.targets)
     network = initial_network(estimator, data, activation, state, incremental)
     plan = make_plan(estimator, data, network, incremental)
-    m, n0 = data.X.shape
-    if plan.first_round and not state.fitted and m <= min(MAX_ROWS_OF_SPAN, n0 // MIN_FEATURES_PER_ROW):
+    if plan.first_round and not state.fitted and _is_wide(estimator, data):
         network = network.in_span()
     held_out = None if validation is None else _validation_network(network, validation)
     tasks = None if incremental else _callback_tasks(estimator, data, plan, network)
@@ -120,6 +120,22 @@ def initial_network(
         alpha=float(alpha),
         dropout=float(estimator.dropout),
     )
+
+
+def _is_wide(estimator: Any, data: Data) -> bool:
+    """Return whether to train in the space that the rows span: a few rows with many features of similar scale.
+
+    The sum of the mean squares, squared, divided by the sum of their squares, is the number of features if all have
+    the same scale, and less otherwise. A feature on a far larger scale would hide the others in every coordinate.
+    Below a mean squared length of 1, Adam's rate cannot rise enough. Initial weights that the user gave stay as given.
+    """
+    n_features = MIN_FEATURES_PER_ROW * data.n_weighted()
+    too_few = data.X.shape[1] < n_features or n_features > MIN_FEATURES_PER_ROW * MAX_ROWS_OF_SPAN
+    if too_few or isinstance(estimator.init, tuple | list):
+        return False
+    _, squares = feature_moments(data.X)
+    total = float(squares.sum())
+    return total >= 1 and total**2 >= n_features * float(np.square(squares).sum())
 
 
 def _validation_network(network: Network, validation: Data) -> Network:

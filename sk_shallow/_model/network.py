@@ -172,15 +172,17 @@ class Network:
         return [W1 if self.span is None else self.span.weights_of_features(W1), W2]
 
     def in_span(self) -> "Network":
-        """Return the network in the space that its rows span. The part of W1 that no row can see is left out."""
-        span = Span.of(self.X)
+        """Return the network in the space that its rows with weight span. W1 loses the part that these cannot see."""
+        weighted = None if self.w is None or self.w.all() else self.w.any(axis=1)
+        span = Span.of(self.X if weighted is None else self.X[weighted])
         if span is None:
             return self
         _, n1, n2, n_pieces = self.parameters.sizes
-        parameters = Parameters((self.n_samples, n1, n2, n_pieces), self.parameters.theta.dtype)
+        parameters = Parameters((len(span.root), n1, n2, n_pieces), self.parameters.theta.dtype)
         W1, W2 = self.parameters.coefs
         parameters.filled([span.weights(W1), W2], self.parameters.intercepts)
-        return replace(self, parameters=parameters, X=span.root, span=span)
+        X = span.root if weighted is None else span.coordinates(self.X)
+        return replace(self, parameters=parameters, X=X, span=span)
 
     def coordinates(self, X: Matrix) -> Matrix:
         """Return any rows as this network takes them."""

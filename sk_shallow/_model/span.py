@@ -1,6 +1,6 @@
 """The space that a few rows span, for data with far more features than rows.
 
-The penalty shrinks every part of W1 that no row can see to zero. So the best W1 is ``Q V``: the columns of Q, (n0, m),
+The penalty shrinks the part of W1 that no row can see to zero. So the best W1 is ``Q V``: the columns of Q, (n0, m),
 are an orthonormal basis of the space that the rows span, and V, (m, p * n1), is learned from the rows ``X Q``. The
 penalty is the same, because ``|Q V| = |V|``.
 """
@@ -19,7 +19,7 @@ class Span:
     """The basis ``Q = X^T (X X^T)^(-1/2)``, in which the rows `X` become the symmetric matrix ``(X X^T)^(1/2)``.
 
     In this basis, unlike in one of principal components, all coordinates of standardized rows have similar scales.
-    Directions in which the rows hardly vary are left out.
+    Directions in which the rows hardly vary are left out: then ``Q V`` lacks a part of V, which has no effect.
     """
 
     X: Matrix  # (m, n0)
