@@ -176,7 +176,7 @@ class LBFGS(Solver):
 
     Parameters
     ----------
-    history : int in [1, inf), default=20
+    history : int in [1, inf), default=10
         Number of past steps that are used to estimate the curvature.
     max_fun : int in [1, inf), default=15000
         Largest number of evaluations of the objective.
@@ -189,7 +189,7 @@ class LBFGS(Solver):
     full_batch = True
     _parameter_constraints = {"history": [COUNT], "max_fun": [COUNT]}
 
-    def __init__(self, history: int = 20, max_fun: int = 15000) -> None:
+    def __init__(self, history: int = 10, max_fun: int = 15000) -> None:
         self.history = history
         self.max_fun = max_fun
 
