@@ -42,7 +42,7 @@ def outside(X, W1):
 
 @pytest.fixture
 def spans(monkeypatch):
-    """Return a list that grows with every span that is computed in float64."""
+    """Return a list that grows with every span that is computed."""
     found, of = [], Span.of
     monkeypatch.setattr(Span, "of", lambda X: found.append(of(X)) or found[-1])
     return found

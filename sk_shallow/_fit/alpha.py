@@ -165,7 +165,7 @@ def _sample(network: Network, data: Data, rows: np.ndarray, shares: np.ndarray) 
 def _coordinates(network: Network, data: Data) -> np.ndarray:
     """Return the rows in the span of the network, block by block, because wide rows would be copied at once."""
     blocks = slices(len(data.y), 100)
-    return np.concatenate([network.coordinates(data.take(np.arange(len(data.y))[rows]).X) for rows in blocks])
+    return np.concatenate([network.coordinates(data.take(np.arange(rows.start, rows.stop)).X) for rows in blocks])
 
 
 def _as_float32(network: Network) -> Network:

@@ -129,13 +129,12 @@ def _is_wide(estimator: Any, data: Data) -> bool:
     the same scale, and less otherwise. A feature on a far larger scale would hide the others in every coordinate.
     Below a mean squared length of 1, Adam's rate cannot rise enough. Initial weights that the user gave stay as given.
     """
-    n_features = MIN_FEATURES_PER_ROW * data.n_weighted()
-    too_few = data.X.shape[1] < n_features or n_features > MIN_FEATURES_PER_ROW * MAX_ROWS_OF_SPAN
-    if too_few or isinstance(estimator.init, tuple | list):
+    m, n0 = data.n_weighted(), data.X.shape[1]
+    if m > MAX_ROWS_OF_SPAN or n0 < MIN_FEATURES_PER_ROW * m or isinstance(estimator.init, tuple | list):
         return False
     _, squares = feature_moments(data.X)
     total = float(squares.sum())
-    return total >= 1 and total**2 >= n_features * float(np.square(squares).sum())
+    return total >= 1 and total**2 >= MIN_FEATURES_PER_ROW * m * float(np.square(squares).sum())
 
 
 def _validation_network(network: Network, validation: Data) -> Network:

@@ -16,18 +16,16 @@ Several nets can be trained together, each on its own rows. Every array then has
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from scipy.sparse import spmatrix
 
 from sk_shallow._model.parameters import Parameters
-from sk_shallow._model.span import Span
+from sk_shallow._model.span import Matrix, Span
 from sk_shallow.activations import Activation
 from sk_shallow.losses import Loss
 
 Array = np.ndarray
-Matrix: TypeAlias = np.ndarray | spmatrix
 Rows = slice | np.ndarray
 
 # Numbers in a block of pre-activations, logits or parameters. Blocks stay in the cache, so that several passes over

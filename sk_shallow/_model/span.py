@@ -6,12 +6,13 @@ penalty is the same, because ``|Q V| = |V|``.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
-from scipy.sparse import issparse
+from scipy.sparse import spmatrix
+from sklearn.utils.extmath import safe_sparse_dot
 
-Matrix = Any  # dense or CSR
+Matrix: TypeAlias = np.ndarray | spmatrix
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Span:
     @classmethod
     def of(cls, X: Matrix) -> "Span | None":
         """Return the span of some rows, or None if their squared lengths are not normal numbers."""
-        gram = _dense(X @ X.T).astype(np.float64)
+        gram = safe_sparse_dot(X, X.T, dense_output=True).astype(np.float64)
         limits = np.finfo(X.dtype)
         if not (np.isfinite(gram).all() and limits.tiny / limits.eps < gram.trace() < limits.max):
             return None
@@ -40,20 +41,12 @@ class Span:
 
     def coordinates(self, X: Matrix) -> np.ndarray:
         """Return ``X Q`` for any rows."""
-        coordinates: np.ndarray = _dense(X @ self.X.T) @ self.inverse
-        return coordinates
+        return np.asarray(safe_sparse_dot(X, self.X.T, dense_output=True) @ self.inverse)
 
     def weights(self, W1: np.ndarray) -> np.ndarray:
         """Return ``Q^T W1``, the part of W1 that the rows can see."""
-        weights: np.ndarray = self.inverse @ (self.X @ W1)
-        return weights
+        return np.asarray(self.inverse @ (self.X @ W1))
 
     def weights_of_features(self, V: np.ndarray) -> np.ndarray:
         """Return ``Q V``."""
-        weights: np.ndarray = self.X.T @ (self.inverse @ V)
-        return weights
-
-
-def _dense(X: Matrix) -> np.ndarray:
-    dense: np.ndarray = X.toarray() if issparse(X) else X
-    return dense
+        return np.asarray(self.X.T @ (self.inverse @ V))
