@@ -381,17 +381,18 @@ def test_a_sample_with_more_rare_rows_estimates_the_same_objective(weighted):
 
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("validation", [False, True])
-def test_wide_rows_are_replaced_by_their_coordinates(sparse, validation):
+@pytest.mark.parametrize("principal", [False, True])
+def test_wide_rows_are_replaced_by_their_coordinates(sparse, validation, principal):
     """Outputs are the same, with as many features as rows or fewer."""
     network = random_network(as_activation("gelu"), dtype=np.float32, n0=100, n2=3)
     network = replace(network, X=csr_array(network.X) if sparse else network.X, w=np.ones((30, 1), dtype=np.float32))
     judge = replace(network, X=2 * network.X[:7], Y=network.Y[:7], w=network.w[:7]) if validation else None
-    narrow, narrow_judge = choice._in_span(network, judge)
+    narrow, narrow_judge = choice._in_span(network, judge, principal=principal)
     assert narrow.X.shape == (30, 30)
     for one, other in ((network, narrow), (judge, narrow_judge)) if validation else ((network, narrow),):
         assert_allclose(other.logits(other.X), one.logits(one.X), rtol=1e-3, atol=1e-4)
     network = random_network(as_activation("gelu"), dtype=np.float32)
-    assert choice._in_span(network, None)[0] is network
+    assert choice._in_span(network, None, principal=principal)[0] is network
 
 
 def test_the_rows_of_a_group_stay_in_one_fold():

@@ -44,7 +44,7 @@ def outside(X, W1):
 def spans(monkeypatch):
     """Return a list that grows with every span that is computed."""
     found, of = [], Span.of
-    monkeypatch.setattr(Span, "of", lambda X: found.append(of(X)) or found[-1])
+    monkeypatch.setattr(Span, "of", lambda X, **basis: found.append(of(X, **basis)) or found[-1])
     return found
 
 
@@ -78,6 +78,16 @@ def test_the_basis_is_orthonormal_and_leaves_out_what_hardly_varies():
     assert_allclose(span.root @ Q.T, X, atol=1e-8)
     assert np.linalg.matrix_rank(Q) == M - 1
     assert_allclose(Q.T @ Q @ Q.T, Q.T, atol=1e-8)
+
+
+def test_a_large_feature_is_a_principal_component_of_its_own():
+    X, _ = wide()
+    X[:, 7] *= 1e3
+    span = Span.of(X, principal=True)
+    Q = span.weights_of_features(np.eye(span.root.shape[1]))
+    assert_allclose(Q.T @ Q, np.eye(len(Q.T)), atol=1e-6)
+    assert_allclose(span.root @ Q.T, X, atol=1e-6)
+    assert np.abs(Q[7, -1]) > 0.99
 
 
 @parametrize("size", [1e-170, 0.0, 1e170])
@@ -226,3 +236,13 @@ def test_validation_rows_on_another_scale_are_named_as_the_user_knows_them():
     X_val[:, 7] += 1e6
     with pytest.warns(ConvergenceWarning, match="column 7"):
         net_of(alpha=1.0, early_stopping=True).fit(X[:40], y[:40], X_val=X_val, y_val=y[40:])
+
+
+@pytest.mark.usefixtures("quiet")
+@parametrize(("m", "principal"), [(400, True), (100, False)])
+def test_alpha_is_chosen_in_the_coordinates_of_the_fit(monkeypatch, m, principal):
+    """With more features than rows, but not four times as many, the fit is not in a span: only the choice is."""
+    bases, of = [], Span.of
+    monkeypatch.setattr(Span, "of", lambda X, *, principal=False: bases.append(principal) or of(X, principal=principal))
+    net_of(max_iter=15).fit(*wide(m, 1000))
+    assert bases == [principal]

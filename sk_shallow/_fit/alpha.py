@@ -64,7 +64,7 @@ def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | N
     if n_held_out < min_held_out:
         return untried
     judge = _as_float32(held_out.sample(len(rows))) if held_out else None
-    sample, judge = _in_span(_sample(network, data, rows, shares), judge)
+    sample, judge = _in_span(_sample(network, data, rows, shares), judge, principal=network.span is None)
     losses_of = partial(_held_out_losses, sample, judge, folds, partial(_train, plan=plan, seed=seed))
     strengths = _strengths(len(rows), network.sample_size / data.n_weighted())
     return _best([alpha * strength for strength in strengths], losses_of, sample.loss_of_constant()) or untried
@@ -176,11 +176,14 @@ def _as_float32(network: Network) -> Network:
     return replace(network, parameters=parameters, X=X, Y=Y, w=w)
 
 
-def _in_span(sample: Network, judge: Network | None) -> tuple[Network, Network | None]:
-    """Return the networks in the space that the rows of the sample span, if these are fewer than the features."""
+def _in_span(sample: Network, judge: Network | None, *, principal: bool) -> tuple[Network, Network | None]:
+    """Return the networks in the space that the rows of the sample span, if these are fewer than the features.
+
+    If the fit itself is not in a span, principal components come closer to it: else too weak a penalty is chosen.
+    """
     if sample.n_samples >= sample.parameters.sizes[0]:
         return sample, judge
-    sample = sample.in_span()
+    sample = sample.in_span(principal=principal)
     return sample, judge and replace(judge, parameters=sample.parameters, X=sample.coordinates(judge.X), span=None)
 
 

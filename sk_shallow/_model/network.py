@@ -169,14 +169,14 @@ class Network:
         W1, W2 = self.parameters.coefs
         return [W1 if self.span is None else self.span.weights_of_features(W1), W2]
 
-    def in_span(self) -> "Network":
+    def in_span(self, *, principal: bool = False) -> "Network":
         """Return the network in the space that its rows with weight span. W1 loses the part that these cannot see."""
         weighted = None if self.w is None or self.w.all() else self.w.any(axis=1)
-        span = Span.of(self.X if weighted is None else self.X[weighted])
+        span = Span.of(self.X if weighted is None else self.X[weighted], principal=principal)
         if span is None:
             return self
         _, n1, n2, n_pieces = self.parameters.sizes
-        parameters = Parameters((len(span.root), n1, n2, n_pieces), self.parameters.theta.dtype)
+        parameters = Parameters((span.root.shape[1], n1, n2, n_pieces), self.parameters.theta.dtype)
         W1, W2 = self.parameters.coefs
         parameters.filled([span.weights(W1), W2], self.parameters.intercepts)
         X = span.root if weighted is None else span.coordinates(self.X)

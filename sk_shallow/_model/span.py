@@ -19,16 +19,17 @@ Matrix: TypeAlias = np.ndarray | spmatrix
 class Span:
     """The basis ``Q = X^T (X X^T)^(-1/2)``, in which the rows `X` become the symmetric matrix ``(X X^T)^(1/2)``.
 
-    In this basis, unlike in one of principal components, all coordinates of standardized rows have similar scales.
-    Directions in which the rows hardly vary are left out: then ``Q V`` lacks a part of V, which has no effect.
+    All coordinates of standardized rows then have similar scales. Or the basis is that of the principal components of
+    X, without centring: a feature on a far larger scale then has a coordinate of its own. Directions in which the rows
+    hardly vary are left out: then ``Q V`` lacks a part of V, which has no effect.
     """
 
     X: Matrix  # (m, n0)
-    root: np.ndarray  # (X X^T)^(1/2), (m, m)
-    inverse: np.ndarray  # of `root`, (m, m)
+    root: np.ndarray  # X Q, (m, m) or fewer columns
+    factor: np.ndarray  # Q = X^T factor, of the shape of `root`
 
     @classmethod
-    def of(cls, X: Matrix) -> "Span | None":
+    def of(cls, X: Matrix, *, principal: bool = False) -> "Span | None":
         """Return the span of some rows, or None if their squared lengths are not normal numbers."""
         gram = safe_sparse_dot(X, X.T, dense_output=True).astype(np.float64)
         limits = np.finfo(X.dtype)
@@ -37,16 +38,17 @@ class Span:
         S, U = np.linalg.eigh(gram)
         kept = S[-1] * (1e-12 if X.dtype == np.float64 else 1e-6) < S  # smaller ones are rounding
         S, U = np.sqrt(S[kept]), U[:, kept]
-        return cls(X, ((U * S) @ U.T).astype(X.dtype), ((U / S) @ U.T).astype(X.dtype))
+        root, factor = (U * S, U / S) if principal else ((U * S) @ U.T, (U / S) @ U.T)
+        return cls(X, root.astype(X.dtype), factor.astype(X.dtype))
 
     def coordinates(self, X: Matrix) -> np.ndarray:
         """Return ``X Q`` for any rows."""
-        return np.asarray(safe_sparse_dot(X, self.X.T, dense_output=True) @ self.inverse)
+        return np.asarray(safe_sparse_dot(X, self.X.T, dense_output=True) @ self.factor)
 
     def weights(self, W1: np.ndarray) -> np.ndarray:
         """Return ``Q^T W1``, the part of W1 that the rows can see."""
-        return np.asarray(self.inverse @ (self.X @ W1))
+        return np.asarray(self.factor.T @ (self.X @ W1))
 
     def weights_of_features(self, V: np.ndarray) -> np.ndarray:
         """Return ``Q V``."""
-        return np.asarray(self.X.T @ (self.inverse @ V))
+        return np.asarray(self.X.T @ (self.factor @ V))
