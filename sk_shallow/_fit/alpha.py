@@ -1,7 +1,7 @@
 """`alpha="auto"`: choose the strength of the penalty by cross-validation.
 
-The two strongest are tried first, then weaker ones, as long as they lower the held-out loss clearly. For each strength,
-one net per fold is trained for a short time in float32. Nets are trained together, by Adam on one_cycle for every
+Two strengths are tried first, then a weaker or a stronger one. For each strength, one net per fold is trained for a
+short time in float32. Nets are trained together, by Adam on one_cycle for every
 solver, because the best penalty does not depend on the solver. With sparse rows, they are trained one after the other.
 """
 
@@ -24,7 +24,7 @@ from sk_shallow._model.network import Matrix, Network, slices
 from sk_shallow._model.parameters import Parameters
 from sk_shallow.solvers import Adam
 
-STRENGTHS = (10.0, 1.0, 0.1)  # times the alpha of the rule; large sample weights add stronger ones
+STRENGTHS = (10.0, 3.0, 1.0, 0.1)  # times the alpha of the rule; large sample weights add stronger ones
 STRENGTH_OF_FEW_ROWS = 3.0  # if rows are too few to try any; with 10, nets no longer learn XOR, with 1, they overfit
 MIN_GAIN = 0.02  # a weaker penalty must lower the held-out loss by this fraction
 FEW_ROWS = 500  # with fewer rows, skip the weakest strength, which often wins by chance
@@ -77,20 +77,39 @@ def untried_alpha(network: Network, data: Data) -> float:
 
 
 def _best(alphas: list[float], losses_of: Callable[[list[float]], np.ndarray], constant: float) -> Choice | None:
-    """Return the weakest alpha with a clearly lower loss than all stronger ones, or None if no loss is finite.
+    """Return the choice among alphas that are sorted from the strongest, or None if no loss is finite.
 
-    `losses_of` returns the held-out losses of some alphas, and `constant` is the loss of the best constant.
+    The second and the third are tried first. If the third is better, weaker ones follow as long as they help; if the
+    second is, the strongest follows. If neither net learned anything, both follow. If there are just three, they are
+    tried together, which is faster. `losses_of` returns the held-out losses of some alphas, and `constant` is the loss
+    of the best constant.
     """
     losses: dict[float, float] = {}
-    choice, lowest = alphas[0], np.inf
-    for together in [alphas[:2], *([alpha] for alpha in alphas[2:])]:  # the second is always tried
-        losses.update(zip(together, losses_of(together).tolist(), strict=True))
-        for alpha in together:
-            if losses[alpha] < (1 - MIN_GAIN) * lowest:
-                choice, lowest = alpha, losses[alpha]
-        if choice != together[-1] and lowest < (1 - MIN_GAIN) * constant:  # weaker ones would overfit even more
-            break
-    return Choice(choice, {alpha: -loss for alpha, loss in losses.items()}) if lowest < np.inf else None
+
+    def choice_with(tried: list[float]) -> float:
+        losses.update(zip(tried, losses_of(tried).tolist(), strict=True))
+        return _weakest_that_helps(losses)
+
+    limit = (1 - MIN_GAIN) * constant  # nets above it learned nothing
+    choice = choice_with(alphas if len(alphas) == 3 else alphas[1:3])
+    if choice == alphas[2] or losses[choice] >= limit:
+        for alpha in alphas[3:]:
+            choice = choice_with([alpha])
+            if choice != alpha and losses[choice] < limit:  # weaker ones would overfit even more
+                break
+    if alphas[0] not in losses and (choice == alphas[1] or losses[choice] >= limit):
+        choice = choice_with(alphas[:1])
+    scores = {alpha: -losses[alpha] for alpha in sorted(losses, reverse=True)}
+    return Choice(choice, scores) if losses[choice] < np.inf else None
+
+
+def _weakest_that_helps(losses: dict[float, float]) -> float:
+    """Go from the strongest alpha to weaker ones, and take each that lowers the loss clearly."""
+    choice, *weaker = sorted(losses, reverse=True)
+    for alpha in weaker:
+        if losses[alpha] < (1 - MIN_GAIN) * losses[choice]:
+            choice = alpha
+    return choice
 
 
 def fewest_rows(targets: Targets) -> tuple[int, int]:
@@ -101,7 +120,7 @@ def fewest_rows(targets: Targets) -> tuple[int, int]:
 def _strengths(n_rows: int, weight: float) -> list[float]:
     """Return the strengths, from the strongest. A large mean weight, as in surveys, adds powers of 10."""
     extra = [10.0**k for k in range(2, 2 + min(6, int(np.log10(weight))))]
-    return [*reversed(extra), *STRENGTHS[: 2 if n_rows < FEW_ROWS else None]]
+    return [*reversed(extra), *STRENGTHS[: 3 if n_rows < FEW_ROWS else None]]
 
 
 def _n_rows(X: Matrix, n_outputs: int) -> int:
