@@ -225,8 +225,8 @@ def table_of_images(smoke: bool) -> list[tuple[str, ...]]:
 RULES, PENALTY, ROUNDS = "sk_shallow._fit.plan", "sk_shallow._fit.alpha", "sk_shallow._fit.monitor"
 ALTERNATIVES = {
     "the defaults": ({}, {}),
-    "alpha: the rule, nothing tried": ({}, {f"{PENALTY}.STRENGTHS": (1.0,)}),
-    "alpha: 3, 1, 0.3 times the rule": ({}, {f"{PENALTY}.STRENGTHS": (3.0, 1.0, 0.3)}),
+    "alpha: the rule, nothing tried": ({}, {f"{PENALTY}._best": lambda *args: None}),
+    "alpha: 10, 1, 0.1 times the rule": ({}, {f"{PENALTY}.STRENGTHS": (10.0, 1.0, 0.1)}),
     "alpha: five strengths": ({}, {f"{PENALTY}.STRENGTHS": (10.0, 3.0, 1.0, 0.3, 0.1)}),
     "alpha: the weakest for small sets too": ({}, {f"{PENALTY}.FEW_ROWS": 0}),
     "alpha: two folds": ({}, {f"{PENALTY}.N_FOLDS": 2}),
