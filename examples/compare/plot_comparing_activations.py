@@ -125,12 +125,12 @@ for ax in (left, right):
 # %%
 # The naive figure says that tanh and identity are worse than relu. The corrected one
 # cannot tell. It does not say that they are equal: this design can find a true
-# difference of 0.016, but the differences measured here are only about 0.005. More
+# difference of 0.018, but the differences measured here are only about 0.005. More
 # splits of the same rows make a naive interval as short as you like. They hardly change
 # the corrected one.
 #
-# "relu again" is above relu in the table, by chance. Both of its intervals contain
-# zero, as they should. In this row, the naive interval is right: only the seeds differ,
-# and they are independent from split to split. But differences between activations also
+# "relu again" differs from relu by chance only. Both of its intervals contain zero, as
+# they should. In this row, the naive interval is right: only the seeds differ, and they
+# are independent from split to split. But differences between activations also
 # depend on your sample of rows, and the 50 splits share these rows. For such
 # differences, the naive interval is too short.

@@ -82,9 +82,8 @@ nets = {
 # The figure shows the first start of each net. The color is the probability of the
 # orange class. On the black line, this probability is 0.5. The dots are the training
 # rows. You can see the straight lines of identity, the kinks of relu and the curves of
-# tanh. Some curves of tanh are so tight that they look like corners. On moons, tanh
-# also draws a small island around a few noisy rows, because the penalty is weak. relu
-# is unsure at these rows: the spot is white.
+# tanh. Some curves of tanh are so tight that they look like corners. On moons, relu and
+# tanh also draw small islands around a few noisy rows, because the penalty is weak.
 colors = LinearSegmentedColormap.from_list(
     "blue to orange", ["#0072B2", "white", "#E69F00"]
 )
@@ -126,8 +125,8 @@ figure.colorbar(
 # Accuracy on the test rows
 # -------------------------
 # Identity is far worse on circles and on the spiral. Relu and tanh are about equally
-# good on moons and circles. On the spiral, the first start of relu misses the inner
-# part, as the figure shows. Its other two starts find it.
+# good on moons and circles. On the spiral, the second start of relu is clearly worse
+# than the other two: with few units, look at more than one start.
 print("                       accuracy from three starts")
 for (name, activation), fitted in nets.items():
     _, X_test, _, y_test = splits[name]

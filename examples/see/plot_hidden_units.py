@@ -64,7 +64,7 @@ for hidden_size in (1, 2, 5, 50):
 # ----------------------
 # ``transform`` returns the hidden activations. Multiplied by the output weights, they
 # are the contributions of the units to the logit. The logit bends at the point where a
-# unit is cut off. Unit 3 contributes nothing, so only four units do the work.
+# unit is cut off. Unit 0 contributes nothing, so only four units do the work.
 grid = np.linspace(X.min(), X.max(), 400)[:, np.newaxis]
 net = best[5]
 contributions = net.transform(grid) * net[-1].coefs_[1].ravel()

@@ -95,11 +95,11 @@ figure.supxlabel("x")
 figure.supylabel("y")
 
 # %%
-# relu, leaky_relu and maxout put a knot at the sharp corner. relu and leaky_relu put
-# several knots along the bends of the wave. maxout draws a corner at the top of the
+# relu, leaky_relu and maxout put a knot at the sharp corner. leaky_relu puts several
+# knots along the bends of the wave. relu and maxout draw a corner at the top of the
 # wave, where the curve is round. selu has corners at its knots, too, but small ones.
 # With these four activations, several units share a knot.
 #
-# The other activations round the corner off. Only 4 to 6 of their 30 units have a tick
+# The other activations round the corner off. Only 4 to 8 of their 30 units have a tick
 # that you can see, and they are enough for the wave. The effect of the other units is
 # small, because the penalty shrinks weights that the curve does not need.
