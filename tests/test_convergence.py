@@ -610,7 +610,9 @@ def test_a_high_rate_that_does_well_is_no_problem(activation, solver, cancer):
     for factor in (2.1, 3, 5, 10):
         net = clone(default).set_params(learning_rate_init=factor * rate)
         texts = messages_of(net, X, y)
-        if log_loss(y, net.predict_proba(X)) < loss + 0.02:
+        if net.loss_ > net.loss_curve_[0]:  # the weights of an earlier epoch came back
+            assert f"learning_rate_init={factor * rate:.3g} is too high" in texts[0]
+        elif log_loss(y, net.predict_proba(X)) < loss + 0.02:
             assert not texts
             n_good += 1
     assert n_good
@@ -820,7 +822,8 @@ class Wild(GradientDescent):
 def test_a_default_rate_that_diverges_is_only_tried(iris):
     text = warning_of(net_of(solver=Wild(), activation="identity"), *iris)
     assert "Training diverged" in text
-    assert text.endswith("Try this: lower learning_rate_init (now 1000).")
+    assert "Likely cause" not in text
+    assert text.endswith("lower learning_rate_init (now 1000).")
 
 
 def test_invscaling_is_blamed_only_if_it_has_lowered_the_rate(digits, quiet):

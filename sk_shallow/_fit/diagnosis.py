@@ -252,6 +252,8 @@ class Ending:
         ]
 
     def _causes_of_slowness(self) -> list[Cause]:
+        if self._rate_is_high():
+            return [(True, self._rate_is("too high"), ""), (True, "", "")]
         limit = self.limit or (None if self.monitor.signal else Limit.MAX_ITER)
         patience = f"raise n_iter_no_change (now {self.plan.n_iter_no_change:g})"
         otherwise = "scale the features" if self.plan.learning_rate_init is None else f"raise {self._rate_now}"
