@@ -614,8 +614,9 @@ def test_groups_stay_together():
 
 def test_alpha_is_chosen_on_a_validation_set():
     net = net_of(max_iter=200).fit(X, NUMBERS, X_val=X, y_val=NUMBERS)
-    assert net.alpha_scores_
-    assert net.alpha_ == max(net.alpha_scores_, key=net.alpha_scores_.get)
+    losses = {alpha: -score for alpha, score in net.alpha_scores_.items()}
+    assert losses[net.alpha_] <= min(losses.values()) / 0.98  # the stronger one wins near ties
+    assert net.alpha_ < max(losses)  # the validation set repeats training rows, so overfitting pays
 
 
 # Interrupts, copies, other tools
