@@ -80,9 +80,9 @@ def _best(alphas: list[float], losses_of: Callable[[list[float]], np.ndarray], c
     """Return the choice among alphas that are sorted from the strongest, or None if no loss is finite.
 
     The second and the third are tried first. If the third is better, weaker ones follow as long as they help; if the
-    second is, the strongest follows. If neither net learned anything, both follow. If there are just three, they are
-    tried together, which is faster. `losses_of` returns the held-out losses of some alphas, and `constant` is the loss
-    of the best constant.
+    second is, the strongest follows. If neither net learned anything, weaker ones follow until one does, and if none
+    does, the strongest. If there are just three, they are tried together, which is faster. `losses_of` returns the
+    held-out losses of some alphas, and `constant` is the loss of the best constant.
     """
     losses: dict[float, float] = {}
 
