@@ -114,7 +114,8 @@ class ShallowNet(
                 params[name] = as_activation(value)
             elif nested and isinstance(value, str | tuple | list):
                 if value not in list(table):
-                    raise ValueError(f"{name}={value!r} has no parameters: set {name} to one of {sorted(table)}.")
+                    got = f"{name}={value!r}" if isinstance(value, str) else f"A {name} of two arrays"
+                    raise ValueError(f"{got} has no parameters: set {name} to one of {sorted(table)}.")
                 params[name] = table[value]()
         with all_or_none(self, params):
             return super().set_params(**params)
@@ -164,9 +165,9 @@ class ShallowNet(
         -----
         ConvergenceWarning
             If the fit diverged, or the net learned almost nothing. If the loss was still improving at `max_iter` (in
-            rounds: if the last one still lowered J by 20 %). If `learning_rate_init` is far too low. If it is too high,
-            or "invscaling" is too fast, and the net learned less than it could. If the validation set seems to be on
-            another scale.
+            rounds: if the last one lowered J by 20 % against the round before, so not if `max_iter` cuts the first
+            one). If `learning_rate_init` is far too low. If it is too high, or "invscaling" is too fast, and the net
+            learned less than it could. If the validation set seems to be on another scale.
         UserWarning
             If `batch_size` is above the number of rows, if `init_scale` is 0, if `y` has only one class or number, or
             if a class has too few rows or groups for a stratified split. Once per process, if `alpha` is above zero,

@@ -91,9 +91,10 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
         warning) a class is too rare. Equal rows, or the rows of a group, stay together, so the fraction may be met only
         roughly. Unused without `early_stopping`, and if you pass `X_val`.
     scoring : str or callable, default="loss"
-        Validation score: "loss" (minus the log loss), the name of a scikit-learn scorer or ``scorer(estimator, X, y)``.
-        If you pass sample weights, scorers get those of the validation set as `sample_weight`. Class weights change
-        "loss", but not the score of a scorer. Unused without `early_stopping`.
+        Validation score: "loss" (minus the log loss), the name of a scikit-learn scorer or ``scorer(estimator, X, y)``,
+        whose estimator has the methods for predictions, but no parameters. If you pass sample weights, scorers get
+        those of the validation set as `sample_weight`. Class weights change "loss", but not the score of a scorer.
+        Unused without `early_stopping`.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes. They multiply the sample weights, also in the validation loss. For scorers, see
         `scoring`. "balanced" gives all classes the same total weight. Multilabel targets allow "balanced" only,
@@ -106,7 +107,8 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
     random_state : int, RandomState instance or None, default=None
         Source of the initial weights, order of rows, held-out rows and dropout. The same int gives the same net, bit by
         bit, on one machine. With "gd" and "lbfgs", the order of the rows does not matter. Another BLAS or number of
-        BLAS threads can change the last bits.
+        BLAS threads can change the last bits. Later calls of `partial_fit` and warm starts go on with the random
+        numbers of the first call.
 
     Attributes
     ----------
@@ -271,6 +273,8 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
         ConvergenceWarning
             If the loss is not finite (the earlier weights are then restored), or if it has risen during the call to
             more than twice the loss of giving every class the same probability.
+        UserWarning
+            If `init_scale` is 0, or `classes` has one class only.
         """
         return self._finish(self._partial_fit((X, y, sample_weight), classes))
 

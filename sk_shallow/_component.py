@@ -56,7 +56,12 @@ def _has_parameters(value: Any) -> bool:
 
 
 def from_name(table: Mapping[str, Callable[[], C]], value: str | C) -> C:
-    """Return a new object for a name, or a copy of an object. Raises ValueError if one of its parameters is invalid."""
+    """Return a new object for a name, or a copy of an object.
+
+    Raises ValueError if the table has no such name, or a parameter of the object is invalid.
+    """
+    if isinstance(value, str) and value not in table:
+        raise ValueError(f"Unknown name {value!r}. Use one of {sorted(table)}.")
     component = table[value]() if isinstance(value, str) else clone(value)
     validate_parameters(component)
     return component

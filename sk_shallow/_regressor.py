@@ -88,8 +88,9 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         fraction may be met only roughly. Unused without `early_stopping`, and if you pass `X_val`.
     scoring : str or callable, default="loss"
         Validation score: "loss" (minus the loss, for standardized targets), the name of a scikit-learn scorer such as
-        "r2", or ``scorer(estimator, X, y)``, for targets as given. If you pass sample weights, scorers get those of the
-        validation set as `sample_weight`. Unused without `early_stopping`.
+        "r2", or ``scorer(estimator, X, y)``, whose estimator can predict, but has no parameters. Scorers get targets as
+        given, and if you pass sample weights, those of the validation set as `sample_weight`. Unused without
+        `early_stopping`.
     warm_start : bool, default=False
         Whether `fit` continues from the last weights and optimizer state, for up to `max_iter` more epochs. Rounds
         begin again with the shortest one. An `alpha` chosen by "auto" is kept.
@@ -98,7 +99,8 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
     random_state : int, RandomState instance or None, default=None
         Source of the initial weights, order of rows, held-out rows and dropout. The same int gives the same net, bit by
         bit, on one machine. With "gd" and "lbfgs", the order of the rows does not matter. Another BLAS or number of
-        BLAS threads can change the last bits.
+        BLAS threads can change the last bits. Later calls of `partial_fit` and warm starts go on with the random
+        numbers of the first call.
 
     Attributes
     ----------
@@ -263,6 +265,8 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         ConvergenceWarning
             If the loss is not finite (the earlier weights are then restored), or if it has risen during the call to
             more than twice the loss of an output of zero, on these rows or on typical targets if that is more.
+        UserWarning
+            If `init_scale` is 0, or all targets of the first call are equal.
         """
         return self._finish(self._partial_fit((X, y, sample_weight)))
 

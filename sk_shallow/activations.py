@@ -470,11 +470,15 @@ for _kind in ACTIVATIONS.values():  # docstrings end with the formula and the pa
     _kind.__doc__ = "\n\n".join(_sections)
 
 
+def is_pair(value: Any) -> bool:
+    """Return whether a value is a pair of functions."""
+    return isinstance(value, tuple) and len(value) == 2 and all(map(callable, value))
+
+
 def check_pair(value: Any) -> None:
     """Raise ValueError for a single function, or for a tuple that is not a pair of functions."""
     a_function = callable(value) and not isinstance(value, type | Activation)
-    pair = isinstance(value, tuple) and len(value) == 2 and all(map(callable, value))
-    if a_function or (isinstance(value, tuple) and not pair):
+    if a_function or (isinstance(value, tuple) and not is_pair(value)):
         got = f"one function, {value!r}" if a_function else repr(value)
         raise ValueError(
             "An activation of your own must be an Activation object or a pair of two functions of z, (g, derivative). "
@@ -501,7 +505,7 @@ def label_of(value: Any) -> str:
 
     A pair of functions has the name of its first function. Numbers have six digits.
     """
-    if isinstance(value, FunctionActivation) or (isinstance(value, tuple) and all(map(callable, value))):
+    if isinstance(value, FunctionActivation) or is_pair(value):
         value = as_activation(value).value
     if isinstance(value, str | Real):
         return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -9,8 +9,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_shallow._classifier import ShallowNetClassifier
 from sk_shallow._component import to_name
+from sk_shallow._fit.targets import MultilabelTargets
 from sk_shallow._regressor import ShallowNetRegressor
 from sk_shallow.activations import ACTIVATIONS, Activation, Identity, ReLU, Sigmoid, Tanh
+from sk_shallow.losses import predicts_exp
 
 __all__ = ["to_mlpclassifier", "to_mlpregressor"]
 
@@ -55,7 +57,7 @@ def to_mlpclassifier(net):
         raise ValueError(f"MLPClassifier needs at least two classes. Got a net with one class, {net.classes_[0]!r}.")
     mlp = MLPClassifier((len(net.coefs_[1]),), activation=activation)
     X = np.zeros((1, net.n_features_in_), dtype=net.coefs_[0].dtype)
-    multilabel = net.out_activation_ == "logistic" and net.n_outputs_ > 1
+    multilabel = isinstance(net._targets, MultilabelTargets)
     y = np.zeros((1, net.n_outputs_), dtype=int) if multilabel else net.classes_[:1]
     mlp.partial_fit(X, y, classes=net.classes_)  # creates its private attributes
     return _with_weights(mlp, net, net.coefs_, net.intercepts_)
@@ -80,7 +82,7 @@ def to_mlpregressor(net):
     TypeError
         If `net` is not a `ShallowNetRegressor`.
     ValueError
-        If `MLPRegressor` does not have the activation.
+        If `MLPRegressor` does not have the activation, or a loss of your own has its own `predictions`.
     NotFittedError
         If the net is not fitted.
 
@@ -103,7 +105,7 @@ def to_mlpregressor(net):
     activation = _checked_activation(net, ShallowNetRegressor, "MLPRegressor")
     if np.isfinite(net.target_limits_).any():
         warnings.warn("MLPRegressor does not limit predictions to target_limits_. Clip them.", stacklevel=2)
-    loss = "poisson" if net.out_activation_ == "exp" else "squared_error"
+    loss = "poisson" if predicts_exp(net._loss) else "squared_error"
     mlp = MLPRegressor(loss, (len(net.coefs_[1]),), activation)
     X, y = np.zeros((1, net.n_features_in_), dtype=net.coefs_[0].dtype), np.ones((1, net.n_outputs_))
     mlp.partial_fit(X, y[0] if net.n_outputs_ == 1 else y)  # creates its private attributes

@@ -352,6 +352,15 @@ def _quantile(Y: Array, w: Array | None, level: float) -> Array:
     return np.quantile(Y, level, axis=0, method="inverted_cdf", weights=weights)
 
 
+def predicts_exp(loss: RegressionLoss) -> bool:
+    """Return whether the output function is exp, not the identity. Raises ValueError if it is neither, for exports."""
+    function = type(loss).predictions
+    is_exp = function is Poisson.predictions and not loss.standardizes
+    if not (is_exp or function is RegressionLoss.predictions):
+        raise ValueError(f"Only the output functions identity and exp can be exported. {loss!r} has another one.")
+    return is_exp
+
+
 LOSSES: dict[str, type[RegressionLoss]] = {
     "squared_error": SquaredError,
     "absolute_error": AbsoluteError,

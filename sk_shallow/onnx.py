@@ -10,6 +10,7 @@ import numpy as np
 
 from sk_shallow._fit.targets import MultilabelTargets
 from sk_shallow.activations import Activation, Sigmoid
+from sk_shallow.losses import predicts_exp
 
 __all__ = ["Graph", "register_converter"]
 
@@ -155,7 +156,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     graph, logits = _graph_and_logits(scope, operator, container)
     if graph.dtype == np.float64:
         _refuse_zipmap(operator)
-    if len(net.classes_) == 2 and len(net.intercepts_[1]) == 1:
+    if net._targets.is_binary:
         logits = graph("Concat", graph("Neg", logits), logits, axis=1)
     _add_labels(net, logits, graph, output=operator.outputs[0].full_name)
     probabilities = operator.outputs[1].full_name
@@ -173,7 +174,7 @@ def _convert_regressor(scope: Any, operator: Any, container: Any) -> None:
     """Add a regressor to an ONNX model. The arguments are those of skl2onnx."""
     net, output = operator.raw_operator, operator.outputs[0].full_name
     graph, A2 = _graph_and_logits(scope, operator, container)
-    if net.out_activation_ == "exp":
+    if predicts_exp(net._loss):
         limits = np.finfo(graph.dtype)  # as in Poisson
         A2 = graph("Clip", graph("Exp", A2), float(limits.tiny), float(limits.max))
     lower, upper = net._targets.limits_in(graph.dtype)

@@ -386,6 +386,12 @@ def test_a_wrong_derivative_is_not_said_to_take_the_value(pair, iris):
         ShallowNetClassifier(activation=pair).fit(*iris)
 
 
+def test_a_function_that_changes_its_argument_is_named(iris):
+    pair = (lambda z: np.tanh(z, out=z), lambda z: 1 - np.tanh(z) ** 2)
+    with pytest.raises(ValueError, match=r"first function of the pair changes its argument\. Return a new array\.$"):
+        ShallowNetClassifier(activation=pair).fit(*iris)
+
+
 NO_PAIRS = {
     "a ufunc": (np.arctan, r"Got one function, <ufunc 'arctan'>"),
     "a function": (np.sinc, r"Got one function, <function sinc"),
@@ -413,6 +419,14 @@ def test_all_but_a_pair_of_functions_is_refused(use, kind, iris):
     nested = {"activation__value": np.sin} if isinstance(value, tuple) else {}
     with pytest.raises(ValueError, match=rf"must be .* a pair of two functions .* {got}.*\. Give a pair,"):
         uses[use]()
+
+
+def test_an_unknown_scheme_of_initial_weights_is_named(iris):
+    class Own(Tanh):
+        initializer = "xavier"
+
+    with pytest.raises(ValueError, match=r"Unknown name 'xavier'\. Use one of \['glorot_normal'"):
+        ShallowNetClassifier(3, Own()).fit(*iris)
 
 
 def test_maxout_gradient_in_a_network():

@@ -21,6 +21,7 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FunctionTransformer, Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC, LinearSVC
@@ -133,7 +134,7 @@ class Threads(ClassifierMixin, BaseEstimator):
 def test_every_fit_has_one_blas_thread(iris):
     with threadpoolctl.threadpool_limits(2, user_api="blas"):
         before = {one["num_threads"] for one in threadpoolctl.threadpool_info() if one["internal_api"] == "openblas"}
-        compare(*iris, {"one": Threads(), "other": Threads()}, scoring="accuracy")
+        compare(*iris, {"one": Threads(), "other": Threads()}, scoring="accuracy", refit=True)
         after = {one["num_threads"] for one in threadpoolctl.threadpool_info() if one["internal_api"] == "openblas"}
     assert Threads.seen <= {1}
     assert before == after
@@ -189,6 +190,20 @@ def test_the_reference_of_a_parameter(wrap, values, reference, labels, expected,
     }[wrap]
     seen = compare_parameter(estimator, *iris, f"{name}hidden_size", values, cv=2, reference=reference, random_state=0)
     assert (list(seen.scores_), seen.reference_) == (labels, expected)
+
+
+@parametrize("wrap", ["net", "pipeline"])
+@parametrize(("values", "expected"), [([0.1, 0.01], "0.01"), ([0.1, 0.2], "0.1")])
+def test_a_component_given_by_name_has_its_default_values(wrap, values, expected, iris):
+    net, name = net_of(activation="leaky_relu"), "activation__negative_slope"
+    estimator, name = (net, name) if wrap == "net" else (make_pipeline(StandardScaler(), net), f"{NET}{name}")
+    assert compare_parameter(estimator, *iris, name, values, cv=2).reference_ == expected
+
+
+def test_an_empty_tuple_is_a_value(iris):
+    """`hidden_layer_sizes=()` of MLPClassifier is logistic regression."""
+    net = MLPClassifier(max_iter=5)
+    assert list(compare_parameter(net, *iris, "hidden_layer_sizes", [(), (5,)], cv=2).scores_) == ["()", "(5,)"]
 
 
 def test_labels_of_numbers_are_short(iris):
@@ -343,6 +358,16 @@ def test_a_failure_names_the_label_and_the_split(wrap, n_jobs, iris):
     """The type and the text of the error stay."""
     with pytest.raises(RuntimeError, match=r"^no luck\nThis was 'bad', on split \d\.$"):
         compare(*iris, {"good": wrap(net_of()), "bad": wrap(Failing())}, n_jobs=n_jobs, scoring="accuracy")
+
+
+def test_a_failure_on_all_rows_names_the_label(iris):
+    class FailsOnAllRows(GaussianNB):
+        def fit(self, X, y):
+            assert len(X) < 150, "too many"
+            return super().fit(X, y)
+
+    with pytest.raises(AssertionError, match=r"This was 'good', on all rows"):
+        compare(*iris, {"good": FailsOnAllRows(), "bad": Threads()}, scoring="accuracy", refit=True)
 
 
 def test_a_failure_of_shared_steps_names_the_label_and_the_split(iris):
@@ -724,6 +749,22 @@ def test_a_label_or_a_parameter_may_have_the_name_of_a_column(iris):
     assert comparison.to_frame()["p"].notna().sum() == 1
     pairs = of_scores({"estimator": np.arange(5.0), "score": np.ones(5)}).compare_all_pairs().to_frame()
     assert (pairs.index.tolist(), pairs.columns.tolist()) == (["estimator", "score"],) * 2
+
+
+@parametrize("name", ["weights", "p", "p_same", "won", "verdict", "seconds", "letters", "difference [interval]"])
+def test_every_table_shows_labels_of_a_parameter_with_the_name_of_a_column(name):
+    """For example, `weights` of KNeighborsClassifier, though its comparison counts no weights."""
+    comparison = of_scores({"uniform": np.arange(5.0), "distance": np.ones(5)}, compared=name)
+    for table in (comparison, comparison.details(), comparison.compare_all_pairs()):
+        assert {"uniform", "distance"} <= {line.split()[0] for line in str(table).splitlines()[1:3]}
+    assert comparison.to_frame().reset_index().iloc[:, 0].tolist() == comparison.labels_
+
+
+@parametrize("label", ["a", "c"])
+def test_the_reference_has_no_difference(label):
+    comparison = of_scores({"a": np.arange(5.0), "b": np.ones(5)})
+    with pytest.raises(ValueError, match=rf"label must be one of \['b'\]\. Got '{label}'"):
+        comparison.difference(label)
 
 
 def test_same_is_explained():

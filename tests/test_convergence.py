@@ -72,6 +72,14 @@ def test_gd_without_a_stopping_rule_is_as_long_as_wanted(activation, off, kwargs
         assert "The fit stopped" not in str([warning.message for warning in caught])
 
 
+@parametrize("kwargs", [{"init_scale": 0.0}, {"learning_rate_init": 30.0}], ids=str)
+def test_gd_without_a_stopping_rule_runs_on_even_if_the_loss_does_not_fall(kwargs, iris, quiet):
+    net = net_of(solver="gd", tol=0, alpha=0.0, max_iter=60, **kwargs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        assert net.fit(*iris).n_iter_ == 60
+
+
 @parametrize(
     "kwargs",
     [

@@ -261,7 +261,7 @@ def test_the_rate_of_a_solver_of_your_own_is_used_unchanged(kind):
         def update(self, theta, grad, moments, learning_rate, t):
             pass
 
-    assert rules.default_rates(Own(), 64.0, 100, 1e9)[0] == 0.02
+    assert rules.default_rates(Own(), 64.0, 100, 1e9) == (0.02, 0.02)
 
 
 @parametrize("scaled", [1.0, 100.0])
@@ -420,7 +420,7 @@ def messages_of(call):
 def test_a_small_alpha_is_named(activation, container, solver, iris, nothing_given):
     """Below a hundredth of the weakest alpha that "auto" tries: 0.1 times the rule, which is about 0.1 here."""
     X, y = container(iris[0]), iris[1]
-    bound = 0.01 * min(alpha.STRENGTHS) * ACTIVATIONS[activation].alpha_factor * rules.alpha_rule(150, 4.0)
+    bound = 0.01 * min(alpha.STRENGTHS) * rules.alpha_rule(ACTIVATIONS[activation](), 150, 4.0)
     net = net_of(activation=activation, solver=solver, max_iter=3)
     for silent in ("auto", 0, 1.01 * bound, 1.0):
         assert not messages_of(lambda value=silent: clone(net).set_params(alpha=value).fit(X, y))

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import expit
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -13,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_shallow import ShallowNetClassifier, ShallowNetRegressor
 from sk_shallow.export import MLP_ACTIVATIONS, to_mlpclassifier, to_mlpregressor
-from sk_shallow.losses import LOSSES
+from sk_shallow.losses import LOSSES, Poisson, RegressionLoss
 
 parametrize = pytest.mark.parametrize
 
@@ -143,6 +144,52 @@ def test_lost_limits_are_told():
     with pytest.warns(UserWarning, match="does not limit predictions to target_limits_"):
         mlp = to_mlpregressor(net)
     assert_allclose(np.clip(mlp.predict(X), *net.target_limits_[:, 0]), net.predict(X), atol=1e-14)
+
+
+class Logistic(RegressionLoss):
+    """A loss with an output function that exports do not know."""
+
+    standardizes = False
+
+    def best(self):
+        return "the mean"
+
+    def predictions(self, Z2):
+        return expit(Z2)
+
+    def loss_and_residual(self, Z2, Y):
+        return np.logaddexp(0, Z2) - Y * Z2, expit(Z2) - Y
+
+    def initial_bias(self, Y, w=None):
+        return np.zeros(Y.shape[1])
+
+
+class ScaledPoisson(Poisson):
+    standardizes = True
+    positive_only = False
+
+    def initial_bias(self, Y, w=None):
+        return np.zeros(Y.shape[1])
+
+    def loss_and_residual(self, Z2, Y):
+        return np.exp(Z2) - Y * Z2, np.exp(Z2) - Y
+
+
+@parametrize("loss", [Logistic(), ScaledPoisson()], ids=str)
+def test_unknown_output_functions_are_refused(loss, iris, quiet):
+    X, y = iris
+    net = ShallowNetRegressor(5, loss=loss, max_iter=5, alpha=0.1, random_state=0).fit(X, y / 2)
+    with pytest.raises(ValueError, match=r"Only the output functions identity and exp can be exported"):
+        to_mlpregressor(net)
+
+
+def test_a_loss_of_your_own_is_exported(iris):
+    class Softer(Poisson):
+        name = "softer"
+
+    X, y = iris
+    net = ShallowNetRegressor(5, loss=Softer(), max_iter=5, random_state=0).fit(X, y)
+    assert_allclose(to_mlpregressor(net).predict(X), net.predict(X), rtol=1e-12)
 
 
 def test_regressors_that_cannot_be_converted_are_refused(iris):

@@ -469,6 +469,16 @@ def test_interrupted_while_alpha_is_chosen(iris, monkeypatch):
     assert not hasattr(net, "coefs_")
 
 
+def test_a_warm_start_chooses_alpha_if_it_was_given_before(iris):
+    """The nets of the choice start from initial weights, as in a first fit."""
+    X, y = iris
+    chosen = net_of(alpha="auto", max_iter=1).fit(X, y)
+    net = net_of(alpha=0.5, max_iter=1, warm_start=True).fit(X, y).set_params(alpha="auto").fit(X, y)
+    assert net.alpha_scores_ == chosen.alpha_scores_
+    assert net.alpha_ == chosen.alpha_
+    assert net.fit(X[::2], y[::2]).alpha_scores_ == chosen.alpha_scores_  # kept
+
+
 @parametrize("rate", [0.001, 0.3])
 @parametrize("solver", ["sgd", "adam"])
 def test_equal_also_where_the_loss_rises_first(rate, solver, iris):

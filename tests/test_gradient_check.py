@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from helpers import NAMES
+from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -218,6 +219,16 @@ def test_computing_the_gradient_changes_nothing(iris):
     compute_gradient(net, X[:50], y[:50])
     compute_gradient(new, X, y)
     assert (pickle.dumps(net), pickle.dumps(new)) == before
+
+
+def test_computing_the_gradient_draws_no_numbers_of_the_user(iris):
+    X, y = iris
+    rng = np.random.RandomState(0)
+    net = ShallowNetClassifier(5, alpha=1.0, solver="gd", learning_rate_init=0.1, random_state=rng)
+    gradients = [compute_gradient(net, X, y) for _ in range(2)]
+    assert_array_equal(gradients[0].dW1, gradients[1].dW1)
+    start = network_at_start(net, X, y).coefs[0].copy()
+    assert_array_equal(net.partial_fit(X, y, classes=[0, 1, 2]).coefs_[0], start - 0.1 * gradients[0].dW1)
 
 
 def test_bad_rows_for_the_gradient(iris):

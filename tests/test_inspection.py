@@ -22,7 +22,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler, scale
 
-from sk_shallow import ShallowNetClassifier, check_gradient
+from sk_shallow import ShallowNetClassifier, ShallowNetRegressor, check_gradient
 from sk_shallow._model.network import BLOCK_NUMBERS
 from sk_shallow.activations import FunctionActivation, LeakyReLU, Maxout, as_activation
 from sk_shallow.inspection import ActivationDisplay, HiddenWeightsDisplay, LossCurveDisplay, hidden_unit_report
@@ -535,6 +535,18 @@ def test_ticks_of_losses_are_decimal_numbers(plt, losses):
     assert axis.get_minor_ticks() == []
     if low > 1e-4:
         assert not any("e" in text for text in shown)
+
+
+@parametrize(("loss", "label"), [("squared_error", "loss"), ("poisson", "loss, nats per sample")])
+def test_the_axis_of_a_loss_curve_has_its_unit(loss, label, plt, iris):
+    X, y = iris
+    net = ShallowNetRegressor(5, loss=loss, max_iter=5, random_state=0).fit(X, y + 1)
+    assert LossCurveDisplay.from_estimator(net).ax_.get_ylabel() == label
+    classifier = net_of(max_iter=5).fit(X, y)
+    assert LossCurveDisplay.from_estimator(classifier).ax_.get_ylabel() == "loss, nats per sample"
+    if loss == "squared_error":
+        with pytest.raises(ValueError, match="needs losses with one unit"):
+            LossCurveDisplay.from_estimators([net, classifier])
 
 
 @parametrize("display", [LossCurveDisplay, HiddenWeightsDisplay])

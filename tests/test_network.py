@@ -53,9 +53,9 @@ def test_mean_squared_length_of_hidden_activations(name, weighted, dtype, monkey
     A1 = model.hidden_activations(network.X, p.coefs, p.intercepts, network.activation)
     expected = np.average((A1.astype(float) ** 2).sum(axis=1), weights=None if network.w is None else network.w[:, 0])
     monkeypatch.setattr(model, "BLOCK_NUMBERS", 30)  # several blocks
-    assert network.mean_squared_length() == pytest.approx(expected)
+    assert network.mean_squared_length_of_A1() == pytest.approx(expected)
     on_sparse = replace(network, X=sparse.csr_matrix(network.X))
-    assert on_sparse.mean_squared_length() == pytest.approx(expected)
+    assert on_sparse.mean_squared_length_of_A1() == pytest.approx(expected)
 
 
 @parametrize("name", NAMES)

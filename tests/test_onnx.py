@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 import sk_shallow.onnx
 from sk_shallow import ShallowNetClassifier, ShallowNetRegressor
 from sk_shallow.activations import ACTIVATIONS, ELU, Activation, FunctionActivation, LeakyReLU, Maxout, ReLU, Tanh
-from sk_shallow.losses import LOSSES
+from sk_shallow.losses import LOSSES, Quantile
 from sk_shallow.onnx import register_converter
 
 skl2onnx = pytest.importorskip("skl2onnx")
@@ -392,6 +392,16 @@ def test_a_constant_number(loss, dtype, iris):
     X = iris[0].astype(dtype)
     net = ShallowNetRegressor(5, loss=loss, random_state=0).fit(X, np.full(150, 0.1))
     assert_array_equal(run_regressor(net, X)[:, 0], net.predict(X))
+
+
+def test_an_unknown_output_function_is_refused(iris):
+    class Own(Quantile):
+        def predictions(self, Z2):
+            return Z2**2
+
+    net = ShallowNetRegressor(5, loss=Own(), max_iter=5, alpha=0.1, random_state=0).fit(*iris)
+    with pytest.raises(ValueError, match=r"Only the output functions identity and exp can be exported"):
+        run_regressor(net, iris[0])
 
 
 @parametrize("target_opset", [12, 13, 18, None])

@@ -545,6 +545,13 @@ def test_a_stream_may_begin_with_a_constant(loss, batch, unit):
     assert net.score(X, y) > 0.7
 
 
+def test_a_stream_that_begins_with_a_constant_may_change():
+    with pytest.warns(UserWarning, match=r"^y is constant: 3\. Every prediction .*\. Later calls may bring others\.$"):
+        net_of().partial_fit(X[:1], [3.0])
+    with pytest.warns(UserWarning, match=r"^y is constant: 3\. Every prediction is this number\.$"):
+        net_of().fit(X[:1], [3.0])
+
+
 @constant
 @unconverged
 def test_a_stream_of_counts_may_begin_with_a_constant():

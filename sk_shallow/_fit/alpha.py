@@ -1,8 +1,8 @@
 """`alpha="auto"`: choose the strength of the penalty by cross-validation.
 
 Two strengths are tried first, then a weaker or a stronger one. For each strength, one net per fold is trained for a
-short time in float32. Nets are trained together, by Adam on one_cycle for every
-solver, because the best penalty does not depend on the solver. With sparse rows, they are trained one after the other.
+short time in float32. Nets are trained together, by Adam on one_cycle for every solver, because the best penalty does
+not depend on the solver. With sparse rows, they are trained one after the other.
 """
 
 from collections.abc import Callable
@@ -56,7 +56,8 @@ def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | N
     """
     rows, shares = _chosen_rows(data, _n_rows(network.X, data.targets.n_outputs), seed)
     min_rows, min_held_out = fewest_rows(data.targets)
-    alpha, untried = float(network.alpha), Choice(untried_alpha(network, data), {})
+    alpha, few = float(network.alpha), data.n_weighted() < min_rows
+    untried = Choice(STRENGTH_OF_FEW_ROWS * alpha if few else alpha, {})
     if not alpha or (held_out is None and len(rows) < min_rows):
         return untried
     folds = np.zeros(len(rows), dtype=int) if held_out else _folds(data, rows, seed)
@@ -68,12 +69,6 @@ def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | N
     losses_of = partial(_held_out_losses, sample, judge, folds, partial(_train, plan=plan, seed=seed))
     strengths = _strengths(len(rows), network.sample_size / data.n_weighted())
     return _best([alpha * strength for strength in strengths], losses_of, sample.loss_of_constant()) or untried
-
-
-def untried_alpha(network: Network, data: Data) -> float:
-    """Return the alpha for distinct rows on which none can be tried."""
-    few = data.n_weighted() < fewest_rows(data.targets)[0]
-    return float(network.alpha) * (STRENGTH_OF_FEW_ROWS if few else 1.0)
 
 
 def _best(alphas: list[float], losses_of: Callable[[list[float]], np.ndarray], constant: float) -> Choice | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import fsum
 from typing import Any
 
 import numpy as np
@@ -190,7 +189,8 @@ class Data:
         w = np.ones(len(lengths)) if self.w is None else self.w
         w = w if self.c is None else w * self.c.reshape(len(w), -1).any(axis=1)
         w = w / w.max() if w.any() else np.ones(len(w))
-        return fsum((w * lengths)[w > 0]) / fsum(w)  # exact sums, which do not depend on the order of the rows
+        totals = [np.sort(part[w > 0]).sum() for part in (w * lengths, w)]  # sorted: the order of rows must not matter
+        return float(totals[0] / totals[1])
 
 
 def rows_in_c_order(matrix: Any, rows: np.ndarray) -> Any:

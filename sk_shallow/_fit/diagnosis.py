@@ -209,9 +209,7 @@ class Ending:
     @property
     def _never_stops_itself(self) -> bool:
         """Whether the user has switched off the stopping rule of "gd", so that `max_iter` is the wanted length."""
-        plan = self.plan
-        no_rule = np.isinf(plan.n_iter_no_change) or (plan.tol == 0 and not self.monitor.scores)
-        return isinstance(plan.solver, GradientDescent) and bool(no_rule)
+        return isinstance(self.plan.solver, GradientDescent) and bool(np.isinf(self.plan.n_iter_no_change))
 
     # Messages
 

@@ -1,6 +1,6 @@
 """Minimization of the objective: the epoch loop of first-order solvers, and L-BFGS.
 
-Both take the gradient of the objective from ``network.loss_and_gradient`` and report each epoch to the monitor.
+Both take the gradient of the objective from the network, and report each epoch to the monitor.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from sk_shallow._fit.monitor import Monitor, Signal
 from sk_shallow._fit.plan import Plan
 from sk_shallow._fit.state import TrainingState
 from sk_shallow._fit.threads import one_thread_if_small, scipy_has_one_thread
-from sk_shallow._model.network import Network, Rows, parameter_blocks, slices
+from sk_shallow._model.network import BLOCK_NUMBERS, Network, Rows, slices
 from sk_shallow.solvers import LBFGS
 
 
@@ -59,7 +59,7 @@ def _descend_for(n_epochs: int, network: Network, plan: Plan, state: TrainingSta
     theta, grad = network.parameters.theta, network.gradient.theta
     parts = [
         (theta[part], grad[part], {name: moment[part] for name, moment in state.moments.items()})
-        for part in parameter_blocks(theta.size)
+        for part in slices(theta.size, BLOCK_NUMBERS)
     ]
     clock.progress = 0.0
     for _ in range(n_epochs):
@@ -107,7 +107,7 @@ def _minimize_by_lbfgs(network: Network, plan: Plan, monitor: Monitor) -> Limit 
     if not monitor.losses:  # converged where it started
         monitor.epoch_end(float(result.fun))
     converged = result.success or np.abs(result.jac).max() <= plan.tol  # SciPy checks the limit first
-    if converged or monitor.signal or (left[0] <= 0 and not plan.max_iter_is_limit):
+    if converged or monitor.signal:
         return None
     if left[0] <= 0:
         return Limit.MAX_ITER

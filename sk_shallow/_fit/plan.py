@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sk_shallow._component import from_name, to_name
 from sk_shallow._fit.data import Data
 from sk_shallow._model.network import Network
+from sk_shallow.activations import Activation
 from sk_shallow.schedules import SCHEDULES, Constant, OneCycle, Schedule
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, GradientDescent, Solver
 
@@ -67,7 +68,7 @@ def make_plan(estimator: Any, data: Data, network: Network, incremental: bool = 
     n_rows = len(data.given.y)
     batch_size = n_rows if solver.full_batch else min(_given(estimator.batch_size, batch_size_rule(m)), n_rows)
     curvature = data.targets.curvature(data.y, data.w)
-    q1 = 0.0 if data.targets.has_classes or isinstance(solver, Adam | LBFGS) else network.mean_squared_length()
+    q1 = 0.0 if data.targets.has_classes or isinstance(solver, Adam | LBFGS) else network.mean_squared_length_of_A1()
     rate = float(_given(estimator.learning_rate_init, default_rates(solver, q, curvature, q1)[planned]))
     return Plan(
         solver=annealed(solver) if planned else solver,
@@ -79,7 +80,7 @@ def make_plan(estimator: Any, data: Data, network: Network, incremental: bool = 
         first_round=first_round_rule(-(-m // int(batch_size))) if in_rounds else 0,
         stop_at_plateau=estimator.early_stopping or (has_rate and not planned),
         tol=float(estimator.tol),
-        n_iter_no_change=float(estimator.n_iter_no_change),
+        n_iter_no_change=_patience(estimator, solver),
         batch_size=int(batch_size),
         shuffle=estimator.shuffle,
         incremental=incremental,
@@ -109,16 +110,17 @@ def default_rates(solver: Solver, q: float, curvature: float = 1 / 16, q1: float
     because their gradients are bounded. Adam's rates depend on q only. The `learning_rate_init` of a user's own solver
     is used unchanged.
     """
+    if solver.learning_rate_init is not None:
+        return solver.learning_rate_init, solver.learning_rate_init
     q, divisor = max(q, 1e-9), max(1.0, 4 * curvature)
     limit = 2 / (curvature * q1) if q1 > 0 else np.inf
     if isinstance(solver, Adam):
         # With MLPClassifier's 0.001, relu learns streams more slowly: its initial weights are smaller here.
-        return _given(solver.learning_rate_init, 0.0015), min(0.1, max(0.001, 0.1 / q**0.5))
+        return 0.0015, min(0.1, max(0.001, 0.1 / q**0.5))
     if isinstance(solver, SGD):
         peak = min(0.5, max(0.01, 3 / q)) / (16 * curvature)
-        return _given(solver.learning_rate_init, min(0.01 / divisor, 0.5 * limit)), min(peak, 0.5 * limit)
-    rate = (0.1 if isinstance(solver, GradientDescent) else 1.0) / divisor
-    rate = _given(solver.learning_rate_init, min(rate, 0.9 * limit))
+        return min(0.01 / divisor, 0.5 * limit), min(peak, 0.5 * limit)
+    rate = min((0.1 if isinstance(solver, GradientDescent) else 1.0) / divisor, 0.9 * limit)
     return rate, rate
 
 
@@ -134,12 +136,12 @@ def short_plan(solver: Solver, plan: Plan, max_iter: int, batch_size: int) -> Pl
     return Plan(annealed(solver), rate, OneCycle(), max_iter=max_iter, batch_size=batch_size)
 
 
-def alpha_rule(m: float, q: float) -> float:
-    """Return a tenth of q (at most 10) times m / (m + 100).
+def alpha_rule(activation: Activation, m: float, q: float) -> float:
+    """Return a tenth of q (at most 10) times m / (m + 100), times the factor of the activation.
 
     For q <= 100 and many rows, the prior has variance 10 / q. The 100 weakens the penalty on very few rows.
     """
-    return min(q, 100.0) / 10 * (m / (m + 100))
+    return activation.alpha_factor * min(q, 100.0) / 10 * (m / (m + 100))
 
 
 def batch_size_rule(m: int) -> int:
@@ -150,6 +152,12 @@ def batch_size_rule(m: int) -> int:
 def first_round_rule(steps_per_epoch: int) -> int:
     """Return 15 epochs, or more if that is fewer than 120 steps."""
     return max(15, -(-120 // steps_per_epoch))
+
+
+def _patience(estimator: Any, solver: Solver) -> float:
+    """Return `n_iter_no_change`, but infinity if ``tol=0`` switches stopping off, with "gd"."""
+    switched_off = isinstance(solver, GradientDescent) and estimator.tol == 0 and not estimator.early_stopping
+    return np.inf if switched_off else float(estimator.n_iter_no_change)
 
 
 def _given(value: Any, rule: float) -> Any:

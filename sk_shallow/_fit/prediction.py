@@ -74,6 +74,13 @@ class ClassPredictions(PredictionMixin):
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
             Classes. For multilabel targets, 1 if the label is more probable than not, otherwise 0.
+
+        Raises
+        ------
+        NotFittedError
+            If the net is not fitted.
+        ValueError
+            If `X` does not suit the net, or the net overflows.
         """
         X = self._checked(X)
         parts = slices(X.shape[0], rows_per_block(self._targets.n_outputs))
@@ -93,6 +100,13 @@ class ClassPredictions(PredictionMixin):
         logits : ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
             Logits, in the dtype of the weights. For two classes, one number per row: ``log(p / (1 - p))``, with p the
             probability of the second class.
+
+        Raises
+        ------
+        NotFittedError
+            If the net is not fitted.
+        ValueError
+            If `X` does not suit the net, or the net overflows.
         """
         Z2 = self._logits(self._checked(X))
         return Z2[:, 0] if Z2.shape[1] == 1 else Z2
@@ -111,6 +125,13 @@ class ClassPredictions(PredictionMixin):
         probabilities : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
             Probabilities, with columns in the order of `classes_`. Each row sums to one, except for multilabel targets,
             where the labels are independent.
+
+        Raises
+        ------
+        NotFittedError
+            If the net is not fitted.
+        ValueError
+            If `X` does not suit the net, or the net overflows.
         """
         Z2 = self._logits(self._checked(X))
         return self._targets.loss_function.probabilities(self._targets.class_logits(Z2))
@@ -128,6 +149,13 @@ class ClassPredictions(PredictionMixin):
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
             Logarithms of probabilities, in nats.
+
+        Raises
+        ------
+        NotFittedError
+            If the net is not fitted.
+        ValueError
+            If `X` does not suit the net, or the net overflows.
         """
         Z2 = self._logits(self._checked(X))
         return self._targets.loss_function.log_probabilities(self._targets.class_logits(Z2))
@@ -151,6 +179,13 @@ class NumberPredictions(PredictionMixin):
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predictions in the units of the targets and the dtype of the weights.
+
+        Raises
+        ------
+        NotFittedError
+            If the net is not fitted.
+        ValueError
+            If `X` does not suit the net, or the net overflows.
         """
         Z2 = self._logits(self._checked(X))
         return self._targets.numbers(Z2)
@@ -215,7 +250,7 @@ def validation_score(
         except Exception as error:
             if diverged():
                 return np.nan
-            if not isinstance(error, TypeError | ValueError):
+            if not isinstance(error, AttributeError | TypeError | ValueError):
                 raise
             with_weights = ", with sample_weight," if weights else ""
             raise ValueError(f"scoring={scorer!r} fails{with_weights} on the validation set: {error}") from error

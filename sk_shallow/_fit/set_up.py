@@ -110,7 +110,7 @@ def initial_network(
         parameters.b2[:] = targets.loss_function.initial_bias(*arrays[1:])
     alpha = estimator.alpha
     if alpha == "auto":
-        alpha = activation.alpha_factor * alpha_rule(sample_size, data.mean_squared_length())
+        alpha = alpha_rule(activation, sample_size, data.mean_squared_length())
     return Network(
         parameters,
         activation,
@@ -194,9 +194,10 @@ def _advice(fit: Fit, stratified: bool) -> Iterator[Warning]:
     if estimator.batch_size != "auto" and estimator.batch_size > m and not full_batch:
         yield UserWarning(f"batch_size={estimator.batch_size} is larger than the {m} rows: {m} is used.")
     if data.targets.nothing_to_learn and not (plan.incremental and state.fitted):
-        yield UserWarning(data.targets.nothing_to_learn)
-    if not full_batch and not SmallAlphaWarning.given:
-        yield from _advice_on_alpha(estimator, data, plan)
+        is_final = data.targets.has_classes or not plan.incremental
+        yield UserWarning(data.targets.nothing_to_learn + ("" if is_final else " Later calls may bring others."))
+    if not full_batch and estimator.alpha != "auto" and not SmallAlphaWarning.given:
+        yield from _advice_on_alpha(fit)
     if not stratified:
         yield UserWarning(
             "The rows held out by early_stopping are not stratified: a class has a single row (equal ones count once) "
@@ -205,10 +206,10 @@ def _advice(fit: Fit, stratified: bool) -> Iterator[Warning]:
         )
 
 
-def _advice_on_alpha(estimator: Any, data: Data, plan: Plan) -> Iterator[Warning]:
+def _advice_on_alpha(fit: Fit) -> Iterator[Warning]:
     """Yield a warning if alpha looks like a value for `MLPClassifier`. A search over alpha repeats one text."""
-    rule = as_activation(estimator.activation).alpha_factor * alpha_rule(data.sample_size(), plan.q)
-    if estimator.alpha != "auto" and 0 < estimator.alpha < SMALL_ALPHA * min(STRENGTHS) * rule:
+    rule = alpha_rule(fit.network.activation, fit.data.sample_size(), fit.plan.q)
+    if 0 < fit.estimator.alpha < SMALL_ALPHA * min(STRENGTHS) * rule:
         power = 10.0 ** np.round(np.log10(rule))
         yield SmallAlphaWarning(
             f'alpha is far below the values that alpha="auto" tries, which are about {power:g} here. It is the '

@@ -64,6 +64,8 @@ class Targets(ABC):
 class ClassTargets(Targets):
     """A classification problem: `classes`, (n_classes,), are the sorted labels, or column numbers. `Y` is in {0, 1}."""
 
+    is_binary: bool = False  # whether one logit stands for two classes
+
     def __init__(self, classes: np.ndarray) -> None:
         self.classes = classes
         self.n_outputs = len(classes)

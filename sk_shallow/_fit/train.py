@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sk_shallow._fit.alpha import choose_alpha, untried_alpha
+from sk_shallow._fit.alpha import choose_alpha
 from sk_shallow._fit.data import Data
 from sk_shallow._fit.diagnosis import Ending, keep_best
 from sk_shallow._fit.minimize import Limit, minimize
 from sk_shallow._fit.monitor import Monitor, Signal
-from sk_shallow._fit.set_up import Fit, fitted_attributes, set_up
+from sk_shallow._fit.set_up import Fit, fitted_attributes, initial_network, set_up
 
 
 @dataclass(frozen=True)
@@ -52,17 +52,16 @@ def train(
 
 def _set_alpha(fit: Fit) -> None:
     """Choose alpha on held-out rows if it is "auto". `partial_fit` and warm starts keep an earlier choice."""
-    estimator, plan = fit.estimator, fit.plan
+    estimator, plan, data = fit.estimator, fit.plan, fit.data
     if estimator.alpha != "auto":
         return
-    if fit.state.fitted:
-        fit.alpha_scores = estimator.alpha_scores_ or {}
-        if fit.alpha_scores:
-            fit.network = replace(fit.network, alpha=estimator.alpha_)
-        elif not plan.incremental:
-            fit.network = replace(fit.network, alpha=untried_alpha(fit.network, fit.data.merged()))
+    if fit.state.fitted and estimator.alpha_scores_:
+        fit.network, fit.alpha_scores = replace(fit.network, alpha=estimator.alpha_), estimator.alpha_scores_
     elif not plan.incremental:
-        choice = choose_alpha(fit.network, fit.data.merged(), plan, fit.held_out, fit.state.seed)
+        start, new = fit.network, replace(fit.state, fitted=None)
+        if fit.state.fitted:  # the nets of the choice start from initial weights in any case
+            start = initial_network(estimator, data, start.activation, new)
+        choice = choose_alpha(start, data.merged(), plan, fit.held_out, fit.state.seed)
         fit.network, fit.alpha_scores = replace(fit.network, alpha=choice.alpha), choice.scores
         for alpha, score in fit.alpha_scores.items():
             fit.monitor.print(f"alpha = {alpha:.6g}, score of held-out rows = {score:.6f}")

@@ -41,10 +41,6 @@ def slices(size: int, length: int) -> Iterator[slice]:
         yield slice(start, min(start + length, size))
 
 
-def parameter_blocks(n_parameters: int) -> Iterator[slice]:
-    return slices(n_parameters, BLOCK_NUMBERS)
-
-
 def rows_per_block(n_numbers: int, n_features: int = 1) -> int:
     """Return the rows per block: at least `n_features`, or summing gradients would dominate."""
     return max(BLOCK_NUMBERS // n_numbers, n_features)
@@ -213,7 +209,7 @@ class Network:
         """Return `Z2` of any rows, without dropout."""
         return logits(X, self.parameters.coefs, self.parameters.intercepts, self.activation)
 
-    def mean_squared_length(self) -> float:
+    def mean_squared_length_of_A1(self) -> float:
         """Return q1, the weighted mean of ``|a|^2`` over the rows of `A1`."""
         p, lengths = self.parameters, np.empty((self.n_samples, 1))
         for rows, A1 in _hidden_blocks(self.X, p.W1, p.b1, self.activation):

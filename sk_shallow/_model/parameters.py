@@ -73,7 +73,7 @@ class Parameters:
 
     def filled(self, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray]) -> "Parameters":
         """Return itself, filled with `coefs_` and `intercepts_`. Raises ValueError if their shapes differ."""
-        for name, array in zip(("W1", "W2", "b1", "b2"), [*coefs, *intercepts], strict=True):
+        for name, array in zip(self.BLOCKS, [*coefs, *intercepts], strict=True):
             block = getattr(self, name)
             if block.shape != array.shape:
                 raise ValueError(

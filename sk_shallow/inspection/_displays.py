@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from sk_shallow._compat import check_matplotlib_support
-from sk_shallow.activations import ACTIVATIONS, as_activation, label_of
+from sk_shallow.activations import ACTIVATIONS, as_activation, is_pair, label_of
 from sk_shallow.inspection._nets import feature_names_of, fitted_net, net_and_rows
 from sk_shallow.inspection._units import SATURATION_SLOPE, curve_and_slopes, relative_lengths, units_of
 
@@ -22,7 +22,6 @@ BOUNDS_PER_DOUBLING, N_BINS = 64, 80
 class Display(ABC):
     """A figure of one or several panels. Subclasses store what it shows and draw it."""
 
-    @np.errstate(all="ignore")
     @np.errstate(all="ignore")  # matplotlib divides by zero for some axes
     def plot(self, ax=None):
         """Draw the figure and return this display.
@@ -122,11 +121,15 @@ class ActivationDisplay(Display):
             Range of z.
         ax : matplotlib Axes, array of them, or None, default=None
             Where to draw, one per activation. None makes a new figure.
+
+        Raises
+        ------
+        ValueError
+            If there is no activation, one is unknown, or as in `plot`.
         """
         if activations is None:
             activations = list(ACTIVATIONS)
-        pair = isinstance(activations, tuple) and all(callable(value) for value in activations)
-        if isinstance(activations, str) or pair or not hasattr(activations, "__iter__"):
+        if isinstance(activations, str) or is_pair(activations) or not hasattr(activations, "__iter__"):
             activations = [activations]
         activations = list(activations)
         if not activations:
@@ -230,11 +233,13 @@ class LossCurveDisplay(Display):
     Parameters
     ----------
     curves : dict of str to ndarray
-        Training objective of each epoch, in nats per sample, by label.
+        Training objective of each epoch, by label.
     validation_curves : dict of str to ndarray or None, default=None
-        Validation log loss of each epoch of the last call to `fit`, in nats per sample, for the labels that have it.
+        Validation loss of each epoch of the last call to `fit`, for the labels that have it.
     first_epochs : dict of str to int or None, default=None
         Epoch, counted from 1, with which each validation curve begins. None means 1 for all.
+    unit : str, default="nats per sample"
+        Unit of the losses. That of standardized targets is "": they have none.
 
     Attributes
     ----------
@@ -244,10 +249,11 @@ class LossCurveDisplay(Display):
         After `plot`. There is one panel.
     """
 
-    def __init__(self, *, curves, validation_curves=None, first_epochs=None):
+    def __init__(self, *, curves, validation_curves=None, first_epochs=None, unit="nats per sample"):
         self.curves = curves
         self.validation_curves = validation_curves or {}
         self.first_epochs = first_epochs or {}
+        self.unit = unit
         self.kept_epochs_ = {
             label: int(np.argmin(curve)) + self.first_epochs.get(label, 1)
             for label, curve in self.validation_curves.items()
@@ -282,7 +288,8 @@ class LossCurveDisplay(Display):
         Raises
         ------
         ValueError
-            If the validation scores of a net are not log losses. They would not fit on this axis.
+            If the validation scores of a net are not losses, or the losses of two nets have different units. They
+            would not fit on one axis.
         """
         if not hasattr(estimators, "items"):
             labels = [label_of(fitted_net(estimator).activation) for estimator in estimators]
@@ -291,10 +298,15 @@ class LossCurveDisplay(Display):
         for label, net in nets.items():
             if net.validation_scores_ and net.scoring != "loss":
                 raise ValueError(f"LossCurveDisplay needs scoring='loss'. Got scoring={net.scoring!r} for {label}.")
+        units = {net._targets.loss_function.unit.strip() for net in nets.values()}
+        if len(units) > 1:
+            raise ValueError(
+                "LossCurveDisplay needs losses with one unit. Got classifiers and regressors: draw them apart."
+            )
         curves = {label: np.array(net.loss_curve_) for label, net in nets.items()}
         validation = {label: -np.array(net.validation_scores_) for label, net in nets.items() if net.validation_scores_}
         first = {label: len(nets[label].loss_curve_) - nets[label].n_iter_ + 1 for label in validation}
-        return cls(curves=curves, validation_curves=validation, first_epochs=first).plot(ax=ax)
+        return cls(curves=curves, validation_curves=validation, first_epochs=first, unit=units.pop()).plot(ax=ax)
 
     def _panels(self):
         return 1, 6.4, 4.0
@@ -309,7 +321,7 @@ class LossCurveDisplay(Display):
                 epochs = np.arange(len(losses)) + self.first_epochs.get(label, 1)
                 self.ax_.plot(epochs, losses, color=color, linestyle="--", label=f"{label}, validation")
                 self.ax_.plot(self.kept_epochs_[label], min(losses), "o", color=color, label=f"{label}, kept")
-        self.ax_.set(xlabel="epoch", ylabel="loss, nats per sample", yscale="log")
+        self.ax_.set(xlabel="epoch", ylabel=f"loss, {self.unit}" if self.unit else "loss", yscale="log")
         _label_with_decimals(self.ax_.yaxis)
         locator = self.ax_.xaxis.get_major_locator()
         if isinstance(locator, MaxNLocator):

@@ -1,6 +1,6 @@
 """The gradient of the objective, and `check_gradient`, which compares it with central differences."""
 
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import replace
 from numbers import Integral
 
@@ -169,7 +169,8 @@ def _network(estimator, X, y, sample_weight):
 
     This changes the estimator, which must be a copy.
     """
-    estimator.set_params(solver="gd")  # allows dropout; the objective is the same
+    random_state = deepcopy(estimator.random_state)  # numbers that are drawn here do not count for the user's
+    estimator.set_params(solver="gd", random_state=random_state)  # "gd" allows dropout; the objective is the same
     fitted = hasattr(estimator, "coefs_")
     if fitted:
         estimator.set_params(alpha=estimator.alpha_)

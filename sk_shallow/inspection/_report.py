@@ -102,7 +102,8 @@ class HiddenUnitReport(ShownAsTable):
     def to_frame(self):
         """Return the attributes of all units as a pandas frame, one row per unit.
 
-        The columns are "share", "mean", "spread", "dead", "saturated" and "duplicate_of". The index is the unit.
+        The columns are "share", "mean", "spread", "dead", "saturated" and "duplicate_of". The index is the unit. Raises
+        ImportError without pandas.
         """
         columns = self._columns(slice(None))
         return as_frame("unit", columns.pop("unit"), columns, "HiddenUnitReport.to_frame")

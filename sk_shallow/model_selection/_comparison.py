@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import type_of_target
 from sk_shallow._compat import RepeatedSplits, SeveralScorers, is_routing, set_callbacks
 from sk_shallow._component import equal
 from sk_shallow._fit.targets import as_labels
+from sk_shallow._fit.threads import numpy_has_one_thread, scipy_has_one_thread
 from sk_shallow.activations import ACTIVATIONS, as_activation, label_of
 from sk_shallow.inspection._nets import has_net, is_search, tuned_parameters, walk, walk_to_net
 from sk_shallow.model_selection._results import Comparison
@@ -150,7 +151,8 @@ def compare_estimators(
     )
     if refit:
         best = next(contender for contender in contenders if contender.label == comparison.best_)
-        comparison.best_estimator_ = best.seeded(int(rng.randint(MAX_SEED))).fit(X, y, **best.params)
+        with numpy_has_one_thread(), scipy_has_one_thread(), best.named_in_errors("on all rows"):
+            comparison.best_estimator_ = best.seeded(int(rng.randint(MAX_SEED))).fit(X, y, **best.params)
     return comparison
 
 
@@ -241,11 +243,21 @@ def compare_parameter(estimator, X, y, param_name, param_range, *, reference=Non
     table = _by_label(param_range, "param_range")
     clones = _clones(estimator, param_name, table)
     if reference is None or label_of(reference) not in table:
-        wanted = estimator.get_params()[param_name] if reference is None else reference
+        wanted = _own_value(estimator, param_name, clones) if reference is None else reference
         reference = next((label for label, value in table.items() if equal(value, wanted)), reference)
     comparison = compare_estimators(clones, X, y, reference=reference, **kwargs)
     comparison.compared = param_name
     return comparison
+
+
+def _own_value(estimator, name, clones):
+    """Return the estimator's value of a parameter. A component given by name has the defaults of its class."""
+    params = estimator.get_params()
+    if name in params:
+        return params[name]
+    component, _, parameter = name.rpartition("__")
+    of_clone = next(iter(clones.values())).get_params()[component]  # the clones have an object
+    return type(of_clone)().get_params()[parameter]
 
 
 def _by_label(values, name):

@@ -156,8 +156,12 @@ def table_of_details(comparison):
 
 def _labelled(columns, comparison):
     """Return columns after one with the labels."""
-    name = comparison.compared.rpartition("__")[2]
-    return {f"parameter {name}" if name in columns else name: comparison.labels_, **columns}
+    return {name_of_labels(comparison.compared.rpartition("__")[2], columns): comparison.labels_, **columns}
+
+
+def name_of_labels(compared, columns):
+    """Return the header of the labels. A parameter may have the name of another column."""
+    return f"parameter {compared}" if compared in {*columns, *DETAILS} else compared
 
 
 def _spec(comparison):

@@ -3,7 +3,13 @@
 import numpy as np
 
 from sk_shallow.inspection._table import ShownAsTable, Table, as_frame
-from sk_shallow.model_selection._display import ComparisonDisplay, columns_of, table_of_details, table_of_results
+from sk_shallow.model_selection._display import (
+    ComparisonDisplay,
+    columns_of,
+    name_of_labels,
+    table_of_details,
+    table_of_results,
+)
 from sk_shallow.model_selection._statistics import MeanDifference, holm, letters, sensitivity
 
 SIGNIFICANCE_LEVEL = 0.05  # p-value below which a difference counts
@@ -100,7 +106,14 @@ class Comparison(ShownAsTable):
         ----------
         label : str
             Any label but the reference.
+
+        Raises
+        ------
+        ValueError
+            If there is no such label, or it is the reference.
         """
+        if label not in self._differences:
+            raise ValueError(f"label must be one of {sorted(self._differences)}. Got {label!r}.")
         return self._differences[label]
 
     def details(self):
@@ -116,9 +129,10 @@ class Comparison(ShownAsTable):
         """Return all results as a pandas frame, one row per label, sorted by mean score.
 
         The columns are: mean "score", its "difference" to the reference with the bounds "low" and "high" of its 95 %
-        interval, corrected "p", the columns of `details`, and the "verdict".
+        interval, corrected "p", the columns of `details`, and the "verdict". Raises ImportError without pandas.
         """
-        return as_frame(self.compared, self.labels_, columns_of(self), "Comparison.to_frame")
+        columns = columns_of(self)
+        return as_frame(name_of_labels(self.compared, columns), self.labels_, columns, "Comparison.to_frame")
 
     def plot(self, ax=None):
         """Draw the differences and their intervals, and return a `ComparisonDisplay`.
@@ -183,12 +197,13 @@ class PairwiseComparison(ShownAsTable):
         self.letters_ = dict(zip(self.labels_, letters(self.p_values_ < SIGNIFICANCE_LEVEL), strict=True))
 
     def to_frame(self):
-        """Return the p-values as a pandas frame, with one row and one column per label."""
+        """Return the p-values as a pandas frame, with one row and column per label. Raises ImportError without it."""
         columns = dict(zip(self.labels_, self.p_values_.T.tolist(), strict=True))
         return as_frame(self.compared, self.labels_, columns, "PairwiseComparison.to_frame")
 
     def _table(self):
         means = [float(scores.mean()) for scores in self.scores.values()]
-        columns = {self.compared: self.labels_, "score": means, "letters": list(self.letters_.values())}
+        columns = {"score": means, "letters": list(self.letters_.values())}
+        columns = {name_of_labels(self.compared, columns): self.labels_, **columns}
         spec = ".4g" if max(map(abs, means)) < 10**4 else ".0f"
         return columns, {"score": spec}, ["Two rows that share a letter cannot be told apart."]
