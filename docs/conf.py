@@ -79,7 +79,7 @@ sphinx_gallery_conf = {
     "subsection_order": [f"../examples/{name}" for name in ("see", "compare", "train", "understand", "ship")],
     "within_subsection_order": "FileNameSortKey",
     "capture_repr": ("_repr_html_",),
-    "reset_modules": ("gallery.transparent_figures", "seaborn"),
+    "reset_modules": ("gallery.start_anew", "seaborn"),
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("sk_shallow",),
     "reference_url": {"sk_shallow": None},

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import matplotlib
+import sklearn
 from PIL import Image
 
 # Which figure a thumbnail shows, and which part: left, top, right, bottom, as fractions. Others show all of the first
@@ -26,9 +27,11 @@ THUMBNAILS = {
 }
 
 
-def transparent_figures(gallery_conf, path):
-    """Start each example with matplotlib's defaults and a transparent ground, which site.css adapts to the theme."""
+def start_anew(gallery_conf, path):
+    """Start each example with the defaults of matplotlib and scikit-learn, and figures without a ground."""
+    sklearn.set_config(enable_metadata_routing=False)
     matplotlib.rcdefaults()
+    # site.css adapts the ground to the theme.
     matplotlib.rcParams.update({"savefig.transparent": True, "legend.framealpha": 0.0})
 
 

@@ -157,7 +157,7 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
 
     See Also
     --------
-    ShallowNetRegressor : The same net for numbers.
+    ShallowNetRegressor : The same net for regression.
     sklearn.neural_network.MLPClassifier : More layers, four activations.
     sk_shallow.compute_gradient : The gradient of J on any rows.
     sk_shallow.check_gradient : Compare back-propagation with finite differences.

@@ -160,7 +160,7 @@ class Sigmoid(ElementwiseActivation):
 
 
 class Tanh(ElementwiseActivation):
-    """Hyperbolic tangent: zero-centred, slope 1 at 0."""
+    """Hyperbolic tangent: zero-centered, slope 1 at 0."""
 
     gain = 2.0  # with smaller weights, the units stay almost linear for too long if there are few features
     range = (-1.0, 1.0)

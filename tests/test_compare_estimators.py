@@ -378,8 +378,8 @@ def test_a_failure_of_shared_steps_names_the_label_and_the_split(iris):
 
 def test_arguments_that_an_estimator_does_not_take_are_refused(iris):
     weights = {"sample_weight": np.ones(150)}
-    with pytest.raises(TypeError, match=r"sample_weight(.|\n)*This was 'neighbours', on split 0"):
-        compare(*iris, {"net": net_of(), "neighbours": KNeighborsClassifier()}, params=weights)
+    with pytest.raises(TypeError, match=r"sample_weight(.|\n)*This was 'neighbors', on split 0"):
+        compare(*iris, {"net": net_of(), "neighbors": KNeighborsClassifier()}, params=weights)
     with pytest.raises(ValueError, match=r"sample_weight(.|\n)*This was 'pipeline', before the first split"):
         compare(*iris, {"net": net_of(), "pipeline": make_pipeline(StandardScaler(), net_of())}, params=weights)
 

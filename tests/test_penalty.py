@@ -314,7 +314,7 @@ def test_each_set_of_labels_is_a_stratum():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_copies_of_a_row_stay_in_one_fold(wine, dtype):
-    """Held-out copies of training rows would favour the weakest penalty."""
+    """Held-out copies of training rows would favor the weakest penalty."""
     X, y = wine[0].astype(dtype), wine[1]
     w = np.random.default_rng(0).integers(1, 4, len(y))
     order = np.random.default_rng(1).permutation(w.sum())

@@ -23,11 +23,10 @@ from sk_shallow import ShallowNetClassifier, compare_activations
 # The comparison
 # --------------
 # We compare relu, maxout, tanh and identity on 50 splits of breast cancer, with small
-# nets. "relu
-# again" is relu under a second label. With ``paired_seeds=False``, every label has its
-# own seeds, so "relu again" starts from other weights than relu. Any difference between
-# the two is chance. Differences of up to 0.005 nats per sample do not matter to us
-# (``rope``, the blue band in the figure).
+# nets. "relu again" is relu under a second label. With ``paired_seeds=False``, every
+# label has its own seeds, so "relu again" starts from other weights than relu. Any
+# difference between the two is chance. Differences of up to 0.005 nats per sample do
+# not matter to us (``rope``, the blue band in the figure).
 X, y = load_breast_cancer(return_X_y=True)
 net = make_pipeline(StandardScaler(), ShallowNetClassifier(hidden_size=20))
 activations = {
@@ -130,7 +129,7 @@ for ax in (left, right):
 # the corrected one.
 #
 # "relu again" differs from relu by chance only. Both of its intervals contain zero, as
-# they should. In this row, the naive interval is right: only the seeds differ, and they
-# are independent from split to split. But differences between activations also
+# they should. In this row, the naive interval is long enough: only the seeds differ,
+# and they are independent from split to split. But differences between activations also
 # depend on your sample of rows, and the 50 splits share these rows. For such
 # differences, the naive interval is too short.

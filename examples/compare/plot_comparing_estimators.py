@@ -112,6 +112,6 @@ scales = compare_parameter(
 print(scales)
 
 # %%
-# Half as large weights change nothing here. The interval of ten times larger ones lies
-# below zero, but after the correction for four comparisons, p is too large: the verdict
-# is "cannot tell".
+# With weights half as large, nothing changes here. With weights ten times as large, the
+# interval lies below zero, but after the correction for four comparisons, p is too
+# large: the verdict is "cannot tell".

@@ -5,7 +5,7 @@ Learning speed: is relu six times as fast as tanh?
 Krizhevsky and others (2012) report that a deep net of relu units learns six times as
 fast as one of tanh units. With one hidden layer, on digits, the factor is close to 1.
 People often give two reasons why an activation is slow: a small slope, and values that
-are not centred on zero. This example measures both effects. Here the slope explains
+are not centered on zero. This example measures both effects. Here the slope explains
 most of the difference.
 """
 
@@ -23,25 +23,23 @@ from sk_shallow import ShallowNetClassifier
 X, y = load_digits(return_X_y=True)
 X = StandardScaler().fit_transform(X)
 
-# %%
-# Five activations, four rates, five seeds
-# ----------------------------------------
-# Two activations are our own. "sigmoid - 1/2" is the sigmoid with its values centred on
-# zero. "4 sigmoid - 2" is also centred, and has the slope of tanh: 1 at zero, while the
-# sigmoid has 1/4. All nets but relu start from the same weights, so that only the
+# %% Five activations, four rates, five seeds ----------------------------------------
+# Two activations are our own. "sigmoid - 1/2" is the sigmoid with its values centered
+# on zero. "4 sigmoid - 2" is also centered, and has the slope of tanh: 1 at zero, while
+# the sigmoid has 1/4. All nets but relu start from the same weights, so that only the
 # activation differs. SGD with momentum trains all nets at a constant rate, without a
 # penalty. Each call of ``partial_fit`` is one epoch.
 
-CENTRED = (lambda z: expit(z) - 0.5, lambda z: expit(z) * expit(-z))
+CENTERED = (lambda z: expit(z) - 0.5, lambda z: expit(z) * expit(-z))
 STEEP = (lambda z: 4 * expit(z) - 2, lambda z: 4 * expit(z) * expit(-z))
 NETS = {
     "relu": {"activation": "relu"},
     "tanh": {"activation": "tanh", "init": "glorot_normal"},
     "sigmoid": {"activation": "sigmoid", "init": "glorot_normal"},
-    "sigmoid - 1/2": {"activation": CENTRED, "init": "glorot_normal"},
+    "sigmoid - 1/2": {"activation": CENTERED, "init": "glorot_normal"},
     "4 sigmoid - 2": {"activation": STEEP, "init": "glorot_normal"},
 }
-COLOURS = dict(
+COLORS = dict(
     zip(NETS, ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#000000"], strict=True)
 )
 STYLES = dict(zip(NETS, ["-", "-", "-", "--", ":"], strict=True))
@@ -129,14 +127,14 @@ for axis, rates in zip(axes, [dict.fromkeys(NETS, 0.03), best], strict=True):
             epochs,
             np.median(runs, axis=0),
             STYLES[name],
-            color=COLOURS[name],
+            color=COLORS[name],
             label=label,
         )
         axis.fill_between(
             epochs,
             runs.min(axis=0),
             runs.max(axis=0),
-            color=COLOURS[name],
+            color=COLORS[name],
             alpha=0.2,
             lw=0,
         )
@@ -181,7 +179,7 @@ for name, values in shares.items():
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 4), layout="constrained")
 for name in NETS:
-    style = {"color": COLOURS[name], "ls": STYLES[name], "label": name}
+    style = {"color": COLORS[name], "ls": STYLES[name], "label": name}
     left.plot(SIZES, 100 * np.array(shares[name]), marker="o", ms=4, **style)
     right.plot(RATES, [speed[name, rate] for rate in RATES], marker="o", ms=4, **style)
 left.set_xscale("log", base=2)
@@ -207,10 +205,10 @@ left.legend(fontsize=9)
 # because rows with positive and with negative errors are added. With 64 rows, it is 3 %
 # for relu and 30 % for the sigmoid.
 #
-# The right panel shows the cost of equal signs. The centred sigmoid has mixed signs,
-# but the net is as slow as before up to a rate of 0.3, and clearly faster only at 1.
-# With four times the slope, it is faster than tanh at a rate of 0.03. For the
-# original sigmoid, a larger learning rate has the same effect as a larger slope.
+# The right panel shows the cost of equal signs. "sigmoid - 1/2" has mixed signs, but is
+# as slow as the sigmoid up to a rate of 0.3, and clearly faster only at 1. "4 sigmoid -
+# 2", with four times the slope, is faster than tanh at a rate of 0.03. For the original
+# sigmoid, a larger learning rate has the same effect as a larger slope.
 #
 # .. rubric:: Reference
 #

@@ -21,9 +21,9 @@ from sk_shallow.inspection import ActivationDisplay, hidden_unit_report
 # %%
 # All activations
 # ---------------
-# The solid line is the activation g(z), the dashed line is its slope g'(z). A grey area
+# The solid line is the activation g(z), the dashed line is its slope g'(z). A gray area
 # marks saturation: the slope is below 1 % of the largest one. For maxout, the plot
-# shows one of its two pieces, with the other one at zero. Maxout has no grey area: if
+# shows one of its two pieces, with the other one at zero. Maxout has no gray area: if
 # one piece does not learn, the other one does.
 _, axes = plt.subplots(3, 4, figsize=(9, 6), sharex=True, layout="constrained")
 curves = ActivationDisplay.from_activations(limits=(-8, 8), ax=axes)
@@ -50,9 +50,9 @@ for name in ("sigmoid", "tanh"):
 # %%
 # A fitted net
 # ------------
-# This net has 100 tanh units and learns the digits. The grey bars are the histogram of
+# This net has 100 tanh units and learns the digits. The gray bars are the histogram of
 # z over all rows and all units. The figure leaves out the z furthest from zero: at most
-# 0.5 % of all. Most z are in the range where tanh bends. Few are in the grey areas
+# 0.5 % of all. Most z are in the range where tanh bends. Few are in the gray areas
 # beyond 3.
 X, y = load_digits(return_X_y=True)
 net = make_pipeline(

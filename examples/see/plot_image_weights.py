@@ -27,13 +27,13 @@ from sk_shallow.inspection import HiddenWeightsDisplay
 # chooses ``alpha`` on held-out rows), and with a penalty of 100. "Margins" is the root
 # mean square of the weights in the first and last column of pixels, and "middle" the
 # root mean square in all other columns. "Smoothness" is the correlation of the weights
-# of neighbouring pixels, over all units. For random images it is 0.
+# of neighboring pixels, over all units. For random images it is 0.
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 
 
 def smoothness(net):
-    """Return the correlation of the weights of neighbours in a row or a column."""
+    """Return the correlation of the weights of neighbors in a row or a column."""
     images = net[-1].coefs_[0].T.reshape(-1, 8, 8)
     here = np.concatenate([images[:, :, :-1].ravel(), images[:, :-1].ravel()])
     there = np.concatenate([images[:, :, 1:].ravel(), images[:, 1:].ravel()])

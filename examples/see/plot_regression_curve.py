@@ -69,7 +69,7 @@ for name in ACTIVATIONS:
 # the knots. A tall tick is a unit with a large effect on the curve: its height is the
 # product of w and the unit's output weight.
 #
-# Grey: the data. Orange: the curve without noise. Blue: the net.
+# Gray: the data. Orange: the curve without noise. Blue: the net.
 def knots_of(net):
     """Return the knots of the hidden units, and the size of each unit's effect."""
     scaler, net = net

@@ -99,16 +99,17 @@ for label, model in models.items():
     )
 
 # %%
-# The most important words
-# ------------------------
 # The linear model with the weaker penalty has the lowest log loss and about the
 # accuracy of the net, and it is faster. The net is not better here. ``MaxAbsScaler``
 # slightly lowers both the log loss and the accuracy of the net, so you do not need it.
 #
-# The figure shows the words with the largest weights in the strongest hidden units, one
-# column per unit. Words of opposite colors push the unit in opposite directions. A few
-# units do all the work. The penalty has switched off the others: their columns are
-# blank.
+# The most important words
+# ------------------------
+# Here, the net gets ``MaxAbsScaler``, so that the weights of rare and of frequent words
+# can be compared. The figure shows the words with the largest weights in the strongest
+# hidden units, one column per unit. Words of opposite colors push the unit in opposite
+# directions. A few units do all the work. The penalty has switched off the others:
+# their columns are blank.
 net = models["MaxAbsScaler, net"].fit(X, y)
 matrix = net[:-1].transform(X)
 sizes = np.linalg.norm(net[-1].coefs_[0], axis=0)

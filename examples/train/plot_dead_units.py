@@ -28,8 +28,9 @@ from sk_shallow.inspection import hidden_unit_report
 # %%
 # What the textbook means
 # -----------------------
-# The flower data have two features and two classes, whose petals alternate. We train 20
-# relu units on all rows at once, for 1,000 steps without a penalty.
+# The flower data have two features and two classes. Neighboring petals belong to
+# different classes. We train 20 relu units on all rows at once, for 1,000 steps without
+# a penalty.
 def flower(n_rows=400, seed=0):
     """Return points on the petals of a flower, and the class of each."""
     rng = np.random.default_rng(seed)

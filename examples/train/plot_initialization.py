@@ -90,10 +90,10 @@ STYLES = {
 }
 figure, axes = plt.subplots(1, 3, figsize=(9, 3.8), sharey=True, layout="constrained")
 for axis, name in zip(axes, ACTIVATIONS, strict=True):
-    for scheme, (colour, style) in STYLES.items():
+    for scheme, (color, style) in STYLES.items():
         losses = nets[name, scheme][-1].loss_curve_
         axis.plot(
-            range(1, len(losses) + 1), losses, color=colour, ls=style, label=scheme
+            range(1, len(losses) + 1), losses, color=color, ls=style, label=scheme
         )
     axis.set(title=name, xlabel="epoch", yscale="log", ylim=(5e-3, 40))
 axes[0].set_ylabel("training loss, nats per sample")

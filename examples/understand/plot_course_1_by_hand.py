@@ -2,7 +2,7 @@
 Course, part 1: a net by hand
 =============================
 
-You write a net with one hidden layer in ten lines of NumPy, and train it next to
+You write a net with one hidden layer in a few lines of NumPy, and train it next to
 ``ShallowNetClassifier``. Both end at the same weights. Then you see why a net needs a
 hidden layer, and why its weights must not all start at zero.
 """
@@ -19,8 +19,8 @@ from sk_shallow import ShallowNetClassifier
 # %%
 # The flower
 # ----------
-# The data have two features and two classes. The petals of a flower belong to the
-# classes in turn, so no straight line separates them.
+# The data have two features and two classes. Neighboring petals belong to different
+# classes, so no straight line separates the classes.
 def flower(n_rows=400, seed=0):
     """Return points on the petals of a flower, and the class of each."""
     rng = np.random.default_rng(seed)
@@ -61,8 +61,8 @@ print(X.shape, Y.shape, f"{y.mean():.0%} of the rows belong to class 1")
 #    dW_1 &= X^T \, dZ_1 &\qquad db_1 &= \text{sum of the rows of } dZ_1
 #
 # The dot multiplies numbers at the same place, and :math:`1 - A_1^2` is the derivative
-# of tanh. These are the ten lines. One step goes against the gradient, times the
-# learning rate:
+# of tanh. Here is the whole net. One step goes against the gradient, times the learning
+# rate:
 rng = np.random.default_rng(0)
 W1, b1 = 0.5 * rng.standard_normal((2, 4)), np.zeros(4)  # four hidden units
 W2, b2 = 0.5 * rng.standard_normal((4, 1)), np.zeros(1)

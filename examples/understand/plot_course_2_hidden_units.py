@@ -71,7 +71,7 @@ for step in range(1, STEPS[-1] + 1):
 #
 # Sigmoid, tanh and relu
 # ----------------------
-# All three nets start from the same pair of arrays, and make 5,000 steps at the same
+# All three nets start from the same initial weights, and make 5,000 steps at the same
 # rate.
 rng = np.random.default_rng(1)
 init = rng.standard_normal((2, 6)), 0.5 * rng.standard_normal((6, 1))
@@ -101,7 +101,7 @@ axes[0].legend(fontsize=8)
 # %%
 # The sigmoid is tanh in another scale: :math:`\sigma(z) = (1 + \tanh(z/2)) / 2`. Its
 # slope is at most 1/4, so its gradients are smaller, and it learns more slowly at the
-# same rate. The boundary of relu has kinks where it crosses a line, those of sigmoid
+# same rate. The boundary of relu has kinks where it crosses a line. Those of sigmoid
 # and tanh are round. A single run is no proof. :doc:`/comparing` shows how to find out
 # which activation suits your data.
 #

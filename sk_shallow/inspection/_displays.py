@@ -9,8 +9,8 @@ from sk_shallow.activations import ACTIVATIONS, as_activation, is_pair, label_of
 from sk_shallow.inspection._nets import feature_names_of, fitted_net, net_and_rows
 from sk_shallow.inspection._units import SATURATION_SLOPE, curve_and_slopes, relative_lengths, units_of
 
-# Safe for colour-blind readers (Wong, "Points of view: color blindness", Nature Methods 8, 2011), on light and dark.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#8a8a8a"
+# Safe for color-blind readers (Wong, "Points of view: color blindness", Nature Methods 8, 2011), on light and dark.
+BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#E69F00", "#009E73", "#8a8a8a"
 
 MAX_COLUMNS = 4  # of panels in a new figure
 INCHES_PER_LABEL, INCHES_PER_LETTER = 0.2, 0.07  # of tick labels of size 8
@@ -73,7 +73,7 @@ def _new_axes(n, width, height):
 class ActivationDisplay(Display):
     """Plot of activations and their slopes, with the pre-activations of a fitted net.
 
-    Grey areas mark the ranges where an activation is saturated.
+    Gray areas mark the ranges where an activation is saturated.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ class ActivationDisplay(Display):
 
     def _draw_histogram(self, axes):
         background = axes.twinx()
-        background.stairs(*self.histogram, fill=True, color=GREY, alpha=0.35)
+        background.stairs(*self.histogram, fill=True, color=GRAY, alpha=0.35)
         background.set_yticks([])
         axes.set_zorder(background.get_zorder() + 1)
         axes.patch.set_visible(False)
@@ -198,7 +198,7 @@ class ActivationDisplay(Display):
         saturated = binary_opening(np.pad(self.saturated_[label], width, mode="edge"), np.ones(width))[width:-width]
         if saturated.any():
             axes.fill_between(
-                self.z_, 0, 1, where=saturated, transform=axes.get_xaxis_transform(), color=GREY, alpha=0.2, lw=0
+                self.z_, 0, 1, where=saturated, transform=axes.get_xaxis_transform(), color=GRAY, alpha=0.2, lw=0
             )
         axes.plot(self.z_, self.values_[label], color=BLUE, label="g(z)")
         axes.plot(self.z_, self.slopes_[label], color=ORANGE, linestyle="--", label="g'(z)")

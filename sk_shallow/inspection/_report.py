@@ -71,13 +71,13 @@ class HiddenUnitReport(ShownAsTable):
         Mean and standard deviation of the activation.
     shares_ : ndarray of shape (hidden_size,)
         Share of the output that comes from a unit: its contribution to the variance of the logits,
-        ``var(A1) |W2|^2``, divided by the sum over all units. With a softmax, W2 is centred, because only differences
+        ``var(A1) |W2|^2``, divided by the sum over all units. With a softmax, W2 is centered, because only differences
         of logits count.
     duplicate_of_ : ndarray of int, shape (hidden_size,)
         Index of the first unit with absolute correlation above 0.999, or -1.
     effective_rank_ : float
         Number of directions that the activations use, at most `hidden_size`: the exponential of the entropy of the
-        singular values of the centred activations [1]_.
+        singular values of the centered activations [1]_.
     advice_ : list of str
         What to try, or a note that dead units are harmless because the penalty has switched them off. Empty if there is
         nothing to advise.
@@ -91,7 +91,7 @@ class HiddenUnitReport(ShownAsTable):
     def __init__(self, units):
         self.n_rows = units.n_rows
         self.dead_, self.saturated_, self.means_ = units.dead, units.saturated, units.means
-        R, scale = units.centred_factor()
+        R, scale = units.centered_factor()
         lengths = np.linalg.norm(R, axis=0)
         self.spreads_ = scale * (lengths / np.sqrt(units.n_rows))
         self.shares_ = _shares(lengths, units.net)

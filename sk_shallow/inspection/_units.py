@@ -39,8 +39,8 @@ class Units:
                 raise hidden_overflow(self.X)
             yield Z1, A1.astype(np.float64), np.abs(dZ).sum(axis=1)
 
-    def centred_factor(self):
-        """Return R / scale and scale, a power of 2. R is the factor of the QR decomposition of the centred activations.
+    def centered_factor(self):
+        """Return R / scale and scale, a power of 2. R is the factor of the QR decomposition of centered activations.
 
         It has their column lengths, angles and singular values.
         """

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from sk_shallow.inspection._displays import BLUE, GREEN, GREY, ORANGE, Display
+from sk_shallow.inspection._displays import BLUE, GRAY, GREEN, ORANGE, Display
 from sk_shallow.inspection._table import cut
 
-# Color and marker of each verdict; a grey circle for the others.
+# Color and marker of each verdict; a gray circle for the others.
 STYLES = {"better": (GREEN, "^"), "worse": (ORANGE, "v"), "practically the same": (BLUE, "s")}
 DETAILS = {
     "won": "", "p_better": ".2f", "p_same": ".2f", "p_worse": ".2f", "epochs": ".0f", "weights": ",.0f", "dead": ".0%",
@@ -79,7 +79,7 @@ class ComparisonDisplay(Display):
 
     def _draw(self):
         for row, verdict in enumerate(self.verdicts):
-            color, marker = STYLES.get(verdict, (GREY, "o"))
+            color, marker = STYLES.get(verdict, (GRAY, "o"))
             self.ax_.plot([self.low[row], self.high[row]], [row, row], color=color, linewidth=2)
             self.ax_.plot(self.differences[row], row, marker, color=color)
             self.ax_.annotate(
@@ -89,7 +89,7 @@ class ComparisonDisplay(Display):
         if self.rope:
             self.ax_.axvspan(-self.rope, self.rope, color=BLUE, alpha=0.25, linewidth=0)
             band = f"\nblue band: differences of up to {_plain(self.rope)} do not matter"
-        self.ax_.axvline(0, color=GREY, linewidth=1)
+        self.ax_.axvline(0, color=GRAY, linewidth=1)
         self.ax_.set_yticks(range(len(self.labels)), [_short(label) for label in self.labels])
         self.ax_.set_ylim(len(self.labels) - 0.5, -0.5)
         self.ax_.locator_params(axis="x", nbins=6)  # numbers such as -0.0075 would overlap
