@@ -635,7 +635,7 @@ def of_scores(scores, **kwargs):
 LABELS = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1, max_size=120)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(LABELS, st.integers(0, 2**31), min_size=2, max_size=12),
     st.integers(-12, 12),

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SK_SHALLOW_DATA", ROOT.parent / "shared" / "data"))
 
 
+@pytest.mark.slow
 def test_grid_over_all_activations_on_digits():
     """The folds are shuffled: the rows are sorted by writer, and new writers are a harder problem."""
     search = GridSearchCV(

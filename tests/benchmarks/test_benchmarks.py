@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import alpha
 import blas
@@ -41,12 +42,17 @@ def test_threads_are_timed_in_a_new_process():
 
 
 @pytest.mark.parametrize("script", [speed, defaults, others, cliffs, alpha, comparisons, regression])
-def test_kernels_are_those_of_users(script):
+def test_every_script_first_chooses_the_kernels_of_users(script):
+    first = Path(script.__file__).read_text().split('\nif __name__ == "__main__":\n')[1].splitlines()[0]
+    assert first.strip() == "use_the_kernels_of_users()"
+
+
+def test_kernels_are_those_of_users():
     """The environment, which CI sets on some machines, must not change the kernels."""
 
     def kernels(**variables):
         environment = {name: value for name, value in os.environ.items() if name not in blas.OVERRIDES} | variables
-        command = [sys.executable, script.__file__, "--help"]
+        command = [sys.executable, others.__file__, "--help"]
         result = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
         return set(re.findall(r"^\w+ [\d.]+: (\w+), \d+ threads", result.stdout, re.M))
 
