@@ -170,7 +170,8 @@ class ShallowNet(
             learned less than it could. If the validation set seems to be on another scale.
         UserWarning
             If `batch_size` is above the number of rows, if `init_scale` is 0, if `y` has only one class or number, or
-            if a class has too few rows or groups for a stratified split. Once per process, if `alpha` is above zero,
+            if a class has too few rows or groups for a stratified split. If a warm start of a regressor gets targets on
+            another scale, because it keeps the first mean and scale. Once per process, if `alpha` is above zero,
             but far below the values that "auto" tries (not with "gd" and "lbfgs").
         """
         return self._finish(self._fit((X, y, sample_weight, groups), (X_val, y_val, sample_weight_val)))

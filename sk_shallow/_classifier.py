@@ -93,8 +93,8 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
     scoring : str or callable, default="loss"
         Validation score: "loss" (minus the log loss), the name of a scikit-learn scorer or ``scorer(estimator, X, y)``,
         whose estimator has the methods for predictions, but no parameters. If you pass sample weights, scorers get
-        those of the validation set as `sample_weight`. Class weights change "loss", but not the score of a scorer.
-        Unused without `early_stopping`.
+        those of the validation set as `sample_weight`. Class weights change "loss", but not the score of a scorer. Of
+        epochs with equal scores, the one with the lowest validation loss counts. Unused without `early_stopping`.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes. They multiply the sample weights, also in the validation loss. For scorers, see
         `scoring`. "balanced" gives all classes the same total weight. Multilabel targets allow "balanced" only,

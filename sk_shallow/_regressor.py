@@ -89,8 +89,8 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
     scoring : str or callable, default="loss"
         Validation score: "loss" (minus the loss, for standardized targets), the name of a scikit-learn scorer such as
         "r2", or ``scorer(estimator, X, y)``, whose estimator can predict, but has no parameters. Scorers get targets as
-        given, and if you pass sample weights, those of the validation set as `sample_weight`. Unused without
-        `early_stopping`.
+        given, and if you pass sample weights, those of the validation set as `sample_weight`. Of epochs with equal
+        scores, the one with the lowest validation loss counts. Unused without `early_stopping`.
     warm_start : bool, default=False
         Whether `fit` continues from the last weights and optimizer state, for up to `max_iter` more epochs. Rounds
         begin again with the shortest one. An `alpha` chosen by "auto" is kept.
@@ -266,7 +266,8 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
             If the loss is not finite (the earlier weights are then restored), or if it has risen during the call to
             more than twice the loss of an output of zero, on these rows or on typical targets if that is more.
         UserWarning
-            If `init_scale` is 0, or all targets of the first call are equal.
+            If `init_scale` is 0, if all targets of the first call are equal, or if targets are on another scale than
+            those of the first call, whose mean and scale are kept.
         """
         return self._finish(self._partial_fit((X, y, sample_weight)))
 

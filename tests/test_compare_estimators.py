@@ -14,7 +14,7 @@ from scipy import stats
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor, VotingClassifier
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor, StackingClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import check_scoring
@@ -293,6 +293,12 @@ def test_errors_are_clear(case, iris):
         compare(*iris, estimators, **given)
 
 
+def test_probabilities_may_appear_in_fit(iris):
+    """As those of StackingClassifier, whose last estimator is a default."""
+    stack = StackingClassifier([("bayes", GaussianNB()), ("tree", DecisionTreeClassifier(max_depth=2))], cv=2)
+    assert np.isfinite(compare(*iris, {"stack": stack, "bayes": GaussianNB()}, cv=2).scores_["stack"]).all()
+
+
 def test_one_class_is_refused(iris):
     with pytest.raises(ValueError, match=r"At least two classes are needed\. y has only \['a'\]"):
         compare(iris[0], ["a"] * 150, {"a": GaussianNB(), "b": GaussianNB()})
@@ -336,6 +342,7 @@ def test_labels_may_be_numbers(reference, iris):
         (net_of(), "size", [1, 2], "Invalid parameter 'size'"),
         (net_of(), "hidden_size", 3, "param_range must be a list or a dict of at least two values. Got 3"),
         (net_of(), "hidden_size", [3], "At least two estimators"),
+        (net_of(), "random_state", [1, 2], "param_name must not be a seed"),
         (net_of(), "hidden_size", {1: 3, "1": 4}, r"Duplicate param_range: \['1'\]"),
         (net_of(), "hidden_size", {"": 3, "a": 4}, r"Labels of param_range must not be empty"),
         (net_of(), "hidden_size", [3, 3], r"Duplicate param_range: \['3'\]"),

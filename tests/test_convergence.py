@@ -72,6 +72,69 @@ def test_gd_without_a_stopping_rule_is_as_long_as_wanted(activation, off, kwargs
         assert "The fit stopped" not in str([warning.message for warning in caught])
 
 
+@parametrize("schedule", ["cosine", "one_cycle"])
+def test_a_schedule_that_was_too_short_is_blamed(schedule):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((500, 5))
+    net = net_of(hidden_size=20, solver="gd", learning_rate=schedule, max_iter=50, alpha=1.0)
+    text = warning_of(net, X, (X[:, 0] * X[:, 1] > 0).astype(int))
+    assert "almost nothing" in text
+    assert text.endswith("Likely cause: max_iter=50 is too low.")
+
+
+def xor(n=500):
+    X = np.random.default_rng(0).standard_normal((n, 5))
+    return X, (X[:, 0] * X[:, 1] > 0).astype(int)
+
+
+@parametrize(
+    ("kwargs", "cause"),
+    [
+        ({"solver": "sgd", "batch_size": 1}, "batch_size=1 is too small for learning_rate_init=0.5"),
+        ({"solver": "lbfgs", "tol": 1.0}, "training stopped too soon: tol=1 is too high"),
+        ({"solver": "lbfgs", "init_scale": 1e-10}, "init_scale=1e-10 is too small"),
+        ({"solver": "gd", "learning_rate_init": 0.001}, "learning_rate_init=0.001 is too low"),
+        ({"alpha": 200.0}, "alpha=200 is too high: it has shrunk the weights"),
+    ],
+    ids=str,
+)
+def test_the_setting_is_blamed_and_not_the_data(kwargs, cause):
+    text = warning_of(net_of(hidden_size=20, **{"alpha": 1.0, **kwargs}), *xor())
+    assert re.search("Likely causes?:.* " + cause, text)
+    assert "features" not in text
+    assert "dead" not in text
+
+
+@parametrize("value", [0.0, 1.0, 1e5])
+def test_constant_features_are_told(value):
+    text = warning_of(net_of(alpha=0.0), np.full((100, 2), value), ["a", "b"] * 50)
+    assert "all features are constant" in text
+    assert "tiny" not in text
+
+
+@parametrize("solver", ["adam", "sgd", "gd"])
+def test_max_iter_is_not_blamed_for_a_rate_that_is_far_too_low(solver, iris):
+    net = net_of(solver=solver, learning_rate="one_cycle", learning_rate_init=1e-6, max_iter=100, alpha=1.0)
+    text = warning_of(net, *iris)
+    assert "learning_rate_init=1e-06 is too low" in text
+    assert "max_iter" not in text
+
+
+def test_bad_last_weights_are_told_though_good_ones_are_returned(iris):
+    net = net_of(solver="sgd", learning_rate="one_cycle", learning_rate_init=10.0, max_iter=100, alpha=1.0)
+    text = warning_of(net, *iris)
+    assert net.score(*iris) > 0.9
+    assert "Likely cause: learning_rate_init=10 is too high" in text
+    assert "almost nothing" not in text
+
+
+def test_patience_that_is_unused_decides_nothing():
+    nets = [net_of(hidden_size=20, solver="lbfgs", alpha=1.0, n_iter_no_change=n) for n in (10, np.inf)]
+    for net in nets:
+        net.fit(*xor())  # no warning
+    assert values_equal(nets[0].coefs_, nets[1].coefs_)
+
+
 @parametrize("kwargs", [{"init_scale": 0.0}, {"learning_rate_init": 30.0}], ids=str)
 def test_gd_without_a_stopping_rule_runs_on_even_if_the_loss_does_not_fall(kwargs, iris, quiet):
     net = net_of(solver="gd", tol=0, alpha=0.0, max_iter=60, **kwargs)
@@ -526,7 +589,7 @@ CAUSES = {
         "the features may carry no linear information",
     ),
     "dead units": ({"init": Positive(), "alpha": 0.0}, "negative", "all hidden units are dead"),
-    "constant features": ({"alpha": 0.0}, "constant", "the features may carry no information about the classes"),
+    "constant features": ({"alpha": 0.0}, "constant", "all features are constant"),
     "no start": ({"init_scale": 0}, "iris", "init_scale=0 leaves every weight at zero"),
     "far from zero": ({}, "far", "4 features hardly vary around their mean"),
     "alpha that held-out rows chose": ({}, "noise", "the features may carry no information about the classes"),

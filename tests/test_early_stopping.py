@@ -311,14 +311,34 @@ class Scorer:
 
 
 @parametrize("scoring", ["accuracy", "roc_auc_ovr", "neg_log_loss", Scorer()])
-def test_the_validation_loss_is_not_computed_beside_a_score(scoring, iris, monkeypatch, quiet):
-    """It is computed at the initial weights and, for the diagnosis, at the end."""
+def test_the_validation_loss_is_computed_for_the_best_scores_only(scoring, iris, monkeypatch, quiet):
+    """And at the initial weights and, for the diagnosis, at the end."""
     rows, original = [], Network.loss
     monkeypatch.setattr(Network, "loss", lambda self: rows.append(self.n_samples) or original(self))
     for max_iter in (3, 9):
         rows.clear()
-        stopping(scoring=scoring, alpha=0.1, max_iter=max_iter).fit(*iris, X_val=iris[0][::2], y_val=iris[1][::2])
-        assert rows.count(75) == 2
+        net = stopping(scoring=scoring, alpha=0.1, max_iter=max_iter)
+        net.fit(*iris, X_val=iris[0][::2], y_val=iris[1][::2])
+        best_so_far = np.maximum.accumulate(net.validation_scores_)
+        assert rows.count(75) == 2 + np.count_nonzero(net.validation_scores_ == best_so_far)
+
+
+@parametrize("solver", SOLVERS)
+def test_of_equal_scores_the_lowest_validation_loss_decides(solver, iris, quiet):
+    """Otherwise a net that has hardly been trained, but has an accuracy of 1 on a few rows, would be returned."""
+    X, y = iris
+    split = {"X_val": X[::10], "y_val": y[::10]}
+    losses = []
+    for scoring in ("accuracy", "loss"):
+        net = stopping(solver=solver, scoring=scoring, alpha=0.1, max_iter=40, n_iter_no_change=40, tol=0).fit(
+            X, y, **split
+        )
+        losses.append(log_loss(split["y_val"], net.predict_proba(split["X_val"])))
+    accuracy = (net.predict(split["X_val"]) == split["y_val"]).mean()
+    if accuracy == 1:
+        assert losses[0] == pytest.approx(losses[1])
+    else:
+        assert losses[0] < 1.5 * losses[1]
 
 
 class OddError(Exception):

@@ -1,6 +1,7 @@
 """ShallowNetRegressor: its targets, its equalities with other models, the edges of its domain."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -499,7 +500,7 @@ def test_calls_of_partial_fit_equal_one_fit(solver, loss, n_outputs):
 def test_mean_and_scale_are_those_of_the_first_call(method):
     net = net_of(warm_start=True).fit(X, NUMBERS)
     mean, scale = net.target_mean_, net.target_scale_
-    getattr(net, method)(X, 10 * NUMBERS)
+    getattr(net, method)(X, 5 * NUMBERS - 4 * mean)
     assert (net.target_mean_, net.target_scale_) == (mean, scale) == (NUMBERS.mean(), NUMBERS.std())
     net.set_params(warm_start=False).fit(X, 10 * NUMBERS)
     assert net.target_scale_ == pytest.approx(10 * scale)
@@ -543,6 +544,46 @@ def test_a_stream_may_begin_with_a_constant(loss, batch, unit):
         for start in range(0, 80, batch):
             net.partial_fit(X[start : start + batch], y[start : start + batch])
     assert net.score(X, y) > 0.7
+
+
+def unlike(net, call, y):
+    """Return whether a call of `partial_fit` or a warm start warns of targets on another scale."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        getattr(net, call)(X[: len(y)], y)
+    return any("on another scale than those of the first call" in str(warning.message) for warning in caught)
+
+
+@parametrize("call", ["fit", "partial_fit"])
+@parametrize("change", [lambda y: y + 1e6, lambda y: 1e6 * y, lambda y: 1e-6 * y, lambda y: y + 20 * y.std()])
+def test_targets_on_another_scale_than_before_are_told(call, change):
+    y = NUMBERS - NUMBERS.mean()
+    assert unlike(net_of(warm_start=True, max_iter=5).fit(X, y), call, change(y))
+    two = np.column_stack([y, y])
+    assert unlike(net_of(warm_start=True, max_iter=5).fit(X, two), call, np.column_stack([y, change(y)]))
+
+
+@parametrize("call", ["fit", "partial_fit"])
+@parametrize("change", [lambda y: y, lambda y: 2 * y + 1, lambda y: y[:1], lambda y: np.full(80, y.max())])
+def test_targets_of_about_the_same_scale_are_fine(call, change):
+    y = NUMBERS - NUMBERS.mean()
+    assert not unlike(net_of(warm_start=True, max_iter=5).fit(X, y), call, change(y))
+    counts = net_of(loss="poisson", warm_start=True, max_iter=5).fit(X, np.exp(y / y.std()))
+    assert not unlike(counts, call, 1e3 * np.exp(y / y.std()))
+
+
+def test_a_first_batch_that_does_not_represent_the_rest_is_told():
+    net = net_of().partial_fit(X[:2], [1, 1.0001])
+    assert unlike(net, "partial_fit", NUMBERS)
+
+
+@parametrize(("dtype", "mean", "warns"), [(np.float32, 1e5, True), (np.float32, 1e3, False), (np.float64, 1e5, False)])
+def test_targets_that_a_dtype_cannot_tell_apart_are_told(dtype, mean, warns):
+    y = mean + NUMBERS / NUMBERS.std()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        net_of().fit(X.astype(dtype), y)
+    assert any("float32 cannot represent small differences" in str(warning.message) for warning in caught) == warns
 
 
 def test_a_stream_that_begins_with_a_constant_may_change():

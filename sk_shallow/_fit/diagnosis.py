@@ -17,16 +17,17 @@ from sk_shallow._fit.state import Stream, TrainingState
 from sk_shallow._model.network import Network, hidden_activations
 from sk_shallow.activations import Identity
 from sk_shallow.schedules import InverseScaling
-from sk_shallow.solvers import Adam, GradientDescent
+from sk_shallow.solvers import LBFGS, SGD, Adam, GradientDescent
 
 TINY_RMS = 0.01  # all features count as tiny if their largest root mean square is less
 MAX_STANDARD_DEVIATIONS = 10.0  # a feature hardly varies if its mean exceeds so many standard deviations
 MAX_SAMPLE_WEIGHT = 100.0  # above it, `partial_fit` names sample weights as a cause if it diverges
 MIN_EXPLAINED = 0.02  # a net has learned something if its loss is lower than the best constant's by this fraction
 DEFAULT_FIT_STEPS = 1500  # about as many as a default fit on some thousand rows
-# Rates below LOW or above HIGH times the default peak rate are reported. PLANNED is for one_cycle and cosine.
-LOW_RATE_PLANNED, LOW_RATE, HIGH_RATE = 0.1, 0.01, 2.0
-SHORT_EPOCHS, SHORT_STEPS = 15, 120  # smallest length of the short fit that shows what the net can learn
+LOW_RATE, HIGH_RATE = 0.1, 2.0  # rates below or above so many times the default peak rate are reported
+SMALL_BATCH, SMALL_SCALE = 16, 0.01  # batches and scales of initial weights below these may be too small
+# Smallest length of the short fit that shows what the net can learn; steps of full batches are cheap on a sample.
+SHORT_EPOCHS, SHORT_STEPS, SHORT_FULL_BATCH_STEPS = 15, 120, 1000
 MAX_MISSED = 0.1  # share of the short fit's gain that a net may miss; half of it if its loss is twice as high
 SAMPLE_ROWS = 2048  # rows of the sample that is checked first; if its loss is fine, the full pass is skipped
 
@@ -65,7 +66,8 @@ class Ending:
         self.targets, self.unit = fit.data.targets, fit.network.loss_function.unit
         norms = [weight_norm(fit.network, theta) for theta in (fit.network.parameters.theta, fit.monitor.first_theta)]
         self.shrunk = norms[0] < norms[1] / 2  # the last weights, even if other weights are returned
-        self.loss: float | None = None  # the larger loss of the last and the returned weights; None: fine
+        self.returned: float | None = None  # the loss of the returned weights; None: fine
+        self.loss: float | None = None  # the same, or that of the last weights if it is larger
         self.zero = fit.network.loss_at_zero()
         self.constant = np.inf if self.plan.incremental else fit.network.loss_of_constant()
         margin = max(self.plan.tol, 0.01 * self.zero)
@@ -83,6 +85,7 @@ class Ending:
         if not (returned is None or np.isfinite(returned) or self.plan.incremental):
             advice = f"Scale these features: {self._unscaled}" if self._unscaled else "Lower init_scale"
             raise ValueError(f"The loss was never finite, even at the initial weights. {advice}.")
+        self.returned = returned
         losses = [loss for loss in (last, returned) if loss is not None]
         self.loss = max(losses, key=lambda loss: np.inf if np.isnan(loss) else loss, default=None)
 
@@ -141,8 +144,10 @@ class Ending:
         yield self._rate_is_limited(), self._limited_rate
         unfinished = self.limit is not None and not self._never_stops_itself and self.monitor.still_improves()
         yield unfinished, self._unfinished
-        nothing = loss > (1 - MIN_EXPLAINED) * self.constant
+        limit = (1 - MIN_EXPLAINED) * self.constant
+        nothing = self.returned is not None and self.returned > limit
         yield nothing, failure("The net learned almost nothing", self._causes_of_nothing)
+        yield loss > limit, failure("Earlier weights are returned, because the last are bad", self._causes_of_slowness)
         yield self._rate_is_low(), self._low_rate
 
     def _rate_is_low(self) -> bool:
@@ -150,7 +155,7 @@ class Ending:
         if rate is None or not plan.schedule.needs_length:
             return False
         steps = len(losses) * -(-self.network.n_samples // plan.batch_size)
-        low = LOW_RATE_PLANNED * plan.default_rates[1]
+        low = LOW_RATE * plan.default_rates[1]
         return rate < low and rate * steps < low * DEFAULT_FIT_STEPS and losses[-1] > self.constant / 10
 
     def _rate_is_high(self) -> bool:
@@ -175,6 +180,7 @@ class Ending:
         """Return whether the net has learned clearly less than a short fit at the default rate learns."""
         constant, reached, could = self._learned
         gain, share = constant - could, MAX_MISSED / 2 if reached > 2 * could else MAX_MISSED
+        share *= 2 if self.monitor.tie_breaker else 1  # a scorer chose the weights, and need not agree with the loss
         return gain > MIN_EXPLAINED * constant and reached - could > share * gain
 
     @property
@@ -244,6 +250,7 @@ class Ending:
         return [
             (largest > MAX_SAMPLE_WEIGHT, weights, ""),
             self._if_given("alpha", alpha_high, f"{alpha} for this learning rate", "set a lower alpha"),
+            self._batch_is_small,
             self._if_given("learning_rate_init", rate is not None, rate_high, f"lower {self._rate_now}"),
             self._first_weights,
             (True, *self._first_weights[1:]),
@@ -252,20 +259,32 @@ class Ending:
     def _causes_of_slowness(self) -> list[Cause]:
         if self._rate_is_high():
             return [(True, self._rate_is("too high"), ""), (True, "", "")]
-        limit = self.limit or (None if self.monitor.signal else Limit.MAX_ITER)
-        patience = f"raise n_iter_no_change (now {self.plan.n_iter_no_change:g})"
-        otherwise = "scale the features" if self.plan.learning_rate_init is None else f"raise {self._rate_now}"
+        limit, plan = self._limit, self.plan
+        otherwise = "scale the features" if plan.learning_rate_init is None else f"raise {self._rate_now}"
+        patience = "" if plan.first_round else f" or raise n_iter_no_change (now {plan.n_iter_no_change:g})"
         return [
             *([self._limit_is_low(limit)] if limit in (Limit.MAX_ITER, Limit.MAX_FUN) else []),
             self._first_weights,
             *self._causes_of_nothing()[:-1],
-            (True, "", f"{otherwise} or {patience}"),
+            (True, "", otherwise + patience),
         ]
+
+    @property
+    def _limit(self) -> Limit | None:
+        """What ended training. A schedule of known length ends at `max_iter`."""
+        return self.limit or (None if self.monitor.signal else Limit.MAX_ITER)
 
     def _limit_is_low(self, limit: Limit) -> Cause:
         reached, owner = self._reached(limit), self.plan.solver if limit is Limit.MAX_FUN else None
         name, _, value = reached.partition("=")
-        return self._if_given(name, True, f"{reached} is too low", f"raise {name} (now {value})", owner)
+        long_enough = len(self.monitor.losses) >= SHORT_EPOCHS and self._is_given("learning_rate_init")
+        applies = not (long_enough and self._rate_is_too_low)  # then the rate alone is to blame
+        return self._if_given(name, applies, f"{reached} is too low", f"raise {name} (now {value})", owner)
+
+    @property
+    def _rate_is_too_low(self) -> bool:
+        rate, plan = self.plan.learning_rate_init, self.plan
+        return rate is not None and rate < LOW_RATE * plan.default_rates[plan.schedule.needs_length]
 
     @property
     def _first_weights(self) -> Cause:
@@ -278,28 +297,38 @@ class Ending:
         return self._if_given(parameter, too_large, "the initial weights are too large: lower init_scale", advice)
 
     def _causes_of_nothing(self) -> list[Cause]:
-        network, plan, rate = self.network, self.plan, self.plan.learning_rate_init
+        network, plan = self.network, self.plan
         scale = self.fit.estimator.init_scale
         init = self.fit.estimator.init
         no_start = "init_scale=0" if scale == 0 else f"init={init!r}" if isinstance(init, str) else "init"
         shrunk = bool(network.alpha) and self.shrunk
-        lowest_rate = (LOW_RATE_PLANNED if plan.schedule.needs_length else LOW_RATE) * plan.default_rates[1]
-        rate_is_low = rate is not None and rate < lowest_rate
         linear = " linear" if isinstance(network.activation, Identity) else ""
         n_epochs, limit_is_low = len(self.monitor.losses), self._limit_is_low(Limit.MAX_ITER)
-        is_short = self.limit is Limit.MAX_ITER and n_epochs < SHORT_EPOCHS
+        steps = n_epochs * -(-network.n_samples // plan.batch_size)
+        is_short = self._limit is Limit.MAX_ITER and (n_epochs < SHORT_EPOCHS or steps < SHORT_STEPS)
         small_targets = f"the targets are too small for tol={plan.tol:g}: multiply y, so that its mean is about 1"
         return [
             (not self.monitor.first_theta.any(), f"{no_start} leaves every weight at zero", ""),
-            (is_short, *limit_is_low[1:]),
+            (0 < scale < SMALL_SCALE, f"init_scale={scale:g} is too small", ""),
+            self._batch_is_small,
+            (is_short and not self._outlier and limit_is_low[0], *limit_is_low[1:]),
             (self._targets_are_tiny, small_targets, ""),
             *([(True, self._outlier, "")] if self._outlier else self._causes_in_the_features()),
             self._if_given("alpha", shrunk, f"alpha={network.alpha:.3g} is too high: it has shrunk the weights"),
-            self._if_given("learning_rate_init", rate_is_low, self._rate_is("too low"), f"raise {self._rate_now}"),
+            self._if_given(
+                "learning_rate_init", self._rate_is_too_low, self._rate_is("too low"), f"raise {self._rate_now}"
+            ),
             (network.dropout >= 0.8, f"dropout={network.dropout:g} is too high", ""),
             *self._causes_of_a_plateau(),
             (True, f"the features may carry no{linear} information about the {self.targets.name}", ""),
         ]
+
+    @property
+    def _batch_is_small(self) -> Cause:
+        """The cause that the default rate of "sgd" suits no batches of a few rows."""
+        plan, given = self.plan, self._is_given("learning_rate_init")
+        applies = isinstance(plan.solver, SGD) and plan.batch_size < SMALL_BATCH and not given
+        return self._if_given("batch_size", applies, f"batch_size={plan.batch_size} is too small for {self._rate}")
 
     @property
     def _targets_are_tiny(self) -> bool:
@@ -327,21 +356,25 @@ class Ending:
         if n_far == 1:
             hardly_varying = "1 feature hardly varies around its mean"
         tiny = f"features are tiny (root mean square at most {largest:.2g})"
-        dead = "all hidden units are dead: raise hidden_size, or use leaky_relu"
+        dead, are_tiny = "all hidden units are dead: raise hidden_size, or use leaky_relu", largest < TINY_RMS
         return [
-            (varies and self._is_dead(), dead, ""),
-            (largest < TINY_RMS, f"{tiny}: {self._scaler}", ""),
+            (not varies, "all features are constant", ""),
+            (varies and not (are_tiny or self.shrunk) and self._is_dead(), dead, ""),
+            (varies and are_tiny, f"{tiny}: {self._scaler}", ""),
             (bool(far.any()), f"{hardly_varying}: {self._scaler}", ""),
         ]
 
     def _causes_of_a_plateau(self) -> list[Cause]:
         tol, patience = self.plan.tol, self.plan.n_iter_no_change
-        too_soon = self.monitor.signal is Signal.PLATEAU and not self.shrunk and not self.monitor.scores
+        plateau = self.monitor.signal is Signal.PLATEAU and not self.shrunk
+        converged = isinstance(self.plan.solver, LBFGS) and not (self.limit or self.monitor.signal)
+        too_soon = plateau and not self.monitor.scores
         hasty = f"training stopped too soon: n_iter_no_change={patience:g} is too low"
+        high_tol = (plateau or converged) and tol > self._default("tol")
         return [
-            (too_soon and tol > self._default("tol"), f"training stopped too soon: tol={tol:g} is too high", ""),
+            (high_tol, f"training stopped too soon: tol={tol:g} is too high", ""),
             (too_soon and patience < self._default("n_iter_no_change"), hasty, ""),
-            (too_soon, "", f"raise n_iter_no_change (now {patience:g})"),
+            (too_soon and not self.plan.first_round, "", f"raise n_iter_no_change (now {patience:g})"),
         ]
 
     def _unfinished(self) -> str:
@@ -362,7 +395,7 @@ class Ending:
                 f"The fit stopped while it was still improving ({reached}): the last round of epochs lowered the "
                 f"objective from {before:.6g} to {after:.6g}{self.unit}. {advice}."
             )
-        n = min(len(monitor.losses) - 1, plan.n_iter_no_change)
+        n = min(len(monitor.losses) - 1, monitor.window)
         return (
             f"The fit stopped while it was still improving ({reached}): the best {what} was {before:.6g} before the "
             f"last {f'{n:g} {unit}s' if n > 1 else unit} and is {after:.6g} now (tol={plan.tol:g}). {advice}."
@@ -476,7 +509,8 @@ def short_fit(fit: Fit) -> np.ndarray:
     network = replace(network, parameters=network.parameters.zeros_like())
     network.parameters.theta[:] = fit.monitor.first_theta
     batch_size = min(fit.plan.batch_size, network.n_samples)
-    max_iter = max(SHORT_EPOCHS, -(-SHORT_STEPS // -(-network.n_samples // batch_size)))
+    n_steps = SHORT_FULL_BATCH_STEPS if fit.plan.solver.full_batch else SHORT_STEPS
+    max_iter = max(SHORT_EPOCHS, -(-n_steps // -(-network.n_samples // batch_size)))
     plan = short_plan(fit.plan.solver, fit.plan, max_iter, batch_size)
     state = TrainingState(fit.state.seed, Stream.TRAINING.rng(fit.state.seed))
     minimize(network, plan, state, Monitor(network.parameters, plan))

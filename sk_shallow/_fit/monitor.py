@@ -13,6 +13,8 @@ from sk_shallow.solvers import LBFGS
 
 MIN_GAIN = 0.2  # a round must lower the training objective by this fraction, or training ends
 
+WINDOW = 10  # of epochs that show whether a fit still improves, if it has no patience
+
 
 class Signal(Enum):
     """The answer after an epoch. True if the solver should stop or lower its learning rate."""
@@ -64,7 +66,8 @@ class Monitor:
 
     An epoch improves if it beats the best one so far by more than `tol`. A plateau is more than `n_iter_no_change`
     epochs in a row without improvement. ``score()`` returns the validation score of the current parameters, greater is
-    better. `best_theta` holds the weights after the epoch with the best score. Without scores, it holds the weights
+    better. `best_theta` holds the weights after the epoch with the best score, and of equal scores, with the lowest
+    ``tie_breaker()``. Without scores, it holds the weights
     with the lowest loss. The loss of an epoch is a mean over its steps, so these are the weights before the epoch. With
     L-BFGS, the loss is that of the weights after the epoch, so these are kept.
     """
@@ -74,11 +77,12 @@ class Monitor:
         parameters: Parameters,
         plan: Plan,
         score: Callable[[], float] | None = None,
+        tie_breaker: Callable[[], float] | None = None,
         tasks: CallbackTasks | None = None,
     ) -> None:
         self.theta = parameters.theta
         self.plan = plan
-        self.score = score
+        self.score, self.tie_breaker = score, tie_breaker
         self.tasks = tasks or CallbackTasks(NoCallbacks(), dict)
         self.stopped = False  # whether a callback has stopped the fit
         self.losses: list[float] = []  # training objective of each epoch, in nats per sample
@@ -87,7 +91,7 @@ class Monitor:
         self.first_score_of_round = 0  # its index in `scores`
         self.still_gains = False  # whether the last round gained enough for another round
         self.best = np.inf  # the lowest loss, or minus the highest score, since the learning rate last rose
-        self.best_of_all = np.inf
+        self.best_of_all, self.loss_of_best = np.inf, np.inf
         self.no_improvement_count = 0  # epochs since the last improvement
         self.diverged = False  # whether a number was not finite
         self.signal = Signal.CONTINUE  # result of the last `epoch_end`
@@ -141,14 +145,19 @@ class Monitor:
             self.signal = Signal.PLATEAU
         return self.signal
 
+    @property
+    def window(self) -> int:
+        """How many of the last epochs show whether the fit still improves."""
+        patience = self.plan.n_iter_no_change
+        return int(patience) if self.plan.stop_at_plateau and np.isfinite(patience) else WINDOW
+
     def recent_change(self) -> tuple[float, float]:
-        """Return the best loss (or score) before the last `n_iter_no_change` epochs, and the best one of all."""
+        """Return the best loss (or score) before the last epochs (see `window`), and the best one of all."""
         values, best = (self.scores, max) if self.scores else (self.losses, min)
-        first = int(max(1, len(values) - self.plan.n_iter_no_change))
-        return best(values[:first]), best(values)
+        return best(values[: max(1, len(values) - self.window)]), best(values)
 
     def still_improves(self) -> bool:
-        """Return whether the last `n_iter_no_change` epochs improved by `tol` (True after a single epoch).
+        """Return whether the last epochs (see `window`) improved by `tol` (True after a single epoch).
 
         In rounds, return whether the last round gained enough for another one.
         """
@@ -161,9 +170,10 @@ class Monitor:
     def _compare(self, value: float, theta: np.ndarray) -> None:
         self.no_improvement_count = 0 if value < self.best - self.plan.tol else self.no_improvement_count + 1
         self.best = min(value, self.best)
-        if value < self.best_of_all:
-            self.best_of_all = value
-            self.best_theta[:] = theta
+        if value <= self.best_of_all:
+            loss = self.tie_breaker() if self.tie_breaker else 0.0
+            if value < self.best_of_all or loss < self.loss_of_best:
+                self.best_of_all, self.loss_of_best, self.best_theta[:] = value, loss, theta
 
     def print(self, line: str) -> None:
         if self.plan.verbose:

@@ -76,11 +76,12 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
         network = network.in_span()
     held_out = None if validation is None else _validation_network(network, validation)
     tasks = None if incremental else _callback_tasks(estimator, data, plan, network)
-    score = None
+    score = tie_breaker = None
     if estimator.early_stopping and validation is not None and held_out is not None:
         scorer = None if estimator.scoring == "loss" else check_scoring(estimator, scoring=estimator.scoring)
         score = validation_score(held_out, validation.rows_for_scorer(), scorer, estimator._snapshot)
-    monitor = Monitor(network.parameters, plan, score, tasks)
+        tie_breaker = held_out.loss if scorer else None  # accuracy, for example, has many ties
+    monitor = Monitor(network.parameters, plan, score, tie_breaker, tasks)
     if incremental:  # patience lasts from call to call
         monitor.best, monitor.no_improvement_count = state.best, state.no_improvement_count
     fit = Fit(estimator, data, plan, state, network, held_out, validation_set, monitor)
@@ -181,7 +182,7 @@ def _callback_tasks(estimator: Any, data: Data, plan: Plan, network: Network) ->
 
 def _advice(fit: Fit, stratified: bool) -> Iterator[Warning]:
     """Yield the warnings that do not depend on the outcome."""
-    estimator, data, plan, state, m = fit.estimator, fit.data, fit.plan, fit.state, len(fit.data.y)
+    estimator, plan, state, m = fit.estimator, fit.plan, fit.state, len(fit.data.y)
     if not (state.fitted or fit.network.parameters.weights.any()):
         cause, remedy = ("init_scale=0", "Use a positive init_scale")
         if estimator.init_scale > 0:
@@ -193,9 +194,7 @@ def _advice(fit: Fit, stratified: bool) -> Iterator[Warning]:
     full_batch = plan.solver.full_batch or plan.incremental
     if estimator.batch_size != "auto" and estimator.batch_size > m and not full_batch:
         yield UserWarning(f"batch_size={estimator.batch_size} is larger than the {m} rows: {m} is used.")
-    if data.targets.nothing_to_learn and not (plan.incremental and state.fitted):
-        is_final = data.targets.has_classes or not plan.incremental
-        yield UserWarning(data.targets.nothing_to_learn + ("" if is_final else " Later calls may bring others."))
+    yield from _advice_on_targets(fit)
     if not full_batch and estimator.alpha != "auto" and not SmallAlphaWarning.given:
         yield from _advice_on_alpha(fit)
     if not stratified:
@@ -203,6 +202,24 @@ def _advice(fit: Fit, stratified: bool) -> Iterator[Warning]:
             "The rows held out by early_stopping are not stratified: a class has a single row (equal ones count once) "
             "or group, or a part would have fewer rows or groups than classes "
             f"(validation_fraction={estimator.validation_fraction}). Change it, or pass X_val and y_val."
+        )
+
+
+def _advice_on_targets(fit: Fit) -> Iterator[Warning]:
+    """Yield warnings about targets from which little can be learned."""
+    data, targets, again = fit.data, fit.data.targets, fit.plan.incremental and fit.state.fitted
+    if targets.nothing_to_learn and not again:
+        is_final = targets.has_classes or not fit.plan.incremental
+        yield UserWarning(targets.nothing_to_learn + ("" if is_final else " Later calls may bring others."))
+    if targets.are_coarse_in(data.X.dtype) and not again:
+        yield UserWarning(
+            f"{data.X.dtype} cannot represent small differences of these targets, whose mean is far from zero: "
+            "subtract a number from y, or pass X in float64."
+        )
+    if fit.state.fitted and targets.are_unlike(fit.network.Y):
+        yield UserWarning(
+            "The targets are on another scale than those of the first call, whose target_mean_ and target_scale_ stay. "
+            "Let the first call of partial_fit have rows that represent all targets, or call fit without warm_start."
         )
 
 

@@ -17,6 +17,9 @@ from sk_shallow.losses import Loss, RegressionLoss, SigmoidLogLoss, SoftmaxLogLo
 # If more than this share of the weights, and at least so many distinct rows, have the smallest target, no quantile is
 # predicted below it; and likewise for the largest one.
 COMMON, MIN_COMMON = 0.05, 5
+# Targets of a later call are on another scale if their root mean square, standardized by the first call, is too large,
+# or too small on at least so many rows.
+LARGE, SMALL, MIN_ROWS = 10.0, 0.01, 5
 
 
 class Targets(ABC):
@@ -59,6 +62,14 @@ class Targets(ABC):
     def strata(self, y: np.ndarray) -> np.ndarray | None:
         """Return the labels whose frequencies a split of the rows should keep, or None."""
         return None
+
+    def are_unlike(self, Y: np.ndarray) -> bool:
+        """Return whether `Y` of a later call is on another scale than that of the first one."""
+        return False
+
+    def are_coarse_in(self, dtype: Any) -> bool:
+        """Return whether a dtype has less than three digits for the differences of the targets."""
+        return False
 
 
 class ClassTargets(Targets):
@@ -251,6 +262,15 @@ class NumberTargets(Targets):
 
     def curvature(self, y: np.ndarray, w: np.ndarray | None) -> float:
         return super().curvature(self.encode(y, np.float64), None if w is None else w.reshape(-1, 1))
+
+    def are_coarse_in(self, dtype: Any) -> bool:
+        return bool((np.finfo(dtype).eps * np.abs(self.mean) > 1e-3 * self.scale)[self.scale > 0].any())
+
+    def are_unlike(self, Y: np.ndarray) -> bool:
+        if not self.loss_function.standardizes:
+            return False
+        size = np.sqrt(np.mean(np.square(Y, dtype=np.float64), axis=0))[self.scale > 0]
+        return bool((size > LARGE).any() or (len(Y) >= MIN_ROWS and (size < SMALL).any()))
 
     def numbers(self, Z2: np.ndarray) -> np.ndarray:
         """Return the predictions, (m,) or (m, n2), in the dtype of `Z2`."""

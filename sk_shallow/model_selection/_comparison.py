@@ -227,7 +227,8 @@ def compare_parameter(estimator, X, y, param_name, param_range, *, reference=Non
     Raises
     ------
     ValueError
-        If the estimator has no such parameter, a search tunes it, or as in `compare_estimators`.
+        If the estimator has no such parameter, a search tunes it, it is a `random_state`, or as in
+        `compare_estimators`.
 
     Examples
     --------
@@ -240,6 +241,11 @@ def compare_parameter(estimator, X, y, param_name, param_range, *, reference=Non
     """
     if not isinstance(param_name, str):
         raise ValueError(f"param_name must be the name of a parameter, after X and y. Got {param_name!r}.")
+    if param_name.rpartition("__")[2] == "random_state":
+        raise ValueError(
+            f"param_name must not be a seed, because the comparison sets all seeds itself. Got {param_name!r}. Rows "
+            "and seeds change from split to split: the intervals show how much they matter."
+        )
     table = _by_label(param_range, "param_range")
     clones = _clones(estimator, param_name, table)
     if reference is None or label_of(reference) not in table:

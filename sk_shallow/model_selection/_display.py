@@ -233,6 +233,8 @@ def _notes_on_fits(comparison):
 
 
 def _words(scoring):
+    if not scoring.isidentifier():  # a representation, such as make_scorer(...)
+        return scoring
     return scoring.removeprefix("neg_").replace("_", " ").replace("brier", "Brier")
 
 

@@ -92,6 +92,8 @@ class Contender:
 class Task:
     """One estimator on one split: what `fit` and the scorer get, and the rows on which hidden units are counted."""
 
+    label: str
+    split: int
     estimator: Any
     params: dict
     score_params: dict
@@ -105,7 +107,7 @@ class Task:
         estimator = contender.seeded(seed)
         params = params_of_rows(X, contender.params, split.train), params_of_rows(X, contender.score_params, split.test)
         rows = split_of(estimator, X, y, split.train), split_of(estimator, X, y, split.test, split.train)
-        return cls(estimator, *params, *rows)
+        return cls(contender.label, split.number, estimator, *params, *rows)
 
     def with_sample(self):
         """Return the task with a random sample of the training rows."""
@@ -125,7 +127,7 @@ class Task:
     def for_last_step_of(self, task):
         """Return this task, with transformed rows, for the last step of the pipeline of another one."""
         params = params_of_steps(task.estimator, task.params)[-1]["fit"]
-        return replace(self, estimator=task.estimator[-1], params=params)
+        return replace(self, label=task.label, estimator=task.estimator[-1], params=params)
 
     def figures(self, run, context):
         """Fit the estimator, and return what is measured."""
@@ -136,6 +138,11 @@ class Task:
             self.estimator.fit(X, y, **self.params)
         context.call_on_fit_task_end(estimator=run, X=X, y=y)
         seconds = self.seconds + perf_counter() - start
+        if isinstance(run.scorer, SeveralScorers) and not hasattr(self.estimator, "predict_proba"):
+            raise ValueError(
+                f"The default score, log loss, needs predict_proba, which {self.label!r} lacks on split {self.split}. "
+                "Pass scoring, for example 'accuracy', or use CalibratedClassifierCV."
+            )
         scores = run.scorer(self.estimator, *self.test, **self.score_params)
         scores = scores if isinstance(run.scorer, SeveralScorers) else {"score": _number(scores)}
         return {**scores, "seconds": seconds, **({} if self.sample is None else _of_net(self.estimator, self.sample))}
@@ -203,11 +210,6 @@ def _run_split(run, split, context, X, y):
             with contender.named_in_errors(f"on split {split.number}"), recorded_warnings() as log:
                 task, common = Task.of(contender, seed, split, X, y), []
                 task = task.with_sample() if run.of_units else task
-                if isinstance(run.scorer, SeveralScorers) and not hasattr(task.estimator, "predict_proba"):
-                    raise ValueError(
-                        f"The default score, log loss, needs predict_proba, which {contender.label!r} lacks on split "
-                        f"{split.number}. Pass scoring, for example 'accuracy', or use CalibratedClassifierCV."
-                    )
                 if contender.first_steps is not None:
                     if contender.first_steps not in transformed:
                         transformed[contender.first_steps] = task.after_first_steps(), taken_from(log)
