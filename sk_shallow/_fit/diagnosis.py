@@ -332,7 +332,7 @@ class Ending:
 
     @property
     def _targets_are_tiny(self) -> bool:
-        return self.targets.unit_matters and self.network.Y.mean() <= self.plan.tol
+        return self.targets.unit_matters and MIN_EXPLAINED * self.network.Y.mean() <= self.plan.tol
 
     @property
     def _outlier(self) -> str:
