@@ -1,6 +1,6 @@
 """ShallowNetClassifier() and five classifiers of scikit-learn, all with default settings, on real data sets.
 
-    python tests/benchmarks/others.py            # prints the tables, in ten minutes
+    python tests/benchmarks/others.py            # prints the tables, in five minutes
     python tests/benchmarks/others.py --write    # also writes them to others.csv, docs/benchmarks.rst and README.rst
 
 Data sets, folds, seeds and scores are those of defaults.py. Every classifier has only its seed set. They take turns on

@@ -1,6 +1,6 @@
 """ShallowNetRegressor() and other regressors, all with default settings, on real data sets.
 
-    python tests/benchmarks/regression.py            # prints the tables, in ten minutes
+    python tests/benchmarks/regression.py            # prints the tables, in three minutes
     python tests/benchmarks/regression.py --write    # also writes them to regression.csv and docs/benchmarks.rst
 
 All regressors are fitted to the same three folds of at most 6,000 rows, shuffled and always the same; below 200 rows,

@@ -1,6 +1,6 @@
 """Ratios of fitting and prediction times: sk_shallow, MLPClassifier, a PyTorch loop and the floor.
 
-    python tests/benchmarks/speed.py            # prints the tables, in a quarter of an hour
+    python tests/benchmarks/speed.py            # prints the tables, in half an hour
     python tests/benchmarks/speed.py --write    # also writes them to docs/benchmarks.rst
 
 Contenders do equal work (epochs, batches, hidden units, penalty, initial scheme) and take turns. The smallest time of
