@@ -7,6 +7,25 @@ from sklearn.datasets import load_digits, load_iris, make_multilabel_classificat
 from sklearn.preprocessing import scale
 
 
+def pytest_addoption(parser):
+    parser.addoption("--few", action="store_true", help="run at most four parameter sets of each test, spread evenly")
+
+
+def pytest_collection_modifyitems(config, items):
+    """With --few, keep the first and the last parameter set of each test, and some between; all estimator checks."""
+    if not config.getoption("few"):
+        return
+    sets = {}
+    for item in items:
+        sets.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    chosen = set()
+    for test, variants in sets.items():
+        n = len(variants) if "scikit_learn_checks" in test else min(len(variants), 4)
+        chosen.update(variants[i * (len(variants) - 1) // max(1, n - 1)] for i in range(n))
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = [item for item in items if item in chosen]
+
+
 def pytest_configure():
     # Several test processes with several BLAS threads each are six times slower.
     threadpoolctl.threadpool_limits(1, user_api="blas")

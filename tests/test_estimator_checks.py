@@ -22,7 +22,6 @@ REGRESSORS = [
 PAIRS = list(dict.fromkeys((net.solver, net.loss) for net in REGRESSORS))
 # Every activation, solver and loss once
 FEW_REGRESSORS = [net for i, net in enumerate(REGRESSORS) if i % len(PAIRS) == len(PAIRS) - 1 - i // len(PAIRS)]
-REST_OF_REGRESSORS = [net for net in REGRESSORS if net not in FEW_REGRESSORS]
 unconverged = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 one_class = pytest.mark.filterwarnings("ignore:y has one class only:UserWarning")  # of check_classifiers_one_label
 
@@ -39,12 +38,4 @@ def test_scikit_learn_checks(estimator, check):
 @pytest.mark.slow
 @parametrize_with_checks(REST)
 def test_scikit_learn_checks_of_every_other_combination(estimator, check):
-    check(estimator)
-
-
-@unconverged
-@pytest.mark.slow
-@pytest.mark.by_hand
-@parametrize_with_checks(REST_OF_REGRESSORS)
-def test_scikit_learn_checks_of_every_other_regressor(estimator, check):
     check(estimator)
