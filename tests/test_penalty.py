@@ -452,7 +452,7 @@ def test_tiny_features_are_named(wine):
 def test_labels_without_a_pattern_are_said_to_have_none():
     X, y = np.tile([[0.0, 1.0], [1.0, 0.0]], (30, 1)), np.repeat([0, 1], 30)  # both rows have both labels
     with pytest.warns(ConvergenceWarning, match="may carry no information about the classes"):
-        ShallowNetClassifier(random_state=0, alpha=0.0).fit(X, y)
+        ShallowNetClassifier(activation="tanh", random_state=0, alpha=0.0).fit(X, y)
 
 
 def test_rates_far_off_are_named():
