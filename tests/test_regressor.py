@@ -555,7 +555,7 @@ def unlike(net, call, y):
 
 
 @parametrize("call", ["fit", "partial_fit"])
-@parametrize("change", [lambda y: y + 1e6, lambda y: 1e6 * y, lambda y: 1e-6 * y, lambda y: y + 20 * y.std()])
+@parametrize("change", [lambda y: y + 1e6, lambda y: 1e6 * y, lambda y: 1e-6 * y, lambda y: y + 200 * y.std()])
 def test_targets_on_another_scale_than_before_are_told(call, change):
     y = NUMBERS - NUMBERS.mean()
     assert unlike(net_of(warm_start=True, max_iter=5).fit(X, y), call, change(y))
@@ -564,7 +564,7 @@ def test_targets_on_another_scale_than_before_are_told(call, change):
 
 
 @parametrize("call", ["fit", "partial_fit"])
-@parametrize("change", [lambda y: y, lambda y: 2 * y + 1, lambda y: y[:1], lambda y: np.full(80, y.max())])
+@parametrize("change", [lambda y: y, lambda y: 10 * y + 20 * y.std(), lambda y: y[:1], lambda y: np.full(80, y.max())])
 def test_targets_of_about_the_same_scale_are_fine(call, change):
     y = NUMBERS - NUMBERS.mean()
     assert not unlike(net_of(warm_start=True, max_iter=5).fit(X, y), call, change(y))

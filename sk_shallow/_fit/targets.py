@@ -19,7 +19,7 @@ from sk_shallow.losses import Loss, RegressionLoss, SigmoidLogLoss, SoftmaxLogLo
 COMMON, MIN_COMMON = 0.05, 5
 # Targets of a later call are on another scale if their root mean square, standardized by the first call, is too large,
 # or too small on at least so many rows.
-LARGE, SMALL, MIN_ROWS = 10.0, 0.01, 5
+LARGE, SMALL, MIN_ROWS = 100.0, 0.01, 5
 
 
 class Targets(ABC):
