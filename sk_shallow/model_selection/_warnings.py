@@ -10,6 +10,8 @@ from inspect import isfunction
 
 NUMBER = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?")
 
+ALWAYS = dict.fromkeys(("default", "once", "module"), "always")  # actions that show a warning at most once
+
 _THREAD = threading.local()  # `_THREAD.log` is the log of the current thread
 
 
@@ -32,17 +34,19 @@ def recorded_warnings():
     """Yield a list of the warnings of this thread that no filter ignores or turns into an error.
 
     Its elements are the arguments of `warnings.showwarning`. Those left at the end are shown. Filters such as "once"
-    show a warning again in each block.
+    become "always", because they share one memory for all threads.
     """
     outer, show, log = getattr(_THREAD, "log", None), warnings.showwarning, []
     try:
         warnings.showwarning = show if isinstance(show, WarningsByThread) else WarningsByThread(show)
         _THREAD.log = log
         with warnings.catch_warnings():
+            filters = [*warnings.filters, ("default", None, Warning, None, 0)]
+            warnings.filters[:] = [(ALWAYS.get(action, action), *others) for action, *others in filters]
             yield log
     finally:
         warnings.showwarning, _THREAD.log = show, outer
-        for warning in log:
+        for warning in {(str(message), *place): (message, *place) for message, *place in log}.values():
             show(*warning)
 
 
