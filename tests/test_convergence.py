@@ -92,7 +92,7 @@ def xor(n=500):
     [
         ({"solver": "sgd", "batch_size": 1}, "batch_size=1 is too small for learning_rate_init=0.5"),
         ({"solver": "lbfgs", "tol": 1.0}, "training stopped too soon: tol=1 is too high"),
-        ({"solver": "lbfgs", "init_scale": 1e-10}, "init_scale=1e-10 is too small"),
+        ({"solver": "lbfgs", "init_scale": 1e-10, "max_iter": 300}, "init_scale=1e-10 is too small"),
         ({"solver": "gd", "learning_rate_init": 0.001}, "learning_rate_init=0.001 is too low"),
         ({"alpha": 200.0}, "alpha=200 is too high: it has shrunk the weights"),
     ],
@@ -103,6 +103,7 @@ def test_the_setting_is_blamed_and_not_the_data(kwargs, cause):
     assert re.search("Likely causes?:.* " + cause, text)
     assert "features" not in text
     assert "dead" not in text
+    assert "max_iter" not in text
 
 
 @parametrize("value", [0.0, 1.0, 1e5])

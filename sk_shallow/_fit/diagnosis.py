@@ -272,7 +272,7 @@ class Ending:
     @property
     def _limit(self) -> Limit | None:
         """What ended training. A schedule of known length ends at `max_iter`."""
-        return self.limit or (None if self.monitor.signal else Limit.MAX_ITER)
+        return self.limit or (None if self.plan.max_iter_is_limit or self.monitor.signal else Limit.MAX_ITER)
 
     def _limit_is_low(self, limit: Limit) -> Cause:
         reached, owner = self._reached(limit), self.plan.solver if limit is Limit.MAX_FUN else None

@@ -67,9 +67,9 @@ class Monitor:
     An epoch improves if it beats the best one so far by more than `tol`. A plateau is more than `n_iter_no_change`
     epochs in a row without improvement. ``score()`` returns the validation score of the current parameters, greater is
     better. `best_theta` holds the weights after the epoch with the best score, and of equal scores, with the lowest
-    ``tie_breaker()``. Without scores, it holds the weights
-    with the lowest loss. The loss of an epoch is a mean over its steps, so these are the weights before the epoch. With
-    L-BFGS, the loss is that of the weights after the epoch, so these are kept.
+    ``tie_breaker()``. Without scores, it holds the weights with the lowest loss. The loss of an epoch is a mean over
+    its steps, so these are the weights before the epoch. With L-BFGS, the loss is that of the weights after the epoch,
+    so these are kept.
     """
 
     def __init__(
