@@ -114,7 +114,7 @@ class ShallowNet(
                 params[name] = as_activation(value)
             elif nested and isinstance(value, str | tuple | list):
                 if value not in list(table):
-                    got = f"{name}={value!r}" if isinstance(value, str) else f"A {name} of two arrays"
+                    got = f"{name}={value!r}" if isinstance(value, str) else f"{name}, a pair of arrays,"
                     raise ValueError(f"{got} has no parameters: set {name} to one of {sorted(table)}.")
                 params[name] = table[value]()
         with all_or_none(self, params):
@@ -170,9 +170,10 @@ class ShallowNet(
             learned less than it could. If the validation set seems to be on another scale.
         UserWarning
             If `batch_size` is above the number of rows, if `init_scale` is 0, if `y` has only one class or number, or
-            if a class has too few rows or groups for a stratified split. If a warm start of a regressor gets targets on
-            another scale, because it keeps the first mean and scale. Once per process, if `alpha` is above zero,
-            but far below the values that "auto" tries (not with "gd" and "lbfgs").
+            if a class has too few rows or groups for a stratified split. Regressors: if the mean of `y` is so far from
+            zero that its dtype is too coarse, or if a warm start gets targets on another scale, because it keeps the
+            first mean and scale. Once per process, if `alpha` is above zero, but far below the values that "auto" tries
+            (not with "gd" and "lbfgs").
         """
         return self._finish(self._fit((X, y, sample_weight, groups), (X_val, y_val, sample_weight_val)))
 

@@ -266,8 +266,8 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
             If the loss is not finite (the earlier weights are then restored), or if it has risen during the call to
             more than twice the loss of an output of zero, on these rows or on typical targets if that is more.
         UserWarning
-            If `init_scale` is 0, if all targets of the first call are equal, or if targets are on another scale than
-            those of the first call, whose mean and scale are kept.
+            If `init_scale` is 0, if all targets of the first call are equal or so far from zero that the dtype is too
+            coarse, or if targets are on another scale than those of the first call, whose mean and scale are kept.
         """
         return self._finish(self._partial_fit((X, y, sample_weight)))
 

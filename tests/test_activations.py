@@ -386,8 +386,15 @@ def test_a_wrong_derivative_is_not_said_to_take_the_value(pair, iris):
         ShallowNetClassifier(activation=pair).fit(*iris)
 
 
-def test_a_function_that_changes_its_argument_is_named(iris):
-    pair = (lambda z: np.tanh(z, out=z), lambda z: 1 - np.tanh(z) ** 2)
+@parametrize(
+    "pair",
+    [
+        (lambda z: np.tanh(z, out=z), lambda z: 1 - np.tanh(z) ** 2),
+        (lambda z: np.negative(z, out=z, where=z < 0), lambda z: np.sign(z)),  # only negative z change
+    ],
+    ids=["tanh", "abs"],
+)
+def test_a_function_that_changes_its_argument_is_named(pair, iris):
     with pytest.raises(ValueError, match=r"first function of the pair changes its argument\. Return a new array\.$"):
         ShallowNetClassifier(activation=pair).fit(*iris)
 

@@ -545,7 +545,7 @@ def test_the_axis_of_a_loss_curve_has_its_unit(loss, label, plt, iris):
     classifier = net_of(max_iter=5).fit(X, y)
     assert LossCurveDisplay.from_estimator(classifier).ax_.get_ylabel() == "loss, nats per sample"
     if loss == "squared_error":
-        with pytest.raises(ValueError, match="needs losses with one unit"):
+        with pytest.raises(ValueError, match="needs losses with the same unit"):
             LossCurveDisplay.from_estimators([net, classifier])
 
 

@@ -189,8 +189,13 @@ class Data:
         w = np.ones(len(lengths)) if self.w is None else self.w
         w = w if self.c is None else w * self.c.reshape(len(w), -1).any(axis=1)
         w = w / w.max() if w.any() else np.ones(len(w))
-        totals = [np.sort(part[w > 0]).sum() for part in (w * lengths, w)]  # sorted: the order of rows must not matter
-        return float(totals[0] / totals[1])
+        return _sum_in_any_order((w * lengths)[w > 0]) / _sum_in_any_order(w[w > 0])
+
+
+def _sum_in_any_order(values: np.ndarray) -> float:
+    """Return a sum that does not depend on the order of the values. This sorts them."""
+    values.sort()
+    return float(values.sum())
 
 
 def rows_in_c_order(matrix: Any, rows: np.ndarray) -> Any:

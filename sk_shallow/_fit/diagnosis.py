@@ -144,10 +144,11 @@ class Ending:
         yield self._rate_is_limited(), self._limited_rate
         unfinished = self.limit is not None and not self._never_stops_itself and self.monitor.still_improves()
         yield unfinished, self._unfinished
-        limit = (1 - MIN_EXPLAINED) * self.constant
-        nothing = self.returned is not None and self.returned > limit
+        highest = (1 - MIN_EXPLAINED) * self.constant  # loss of a net that has learned something
+        nothing = self.returned is not None and self.returned > highest
         yield nothing, failure("The net learned almost nothing", self._causes_of_nothing)
-        yield loss > limit, failure("Earlier weights are returned, because the last are bad", self._causes_of_slowness)
+        bad_end = "Training ended badly, so earlier weights are returned"
+        yield loss > highest, failure(bad_end, self._causes_of_slowness)
         yield self._rate_is_low(), self._low_rate
 
     def _rate_is_low(self) -> bool:
@@ -180,8 +181,21 @@ class Ending:
         """Return whether the net has learned clearly less than a short fit at the default rate learns."""
         constant, reached, could = self._learned
         gain, share = constant - could, MAX_MISSED / 2 if reached > 2 * could else MAX_MISSED
-        share *= 2 if self.monitor.tie_breaker else 1  # a scorer chose the weights, and need not agree with the loss
-        return gain > MIN_EXPLAINED * constant and reached - could > share * gain
+        misses = gain > MIN_EXPLAINED * constant and reached - could > share * gain
+        return misses and not self._score_is_as_good
+
+    @property
+    def _score_is_as_good(self) -> bool:
+        """Whether a scorer chose the weights, and finds the short fit no better. It need not agree with the loss."""
+        score: Any = self.monitor.score
+        has_scorer = self.monitor.tie_breaker is not None
+        return has_scorer and self.network.value_at(self._short, score) <= max(self.monitor.scores)
+
+    @property
+    def _short(self) -> np.ndarray:
+        """The weights of a short fit at the default rate."""
+        weights: np.ndarray = self._once("short", lambda: short_fit(self.fit))
+        return weights
 
     @property
     def _learned(self) -> tuple[float, float, float]:
@@ -195,7 +209,7 @@ class Ending:
             constant, reached = judge.loss_of_constant(), judge.loss()
             if reached <= MAX_MISSED / 2 * constant:  # however much the short fit learns
                 return constant, reached, reached
-            return constant, reached, judge.value_at(short_fit(self.fit), judge.loss)
+            return constant, reached, judge.value_at(self._short, judge.loss)
 
         learned: tuple[float, float, float] = self._once("learned", compute)
         return learned
@@ -325,9 +339,10 @@ class Ending:
 
     @property
     def _batch_is_small(self) -> Cause:
-        """The cause that the default rate of "sgd" suits no batches of a few rows."""
+        """The cause that the largest default rate of "sgd" does not suit batches of a few rows."""
         plan, given = self.plan, self._is_given("learning_rate_init")
-        applies = isinstance(plan.solver, SGD) and plan.batch_size < SMALL_BATCH and not given
+        at_peak = isinstance(plan.solver, SGD) and plan.schedule.needs_length and not given
+        applies = at_peak and plan.batch_size < SMALL_BATCH
         return self._if_given("batch_size", applies, f"batch_size={plan.batch_size} is too small for {self._rate}")
 
     @property

@@ -12,8 +12,7 @@ from sk_shallow._model.parameters import Parameters
 from sk_shallow.solvers import LBFGS
 
 MIN_GAIN = 0.2  # a round must lower the training objective by this fraction, or training ends
-
-WINDOW = 10  # of epochs that show whether a fit still improves, if it has no patience
+WINDOW = 10  # last epochs that show whether a fit still improves, if `n_iter_no_change` is unused or infinite
 
 
 class Signal(Enum):

@@ -213,8 +213,8 @@ def _advice_on_targets(fit: Fit) -> Iterator[Warning]:
         yield UserWarning(targets.nothing_to_learn + ("" if is_final else " Later calls may bring others."))
     if targets.are_coarse_in(data.X.dtype) and not again:
         yield UserWarning(
-            f"{data.X.dtype} cannot represent small differences of these targets, whose mean is far from zero: "
-            "subtract a number from y, or pass X in float64."
+            f"{data.X.dtype} cannot represent small differences of these targets, whose mean is far from zero. "
+            f"Subtract a number from y{', or pass X in float64' if data.X.dtype == np.float32 else ''}."
         )
     if fit.state.fitted and targets.are_unlike(fit.network.Y):
         yield UserWarning(

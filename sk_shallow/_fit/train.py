@@ -58,9 +58,9 @@ def _set_alpha(fit: Fit) -> None:
     if fit.state.fitted and estimator.alpha_scores_:
         fit.network, fit.alpha_scores = replace(fit.network, alpha=estimator.alpha_), estimator.alpha_scores_
     elif not plan.incremental:
-        start, new = fit.network, replace(fit.state, fitted=None)
+        start = fit.network
         if fit.state.fitted:  # the nets of the choice start from initial weights in any case
-            start = initial_network(estimator, data, start.activation, new)
+            start = initial_network(estimator, data, start.activation, replace(fit.state, fitted=None))
         choice = choose_alpha(start, data.merged(), plan, fit.held_out, fit.state.seed)
         fit.network, fit.alpha_scores = replace(fit.network, alpha=choice.alpha), choice.scores
         for alpha, score in fit.alpha_scores.items():

@@ -301,7 +301,8 @@ class LossCurveDisplay(Display):
         units = {net._targets.loss_function.unit.strip() for net in nets.values()}
         if len(units) > 1:
             raise ValueError(
-                "LossCurveDisplay needs losses with one unit. Got classifiers and regressors: draw them apart."
+                "LossCurveDisplay needs losses with the same unit. Got some in nats, and some without a unit: draw "
+                "them in two figures."
             )
         curves = {label: np.array(net.loss_curve_) for label, net in nets.items()}
         validation = {label: -np.array(net.validation_scores_) for label, net in nets.items() if net.validation_scores_}

@@ -197,7 +197,7 @@ class PairwiseComparison(ShownAsTable):
         self.letters_ = dict(zip(self.labels_, letters(self.p_values_ < SIGNIFICANCE_LEVEL), strict=True))
 
     def to_frame(self):
-        """Return the p-values as a pandas frame, with one row and column per label. Raises ImportError without it."""
+        """Return the p-values as a pandas frame, one row and column per label. Raises ImportError without pandas."""
         columns = dict(zip(self.labels_, self.p_values_.T.tolist(), strict=True))
         return as_frame(self.compared, self.labels_, columns, "PairwiseComparison.to_frame")
 
