@@ -371,7 +371,10 @@ def test_rare_classes_get_more_rows_and_smaller_weights():
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_a_sample_with_more_rare_rows_estimates_the_same_objective(weighted):
-    """Each class keeps its share of the weight, and the penalty its ratio to the loss of the rows it stands for."""
+    """Each class keeps its share of the weight, and the penalty its ratio to the information in the rows.
+
+    Two means of n_1 and n_2 rows differ with a variance of ``1 / n_1 + 1 / n_2``, so it is the inverse of this sum.
+    """
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((60_000, 2)), (np.arange(60_000) % 500 == 0).astype(int)
     w = rng.uniform(0, 2, len(y)) if weighted else None
@@ -382,7 +385,15 @@ def test_a_sample_with_more_rare_rows_estimates_the_same_objective(weighted):
     assert sample.X.dtype == sample.w.dtype == sample.parameters.theta.dtype == np.float32
     assert_allclose(sample.w.mean(), 1, rtol=1e-5)
     assert_allclose((sample.w * sample.Y).mean(), np.average(y, weights=w), rtol=0.1)
-    assert_allclose(sample.sample_size / data.sample_size(), len(rows) / len(y), rtol=0.1)
+    fraction = sum(1 / np.bincount(y)) / sum(1 / np.bincount(y[rows]))
+    assert fraction > 0.9
+    assert_allclose(sample.sample_size / data.sample_size(), fraction, rtol=0.1 if weighted else 1e-6)
+
+
+@pytest.mark.parametrize("labels", [1, 2, 3])
+def test_a_sample_with_equal_shares_has_its_fraction_of_the_rows(labels):
+    """A sample that leaves the frequencies of the classes as they are has a tenth of the information of ten times."""
+    assert_allclose(choice._fraction(np.arange(60) % labels, np.full(60, 10.0)), 0.1)
 
 
 @pytest.mark.parametrize("sparse", [False, True])

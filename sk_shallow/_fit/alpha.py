@@ -166,14 +166,27 @@ def _folds(data: Data, rows: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _sample(network: Network, data: Data, rows: np.ndarray, shares: np.ndarray) -> Network:
-    """Return the network on a sample, in float32. Its `sample_size` shrinks in proportion to the rows."""
+    """Return the network on a sample, in float32. Its `sample_size` shrinks with the information in the rows."""
     w, part = data.normalized_weights(), data.take(rows)
     w = shares.reshape(-1, 1) * (1.0 if w is None else w[rows])
-    size = network.sample_size * (w.mean() / shares.mean() * len(rows) / len(data.y))
+    size = network.sample_size * _fraction(data.kinds()[rows], shares) * w.sum() / len(data.y)
     X: Any = part.X if network.span is None else _coordinates(network, part)
     X = X.toarray() if issparse(X) and len(rows) * X.shape[1] <= MAX_DENSE_NUMBERS else X
     Y = part.targets.encode(part.y, np.float32)
     return _as_float32(replace(network, X=X, Y=Y, w=w / w.mean(), sample_size=size, span=None))
+
+
+def _fraction(classes: np.ndarray, shares: np.ndarray) -> float:
+    """Return the fraction of the information of all rows that the sample has: of ``n (1 - sum_k p_k^2)``.
+
+    With two classes, this is ``2 n_1 n_2 / n``: if all rows of a rare class are in the sample, it has nearly all
+    information. If no class has more than its share of rows, it is the fraction of the rows.
+    """
+    sizes = np.bincount(classes), np.bincount(classes, shares)  # in the sample, and of all rows
+    if np.count_nonzero(sizes[0]) == 1:
+        return float(len(classes) / shares.sum())
+    sample, everything = (n.sum() - np.square(n).sum() / n.sum() for n in sizes)
+    return float(sample / everything)
 
 
 def _coordinates(network: Network, data: Data) -> np.ndarray:

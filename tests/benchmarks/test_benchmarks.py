@@ -23,6 +23,8 @@ from sklearn.neural_network import MLPClassifier
 
 from sk_shallow import ShallowNetClassifier
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def tables():
