@@ -835,12 +835,15 @@ def test_p_values_are_those_of_scipy(iris):
 
 
 @pytest.mark.slow
-@parametrize("shared", [True, False])
-def test_a_pipeline_rarely_differs_from_its_copy(shared):
-    """In 200 runs with different seeds, on samples of real rows, at most 5 % end in better or worse."""
+def test_a_pipeline_rarely_differs_from_its_copy():
+    """In 200 runs with different seeds, on samples of real rows, at most 5 % end in better or worse.
+
+    In every second run, both share the fitted scaler.
+    """
     X, y = load_breast_cancer(return_X_y=True)
-    kind, found = Pipeline if shared else OwnPipeline, 0
+    found = 0
     for seed in range(200):
+        kind = (Pipeline, OwnPipeline)[seed % 2]
         rows = np.random.default_rng(seed).choice(len(y), 150, replace=False)
         one = kind([("scale", StandardScaler()), ("net", net_of(max_iter=10))])
         estimators = {"one": one, "copy": clone(one)}

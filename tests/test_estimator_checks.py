@@ -1,4 +1,4 @@
-"""scikit-learn's estimator checks, without expected failures, for every activation, solver and loss."""
+"""scikit-learn's estimator checks, without expected failures. every_combination.py has all combinations."""
 
 import pytest
 from helpers import NAMES
@@ -8,10 +8,9 @@ from sk_shallow import ShallowNetClassifier, ShallowNetRegressor
 from sk_shallow.losses import LOSSES
 from sk_shallow.solvers import SOLVERS
 
-COMBINATIONS = [ShallowNetClassifier(activation=name, solver=solver) for name in NAMES for solver in SOLVERS]
+CLASSIFIERS = [ShallowNetClassifier(activation=name, solver=solver) for name in NAMES for solver in SOLVERS]
 # Every activation with lbfgs, which amplifies rounding errors, and every solver with the default activation
-FEW = [net for net in COMBINATIONS if net.solver == "lbfgs" or net.activation == "relu"]
-REST = [net for net in COMBINATIONS if net not in FEW]
+FEW_CLASSIFIERS = [net for net in CLASSIFIERS if net.solver == "lbfgs" or net.activation == "relu"]
 REGRESSORS = [
     ShallowNetRegressor(activation=name, solver=solver, loss=loss)
     for name in NAMES
@@ -28,14 +27,6 @@ one_class = pytest.mark.filterwarnings("ignore:y has one class only:UserWarning"
 
 @one_class
 @unconverged
-@parametrize_with_checks(FEW + FEW_REGRESSORS)
+@parametrize_with_checks(FEW_CLASSIFIERS + FEW_REGRESSORS)
 def test_scikit_learn_checks(estimator, check):
-    check(estimator)
-
-
-@one_class
-@unconverged
-@pytest.mark.slow
-@parametrize_with_checks(REST)
-def test_scikit_learn_checks_of_every_other_combination(estimator, check):
     check(estimator)

@@ -2,7 +2,6 @@
 
 import re
 import warnings
-from contextlib import contextmanager
 from functools import partial
 from itertools import product
 
@@ -13,7 +12,7 @@ import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse, stats
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.datasets import load_breast_cancer, make_multilabel_classification
+from sklearn.datasets import make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer, log_loss, make_scorer
@@ -790,30 +789,6 @@ def test_the_plot_shows_the_comparison(plt):
     assert display.labels == list(comparison.verdicts_)
     intervals = [comparison.difference(label).interval() for label in display.labels]
     assert list(zip(display.low, display.high, strict=True)) == intervals
-
-
-@contextmanager
-def one_blas_thread():
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        yield
-
-
-@pytest.mark.slow
-def test_an_activation_rarely_differs_from_itself(quiet):
-    """One activation under two labels, with different seeds, by cross-validation on real rows."""
-    X, y = load_breast_cancer(return_X_y=True)
-    found, runs = 0, 60
-    for seed in range(runs):
-        rows = np.random.default_rng(seed).choice(len(y), 150, replace=False)
-        with one_blas_thread():
-            comparison = compare(
-                X[rows], y[rows], make_pipeline(StandardScaler(), net_of(max_iter=10)), cv=None, random_state=seed,
-                activations={"one": "tanh", "other": "tanh"}, reference="one", paired_seeds=False,
-            )  # fmt: skip
-        found += comparison.verdicts_["other"] in ("better", "worse")
-    assert found <= 0.05 * runs
 
 
 def test_callbacks(iris):

@@ -26,7 +26,7 @@ def test_grid_over_all_activations_on_digits():
     search = GridSearchCV(
         make_pipeline(StandardScaler(), ShallowNetClassifier(random_state=0)),
         {"shallownetclassifier__activation": NAMES},
-        cv=StratifiedKFold(5, shuffle=True, random_state=0),
+        cv=StratifiedKFold(3, shuffle=True, random_state=0),
         error_score="raise",
     ).fit(*load_digits(return_X_y=True))
     scores = search.cv_results_["mean_test_score"]
