@@ -95,8 +95,8 @@ class Activation(Component):
         raise ValueError(
             "Conversion to ONNX needs an activation whose class has a method to_onnx of its own, not an inherited one. "
             f"Got {self!r}, of class {kind.__module__}.{kind.__qualname__}. Write to_onnx(self, Z, graph) in "
-            f"{place}. It must add ONNX "
-            "operators, such as graph('Sin', Z), and return the name of the last result, which is A."
+            f"{place}. It must add ONNX operators, such as graph('Sin', Z), and return the name of the last result, "
+            "which is A."
         )
 
 

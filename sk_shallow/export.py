@@ -53,7 +53,7 @@ def to_mlpclassifier(net):
     True
     """
     activation = _checked_activation(net, ShallowNetClassifier, "MLPClassifier")
-    if len(net.classes_) < 2 and net.n_outputs_ == 1:
+    if len(net.classes_) < 2:
         raise ValueError(f"MLPClassifier needs at least two classes. Got a net with one class, {net.classes_[0]!r}.")
     mlp = MLPClassifier((len(net.coefs_[1]),), activation=activation)
     X = np.zeros((1, net.n_features_in_), dtype=net.coefs_[0].dtype)

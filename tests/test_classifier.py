@@ -22,6 +22,7 @@ from sklearn.utils import estimator_html_repr
 from sklearn.utils.class_weight import compute_class_weight
 
 from sk_shallow import ShallowNetClassifier
+from sk_shallow._fit import set_up
 from sk_shallow.activations import LeakyReLU, Maxout
 from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS
@@ -129,12 +130,21 @@ def test_permuting_classes_permutes_probabilities(iris):
 
 @parametrize("solver", SOLVERS)
 @parametrize("container", [sparse.csr_array, sparse.csr_matrix, sparse.csc_array, sparse.csc_matrix, sparse.coo_array])
-def test_sparse_equals_dense(solver, container, iris, quiet):
+@parametrize("max_features", [0, 128])
+def test_sparse_equals_dense(solver, container, max_features, iris, quiet, monkeypatch):
+    """Whether training takes the rows as they are, or makes them dense because there are few features."""
+    monkeypatch.setattr(set_up, "MAX_DENSE_FEATURES", max_features)
     X, y = iris
     X = np.where(np.abs(X) < 0.5, 0, X)
     net = quick(solver=solver, max_iter=10, batch_size=40, activation="tanh")
     dense, other = clone(net).fit(X, y), clone(net).fit(container(X), y)
     assert_allclose(other.predict_proba(container(X)), dense.predict_proba(X), rtol=1e-7)
+
+
+@parametrize(("shape", "dense"), [((500, 128), True), ((500, 129), False), ((9000, 128), False)])
+def test_few_sparse_rows_with_few_features_become_dense(shape, dense):
+    X, y = sparse.random_array(shape, density=0.01, format="csr"), np.arange(shape[0]) % 2
+    assert isinstance(network_at_start(quick(), X, y).X, np.ndarray) == dense
 
 
 @parametrize("frame", [pd.DataFrame, pl.DataFrame])

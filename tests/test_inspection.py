@@ -27,7 +27,7 @@ from sk_shallow._model.network import BLOCK_NUMBERS
 from sk_shallow.activations import FunctionActivation, LeakyReLU, Maxout, as_activation
 from sk_shallow.inspection import ActivationDisplay, HiddenWeightsDisplay, LossCurveDisplay, hidden_unit_report
 from sk_shallow.inspection._nets import net_and_rows
-from sk_shallow.inspection._units import units_of
+from sk_shallow.inspection._units import Units
 
 parametrize = pytest.mark.parametrize
 
@@ -289,7 +289,7 @@ def test_a_healthy_net_gets_no_advice(iris):
 @parametrize("activation", [*NAMES, Maxout(3), (np.sin, np.cos)])
 def test_slopes_equal_central_differences(activation, iris):
     net = net_of(activation=activation).fit(*iris)
-    ((Z, _, slopes),), g, h = units_of(net, iris[0]).blocks(), as_activation(activation), 1e-6
+    ((Z, _, slopes),), g, h = Units(net, iris[0]).blocks(), as_activation(activation), 1e-6
     if as_activation(activation).n_pieces > 1:
         assert (slopes == 1).all()
         return

@@ -154,7 +154,7 @@ def test_each_net_has_its_own_rows_weights_and_sample_size(kind, monkeypatch):
     """With folds of very different size, and weights per label."""
     rng, stacks, stack = np.random.default_rng(0), [], choice._stack
     monkeypatch.setattr(choice, "_stack", lambda *args: stacks.append((*args, stack(*args))) or stacks[-1][-1])
-    monkeypatch.setattr(choice, "MAX_DENSE_NUMBERS", 1)  # sparse rows stay sparse
+    monkeypatch.setattr("sk_shallow._fit.data.MAX_DENSE_NUMBERS", 1)  # sparse rows stay sparse
     X = rng.standard_normal((900, 10))
     Y = np.column_stack([X[:, 0] > 0, X[:, 1] > 1.5]).astype(int)
     groups = np.maximum(35, np.arange(900) // 20)  # one has 720 rows, the others have 20
@@ -182,7 +182,7 @@ def test_dropout_gives_the_same_choice_for_dense_and_sparse_rows(noisy, monkeypa
     X, y = noisy
     net = ShallowNetClassifier(20, dropout=0.5, max_iter=1, random_state=0)
     scores = [net.fit(rows, y).alpha_scores_ for rows in (X, csr_array(X))]
-    monkeypatch.setattr(choice, "MAX_DENSE_NUMBERS", 1)  # sparse rows stay sparse
+    monkeypatch.setattr("sk_shallow._fit.data.MAX_DENSE_NUMBERS", 1)  # sparse rows stay sparse
     scores += [net.fit(rows, y).alpha_scores_ for rows in (X, csr_array(X))]
     for others in scores[1:]:
         assert_allclose(list(others.values()), list(scores[0].values()), rtol=1e-3)
@@ -388,6 +388,15 @@ def test_a_sample_with_more_rare_rows_estimates_the_same_objective(weighted):
     fraction = sum(1 / np.bincount(y)) / sum(1 / np.bincount(y[rows]))
     assert fraction > 0.9
     assert_allclose(sample.sample_size / data.sample_size(), fraction, rtol=0.1 if weighted else 1e-6)
+
+
+def test_a_sample_of_all_rows_keeps_the_sample_size():
+    """With class weights for each label, too."""
+    X, Y = np.zeros((200, 3)), np.arange(800).reshape(200, 4) % 3 % 2
+    c = np.random.default_rng(0).uniform(0.1, 3, Y.shape)
+    network, data = network_at_start(ShallowNetClassifier(2), X, Y), Data(X, Y, targets_of(Y), c=c)
+    sample = choice._sample(network, data, np.arange(200), np.ones(200))
+    assert_allclose(sample.sample_size, network.sample_size)
 
 
 @pytest.mark.parametrize("labels", [1, 2, 3])

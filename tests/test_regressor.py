@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_shallow import ShallowNetClassifier, ShallowNetRegressor
+from sk_shallow._fit import set_up
 from sk_shallow._model.network import Network
 from sk_shallow.losses import LOSSES, Quantile, SquaredError
 from sk_shallow.solvers import LBFGS, SOLVERS
@@ -202,7 +203,8 @@ def test_rows_of_weight_zero_change_nothing(loss, solver):
 @parametrize("X_type", [sparse.csr_array, sparse.csc_matrix])
 @parametrize(("loss", "solver"), PAIRS)
 @unconverged
-def test_sparse_equals_dense(loss, solver, X_type):
+def test_sparse_equals_dense(loss, solver, X_type, monkeypatch):
+    monkeypatch.setattr(set_up, "MAX_DENSE_FEATURES", 0)
     rows = X * (np.abs(X) > 0.5)
     net = net_of(loss=loss, solver=solver, alpha=0.1)
     dense = clone(net).fit(rows, y_of(loss)).predict(rows)

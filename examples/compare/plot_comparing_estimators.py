@@ -92,8 +92,8 @@ print(sizes)
 
 # %%
 # Five units are too few. 50 and 200 units are practically the same as 100: the net
-# chooses its penalty on held-out rows, so more units than needed cost time, but hardly
-# any accuracy. More columns are in ``details()``:
+# chooses its penalty on held-out rows, so more units than needed cost time, but
+# hardly change the log loss. More columns are in ``details()``:
 print(sizes.details())
 
 # %%

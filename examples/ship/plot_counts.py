@@ -3,9 +3,9 @@ Counts, rates and exposure
 ==========================
 
 Counts are not negative, and large counts vary more than small ones. ``loss="poisson"``
-takes care of both: all predictions are positive, and errors of small counts matter
-more. If some counts come from a longer time than others, divide by the time, and use
-it as the weight.
+takes care of both: all predictions are positive, and an error of 1 matters more if the
+count is small. If some counts come from a longer time than others, divide by the time,
+and use it as the weight.
 """
 
 import matplotlib.pyplot as plt

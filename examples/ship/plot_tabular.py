@@ -171,16 +171,16 @@ for params, mean, error in zip(
 
 # %%
 # The lowest log loss, that of gelu with 20 units, is only 0.0007 below that of the
-# default, relu with 100 units. The standard errors, after "+-", are about 0.005, so the
-# order of the six means nothing. :doc:`/comparing` shows how to find out whether a
-# difference is real. We go on with gelu.
+# default, relu with 100 units. The standard errors, after "+-", are about 0.005, so
+# these folds cannot show which of the six is the best. :doc:`/comparing` shows how to
+# find out whether a difference is real. We go on with gelu.
 #
 # The rare class
 # --------------
 # ``predict`` chooses the class with a probability above one half, so it hardly ever
 # predicts a return. To find more returns, lower this threshold, and keep the
 # probabilities. ``TunedThresholdClassifierCV`` chooses the threshold with the best
-# balanced accuracy: the mean of the shares of both classes that are found.
+# balanced accuracy: the mean of the recalls of both classes.
 tuned = TunedThresholdClassifierCV(net, cv=folds)
 tuned.fit(X_train, y_train, groups=groups)
 balanced = clone(net).set_params(shallownetclassifier__class_weight="balanced")

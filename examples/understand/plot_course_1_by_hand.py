@@ -132,8 +132,8 @@ ax.legend(fontsize=8)
 
 # %%
 # - **Zero**: all hidden units are equal, get the same gradient, and stay equal. Here
-#   all gradients are even zero, because tanh(0) = 0, so the net learns nothing, and
-#   ``fit`` warns.
+#   all gradients are even zero, because tanh(0) = 0 and both classes are equally
+#   frequent. The net learns nothing, and ``fit`` warns.
 # - **Tiny**: the units differ a little. The net first has to grow its weights, which
 #   takes some hundred steps. Then it learns as well as before.
 # - **Large**: the net is sure of wrong predictions, so the loss starts high. tanh is

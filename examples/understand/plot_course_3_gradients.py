@@ -145,7 +145,7 @@ ax.set_title(f"exp(-z²), 8 units: accuracy {net.score(X, y):.0%}", fontsize=10)
 #    :math:`W_2` change differently. From the second step on, :math:`W_1` learns, too.
 #
 # **5.** With which of the twelve activations does a net whose weights all start at zero
-# learn anything, and how much?
+# learn more than the frequencies of the classes, and how much?
 #
 # .. dropdown:: Answer
 #

@@ -14,14 +14,13 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.model_selection import StratifiedGroupKFold
 
-from sk_shallow._fit.data import Data
+from sk_shallow._fit.data import Data, dense_if_small, in_order_of_appearance
 from sk_shallow._fit.minimize import minimize
 from sk_shallow._fit.monitor import Monitor
 from sk_shallow._fit.plan import Plan, short_plan
 from sk_shallow._fit.state import Stream, TrainingState
 from sk_shallow._fit.targets import Targets
 from sk_shallow._model.network import Matrix, Network, slices
-from sk_shallow._model.parameters import Parameters
 from sk_shallow.solvers import Adam
 
 STRENGTHS = (10.0, 3.0, 1.0, 0.1)  # times the alpha of the rule; large sample weights add stronger ones
@@ -29,7 +28,6 @@ STRENGTH_OF_FEW_ROWS = 3.0  # if rows are too few to try any; with 10, nets no l
 MIN_GAIN = 0.02  # a weaker penalty must lower the held-out loss by this fraction
 FEW_ROWS = 500  # with fewer rows, skip the weakest strength, which often wins by chance
 MAX_ROWS, MAX_NUMBERS = 2000, 2**18  # of X and Y that are used; 100 rows are used in any case
-MAX_DENSE_NUMBERS = 2**20  # sparse samples of at most this size, zeros included, become dense: only dense rows stack
 MAX_WIDE_ROWS = 2**9  # with more features than rows: finding the space of 2,000 would take seconds
 N_FOLDS = 3
 MIN_EPOCHS, MIN_STEPS = 15, 40
@@ -51,20 +49,20 @@ def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | N
     `network` is at its initial weights, with the alpha of the rule; it does not change. Equal rows of
     `data` are merged, so without groups no held-out row is a copy of a training row. With groups, no group is on both
     sides. If `held_out` is given, it replaces the folds. With too few rows or held-out rows, or if no loss is finite,
-    there are no scores, and the rule is kept, but with too few rows its triple. A single loss that is not finite has
-    the score minus infinity.
+    there are no scores. Alpha is then that of the rule, or three times that with too few rows. A single loss that is
+    not finite has the score minus infinity.
     """
-    rows, shares = _chosen_rows(data, _n_rows(network.X, data.targets.n_outputs), seed)
     min_rows, min_held_out = fewest_rows(data.targets)
     alpha, few = float(network.alpha), data.n_weighted() < min_rows
     untried = Choice(STRENGTH_OF_FEW_ROWS * alpha if few else alpha, {})
-    if not alpha or (held_out is None and len(rows) < min_rows):
+    if not alpha or (few and held_out is None):
         return untried
+    rows, shares = _chosen_rows(data, _n_rows(network.X, data.targets.n_outputs), seed)
     folds = np.zeros(len(rows), dtype=int) if held_out else _folds(data, rows, seed)
     n_held_out = held_out.n_samples if held_out else min(np.bincount(folds).min(), np.count_nonzero(folds))
     if n_held_out < min_held_out:
         return untried
-    judge = _as_float32(held_out.sample(len(rows))) if held_out else None
+    judge = held_out.sample(len(rows)).astype(np.float32) if held_out else None
     sample, judge = _in_span(_sample(network, data, rows, shares), judge, principal=network.span is None)
     losses_of = partial(_held_out_losses, sample, judge, folds, partial(_train, plan=plan, seed=seed))
     strengths = _strengths(len(rows), network.sample_size / data.n_weighted())
@@ -134,16 +132,15 @@ def _chosen_rows(data: Data, n_rows: int, seed: int) -> tuple[np.ndarray, np.nda
     w = data.weights()
     rows = np.arange(len(data.y)) if w is None else np.flatnonzero(w.any(axis=1))
     rows = Stream.ALPHA_ROWS.rng(seed).permutation(rows)
-    _, first, classes, sizes = np.unique(data.kinds()[rows], return_index=True, return_inverse=True, return_counts=True)
-    rows = rows[np.argsort(first[classes], kind="stable")]  # renaming the classes must not change the sample
+    classes = in_order_of_appearance(data.kinds()[rows])  # renaming the classes must not change the sample
+    rows, sizes = rows[np.argsort(classes, kind="stable")], np.bincount(classes)
     if len(rows) <= n_rows:
         return rows, np.ones(len(rows))
     if len(sizes) > n_rows // 2:
         chosen = np.linspace(0, len(rows) - 1, n_rows).astype(int)
         return rows[chosen], np.full(n_rows, len(rows) / n_rows)
-    sizes = sizes[np.argsort(first)]
-    quotas = np.maximum(np.minimum(sizes, n_rows // (2 * len(sizes))), np.round(sizes * (n_rows / len(rows))))
-    quotas = np.maximum(1, quotas).astype(int)
+    least = np.minimum(sizes, n_rows // (2 * len(sizes)))
+    quotas = np.maximum(least, np.round(sizes * (n_rows / len(rows)))).astype(int)
     place = np.arange(len(rows)) - np.repeat(sizes.cumsum() - sizes, sizes)  # of each row in its class
     return rows[place < np.repeat(quotas, sizes)], np.repeat(sizes / quotas, quotas)
 
@@ -152,9 +149,8 @@ def _folds(data: Data, rows: np.ndarray, seed: int) -> np.ndarray:
     """Return the number of the fold of each row. The rows are sorted by class."""
     if data.groups is None:
         return np.arange(len(rows)) % N_FOLDS
-    _, first, groups = np.unique(data.groups[rows], return_index=True, return_inverse=True)
-    groups = first[groups]  # so that their names do not matter
-    folds, n_folds = np.zeros(len(rows), dtype=int), min(N_FOLDS, len(first))
+    groups = in_order_of_appearance(data.groups[rows])  # their names must not matter
+    folds, n_folds = np.zeros(len(rows), dtype=int), min(N_FOLDS, groups.max() + 1)
     if n_folds > 1:
         splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
         classes = data.kinds()[rows]
@@ -169,22 +165,22 @@ def _sample(network: Network, data: Data, rows: np.ndarray, shares: np.ndarray) 
     """Return the network on a sample, in float32. Its `sample_size` shrinks with the information in the rows."""
     w, part = data.normalized_weights(), data.take(rows)
     w = shares.reshape(-1, 1) * (1.0 if w is None else w[rows])
-    size = network.sample_size * _fraction(data.kinds()[rows], shares) * w.sum() / len(data.y)
+    size = network.sample_size * _fraction(part.kinds(), shares) * w.mean() * len(w) / len(data.y)
     X: Any = part.X if network.span is None else _coordinates(network, part)
-    X = X.toarray() if issparse(X) and len(rows) * X.shape[1] <= MAX_DENSE_NUMBERS else X
+    X = dense_if_small(X)  # only dense rows stack
     Y = part.targets.encode(part.y, np.float32)
-    return _as_float32(replace(network, X=X, Y=Y, w=w / w.mean(), sample_size=size, span=None))
+    return replace(network, X=X, Y=Y, w=w / w.mean(), sample_size=size, span=None).astype(np.float32)
 
 
 def _fraction(classes: np.ndarray, shares: np.ndarray) -> float:
     """Return the fraction of the information of all rows that the sample has: of ``n (1 - sum_k p_k^2)``.
 
-    With two classes, this is ``2 n_1 n_2 / n``: if all rows of a rare class are in the sample, it has nearly all
-    information. If no class has more than its share of rows, it is the fraction of the rows.
+    With two classes, this is ``2 n_1 n_2 / n``. Its inverse is proportional to the variance of a difference between two
+    means, ``1 / n_1 + 1 / n_2``. So a sample with all rows of a rare class has nearly all information.
     """
+    if (shares == shares[0]).all():  # also if there is one class only
+        return float(1 / shares[0])
     sizes = np.bincount(classes), np.bincount(classes, shares)  # in the sample, and of all rows
-    if np.count_nonzero(sizes[0]) == 1:
-        return float(len(classes) / shares.sum())
     sample, everything = (n.sum() - np.square(n).sum() / n.sum() for n in sizes)
     return float(sample / everything)
 
@@ -193,14 +189,6 @@ def _coordinates(network: Network, data: Data) -> np.ndarray:
     """Return the rows in the span of the network, block by block, because wide rows would be copied at once."""
     blocks = slices(len(data.y), 100)
     return np.concatenate([network.coordinates(data.take(np.arange(rows.start, rows.stop)).X) for rows in blocks])
-
-
-def _as_float32(network: Network) -> Network:
-    parameters = Parameters(network.parameters.sizes, np.float32)
-    parameters.theta[:] = network.parameters.theta
-    w = None if network.w is None else network.w.astype(np.float32)
-    X, Y = network.X.astype(np.float32, copy=False), network.Y.astype(np.float32, copy=False)
-    return replace(network, parameters=parameters, X=X, Y=Y, w=w)
 
 
 def _in_span(sample: Network, judge: Network | None, *, principal: bool) -> tuple[Network, Network | None]:
@@ -230,17 +218,12 @@ def _held_out_losses(
         stack = _stack(sample, rows, nets[together])
         train(stack)
         for net, (_, place) in enumerate(nets[together]):
-            held_out = judge or _part(sample, folds == turns[place])
+            held_out = judge or sample.take(folds == turns[place])
             losses[together.start + net] = replace(held_out, parameters=stack.parameters[net]).loss()
     losses = losses.reshape(len(alphas), -1).mean(axis=1)
     if n_together > 1 and len(alphas) > 1 and not np.isfinite(losses).all():  # one net that diverges stops all
         return np.concatenate([_held_out_losses(sample, judge, folds, train, [alpha]) for alpha in alphas])
     return np.where(np.isfinite(losses), losses, np.inf)
-
-
-def _part(network: Network, rows: np.ndarray) -> Network:
-    w: Any = network.w
-    return replace(network, X=network.X[rows], Y=network.Y[rows], w=w[rows] / w[rows].mean())
 
 
 def _stack(network: Network, rows: list[np.ndarray], nets: list[tuple[float, int]]) -> Network:

@@ -16,6 +16,7 @@ from sk_shallow._model.network import rows_per_block, slices
 
 # Draw whole units again if their numbers of rows per class are off by more than this share of all rows wanted.
 MAX_DRAWS, SMALL_ERROR = 10, 0.05
+MAX_DENSE_NUMBERS = 2**20  # numbers of a small sparse matrix, zeros included
 
 
 @dataclass(frozen=True)
@@ -267,9 +268,9 @@ def _choose_units(
 
     The names of units and classes do not matter.
     """
-    m, units, rng = len(units), _in_order_of_appearance(units), check_random_state(seed)
+    m, units, rng = len(units), in_order_of_appearance(units), check_random_state(seed)
     enough = strata is None or len(np.unique(strata)) <= n_validation
-    classes = _in_order_of_appearance(strata if strata is not None and enough else np.zeros(m))
+    classes = in_order_of_appearance(strata if strata is not None and enough else np.zeros(m))
     classes = np.argsort(np.argsort(np.bincount(classes), kind="stable"))[classes]  # the rarest first
     wanted, smallest = n_validation / m * np.bincount(classes), np.inf
     for _ in range(MAX_DRAWS):
@@ -310,7 +311,12 @@ def _draw_units(units: np.ndarray, classes: np.ndarray, fraction: float, rng: np
     return is_drawn[units]
 
 
-def _in_order_of_appearance(labels: np.ndarray) -> np.ndarray:
+def dense_if_small(X: Any) -> Any:
+    """Return a small sparse matrix as an array, and any other X as it is."""
+    return X.toarray() if issparse(X) and X.shape[0] * X.shape[1] <= MAX_DENSE_NUMBERS else X
+
+
+def in_order_of_appearance(labels: np.ndarray) -> np.ndarray:
     """Return numbers for labels: 0 for the first label, 1 for the second, and so on."""
     _, first, index = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[index]

@@ -40,14 +40,8 @@ def keep_best(network: Network, monitor: Monitor) -> None:
     If no candidate has a finite objective, the initial weights are restored.
     """
     theta = network.parameters.theta
-    candidates = [monitor.best_theta] if monitor.scores else [monitor.first_theta, theta.copy(), monitor.best_theta]
+    candidates = [monitor.best_theta] if monitor.scores else [monitor.first_theta, theta, monitor.best_theta]
     theta[:] = min(candidates, key=lambda candidate: network.value_at(candidate, network.objective))
-
-
-def weight_norm(network: Network, theta: np.ndarray) -> float:
-    """Return the Euclidean norm of all weights, without the biases, which the penalty does not shrink."""
-    coefs = network.parameters.coefs
-    return network.value_at(theta, lambda: float(np.sqrt(sum(np.vdot(W, W) for W in coefs))))
 
 
 class Ending:
@@ -64,8 +58,9 @@ class Ending:
         self.computed: dict[str, Any] = {}
         self.network, self.monitor, self.plan = fit.network, fit.monitor, fit.plan
         self.targets, self.unit = fit.data.targets, fit.network.loss_function.unit
-        norms = [weight_norm(fit.network, theta) for theta in (fit.network.parameters.theta, fit.monitor.first_theta)]
-        self.shrunk = norms[0] < norms[1] / 2  # the last weights, even if other weights are returned
+        last = fit.network.parameters.weights  # not the biases, which the penalty does not shrink
+        first = fit.monitor.first_theta[: last.size]
+        self.shrunk = bool(np.linalg.norm(last) < np.linalg.norm(first) / 2)  # even if other weights are returned
         self.returned: float | None = None  # the loss of the returned weights; None: fine
         self.loss: float | None = None  # the same, or that of the last weights if it is larger
         self.zero = fit.network.loss_at_zero()
@@ -365,18 +360,17 @@ class Ending:
     def _causes_in_the_features(self) -> list[Cause]:
         means, mean_square = feature_moments(self.fit.data.X)
         largest, variance = float(np.sqrt(mean_square.max())), mean_square - means**2
-        far = (means**2 > MAX_STANDARD_DEVIATIONS**2 * variance) & (variance > 1e-12 * mean_square)
-        n_far, varies = np.count_nonzero(far), bool((variance > 1e-12 * mean_square).any())
-        hardly_varying = f"{n_far} features hardly vary around their mean"
-        if n_far == 1:
-            hardly_varying = "1 feature hardly varies around its mean"
+        not_constant = variance > 1e-12 * mean_square
+        n_far = np.count_nonzero(not_constant & (means**2 > MAX_STANDARD_DEVIATIONS**2 * variance))
+        varies, what = bool(not_constant.any()), "features hardly vary around their"
+        hardly_varying = f"{n_far} {what if n_far > 1 else 'feature hardly varies around its'} mean"
         tiny = f"features are tiny (root mean square at most {largest:.2g})"
         dead, are_tiny = "all hidden units are dead: raise hidden_size, or use leaky_relu", largest < TINY_RMS
         return [
             (not varies, "all features are constant", ""),
             (varies and not (are_tiny or self.shrunk) and self._is_dead(), dead, ""),
             (varies and are_tiny, f"{tiny}: {self._scaler}", ""),
-            (bool(far.any()), f"{hardly_varying}: {self._scaler}", ""),
+            (bool(n_far), f"{hardly_varying}: {self._scaler}", ""),
         ]
 
     def _causes_of_a_plateau(self) -> list[Cause]:

@@ -65,7 +65,7 @@ def feature_moments(X: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _count_far(X: Any, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Return for each feature the number of values that are `FAR` standard deviations from the mean, (n0,)."""
-    far, stored = np.zeros((2, X.shape[1]), dtype=np.int64)
+    far = np.zeros(X.shape[1], dtype=np.int64)
     if not issparse(X):
         for rows in slices(X.shape[0], rows_per_block(X.shape[1])):
             far += np.count_nonzero(np.abs(X[rows] - mean) > FAR * scale, axis=0)
@@ -73,7 +73,7 @@ def _count_far(X: Any, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     for part in slices(X.nnz, BLOCK_NUMBERS):
         columns = X.indices[part]
         np.add.at(far, columns, np.abs(X.data[part] - mean[columns]) > FAR * scale[columns])
-        np.add.at(stored, columns, 1)
+    stored = np.bincount(X.indices, minlength=X.shape[1])
     return far + (X.shape[0] - stored) * (np.abs(mean) > FAR * scale)
 
 

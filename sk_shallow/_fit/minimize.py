@@ -101,7 +101,7 @@ def _minimize_by_lbfgs(network: Network, plan: Plan, monitor: Monitor) -> Limit 
     result = _run_lbfgs(network, theta.astype(np.float64), monitor, (plan.max_iter, solver.max_fun))
     left = plan.max_iter - result.nit, solver.max_fun - result.nfev
     if theta.dtype != np.float64 and min(left) > 0 and not monitor.signal and np.abs(result.jac).max() > plan.tol:
-        result = _run_lbfgs(network.as_float64(), result.x, monitor, left)
+        result = _run_lbfgs(network.astype(np.float64), result.x, monitor, left)
         left = left[0] - result.nit, left[1] - result.nfev
     theta[:] = result.x
     if not monitor.losses:  # converged where it started

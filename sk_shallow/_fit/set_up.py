@@ -16,7 +16,7 @@ from sk_shallow._compat import callback_context
 from sk_shallow._component import equal, from_name
 from sk_shallow._fit.alpha import STRENGTHS, fewest_rows
 from sk_shallow._fit.checks import check_derivative
-from sk_shallow._fit.data import Data, hold_out
+from sk_shallow._fit.data import Data, dense_if_small, hold_out
 from sk_shallow._fit.features import feature_moments
 from sk_shallow._fit.monitor import CallbackTasks, Monitor
 from sk_shallow._fit.plan import Plan, alpha_rule, make_plan
@@ -30,6 +30,7 @@ from sk_shallow.initializers import INITIALIZERS
 
 OUTPUT_GAIN = 0.5  # factor of W2 with init="auto", so that training starts near equal probabilities
 MIN_FEATURES_PER_ROW, MAX_ROWS_OF_SPAN = 4, 1000  # of rows that are trained on in the space that they span
+MAX_DENSE_FEATURES = 128  # up to it, small sparse X becomes dense: a step then takes a third of the time
 SMALL_ALPHA = 0.01  # of the weakest alpha that "auto" tries; below it, `fit` warns
 
 
@@ -160,7 +161,8 @@ def _check_use_of(validation: Data, estimator: Any) -> None:
 
 def _arrays(data: Data, w: np.ndarray | None, dtype: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
     w = None if w is None else w.astype(dtype)
-    return data.X.astype(dtype, copy=False), data.targets.encode(data.y, dtype), w
+    X = dense_if_small(data.X) if data.X.shape[1] <= MAX_DENSE_FEATURES else data.X
+    return X.astype(dtype, copy=False), data.targets.encode(data.y, dtype), w
 
 
 def _checked_activation(estimator: Any, state: TrainingState) -> Activation:

@@ -279,14 +279,14 @@ class NumberTargets(Targets):
         return A2[:, 0] if self.n_outputs == 1 else A2
 
 
-def _weighted_mean(Y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
+def _weighted_mean(Y: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Return the mean of each column, (n2,). No sum can overflow."""
     largest = np.abs(Y).max(axis=0)
     largest[largest == 0] = 1
     return largest * np.average(Y / largest, axis=0, weights=w)
 
 
-def _deviation(Y: np.ndarray, mean: np.ndarray, w: np.ndarray | None) -> np.ndarray:
+def _deviation(Y: np.ndarray, mean: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Return the root mean squared deviation of each column from `mean`, (n2,). No sum can overflow."""
     largest = np.maximum(np.abs(Y).max(axis=0), np.abs(mean))
     largest[largest == 0] = 1

@@ -39,8 +39,8 @@ def train(
         limit = minimize(fit.network, fit.plan, fit.state, fit.monitor)
         ending = Ending(fit, limit)
         ending.choose_weights()
-        problem = "" if fit.data.targets.nothing_to_learn else ending.diagnose()
-        fit.warnings += [ConvergenceWarning(problem)] if problem else []
+        if not fit.data.targets.nothing_to_learn and (problem := ending.diagnose()):
+            fit.warnings.append(ConvergenceWarning(problem))
         fit.monitor.tasks.end()
     except KeyboardInterrupt as interrupt:
         keep_best(fit.network, fit.monitor)

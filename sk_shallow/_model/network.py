@@ -195,15 +195,20 @@ class Network:
         rows = np.arange(self.n_samples) if self.w is None else np.flatnonzero(self.w.any(axis=1))
         if len(rows) > size:
             rows = np.sort(np.random.default_rng(0).choice(rows, size, replace=False))
+        return self.take(rows)
+
+    def take(self, rows: np.ndarray) -> "Network":
+        """Return a network with the same parameters on some rows, with weights of mean 1."""
         w = None if self.w is None else self.w[rows] / (self.w[rows].mean() or 1)
         return replace(self, X=self.X[rows], Y=self.Y[rows], w=w)
 
-    def as_float64(self) -> "Network":
-        """Return a float64 network on the same rows, with its own parameters."""
-        parameters = Parameters(self.parameters.sizes)
+    def astype(self, dtype: Any) -> "Network":
+        """Return a network of another dtype on the same rows, with its own parameters."""
+        parameters = Parameters(self.parameters.sizes, dtype)
         parameters.theta[:] = self.parameters.theta
-        w = None if self.w is None else self.w.astype(np.float64)
-        return replace(self, parameters=parameters, X=self.X.astype(np.float64), Y=self.Y.astype(np.float64), w=w)
+        w = None if self.w is None else self.w.astype(dtype)
+        X, Y = self.X.astype(dtype, copy=False), self.Y.astype(dtype, copy=False)
+        return replace(self, parameters=parameters, X=X, Y=Y, w=w)
 
     def logits(self, X: Matrix) -> Array:
         """Return `Z2` of any rows, without dropout."""
@@ -242,9 +247,8 @@ class Network:
         return self.loss_function.loss_of_constant(self.Y, self.w)
 
     def loss_at_zero(self) -> float:
-        if self.w is None:
-            return self.loss_function.loss_at_zero(self.Y)
-        return self.loss_function.loss_at_zero(self.Y, self.w) * float(self.w.mean()) if self.w.any() else 0.0
+        mean = 1.0 if self.w is None else float(self.w.mean())
+        return self.loss_function.loss_at_zero(self.Y, self.w) * mean if mean else 0.0
 
     def _back_propagate(self, rows: Rows, rng: np.random.Generator | None, B: int | None, d: Parameters) -> float:
         """Return the loss of some rows, summed and divided by B (None: their number). Leave its gradient in `d`."""

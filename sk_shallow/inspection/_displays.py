@@ -7,7 +7,7 @@ import numpy as np
 from sk_shallow._compat import check_matplotlib_support
 from sk_shallow.activations import ACTIVATIONS, as_activation, is_pair, label_of
 from sk_shallow.inspection._nets import feature_names_of, fitted_net, net_and_rows
-from sk_shallow.inspection._units import SATURATION_SLOPE, curve_and_slopes, relative_lengths, units_of
+from sk_shallow.inspection._units import SATURATION_SLOPE, Units, curve_and_slopes, relative_lengths, strengths
 
 # Safe for color-blind readers (Wong, "Points of view: color blindness", Nature Methods 8, 2011), on light and dark.
 BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#E69F00", "#009E73", "#8a8a8a"
@@ -159,7 +159,7 @@ class ActivationDisplay(Display):
             If there is no net in the estimator, or if the hidden layer overflows.
         """
         net, X = net_and_rows(estimator, X)
-        units = units_of(net, X)
+        units = Units(net, X)
         bound = _bound(units)
         counts = np.zeros(N_BINS, dtype=int)
         for Z1, _, _ in units.blocks():
@@ -406,8 +406,7 @@ class HiddenWeightsDisplay(Display):
                 f"image_shape={image_shape}."
             )
         n_pieces = W1.shape[1] // len(W2)
-        strength = relative_lengths(W1.T) * np.tile(relative_lengths(W2), n_pieces)
-        order = np.argsort(-strength, kind="stable")[:max_units]
+        order = np.argsort(-strengths(net).ravel(), kind="stable")[:max_units]
         units = [f"{k % len(W2)}" + (f", piece {k // len(W2)}" if n_pieces > 1 else "") for k in order]
         weights = W1[:, order]
         if image_shape is None:

@@ -91,8 +91,8 @@ def _fitted_parts(estimator):
         check_is_fitted(estimator, "best_estimator_")
         yield from _fitted_parts(estimator.best_estimator_)
     else:
-        ((_, net),) = walk_to_net(estimator)
-        check_is_fitted(net, "coefs_")
+        walk_to_net(estimator)  # raises ValueError if it is no net
+        check_is_fitted(estimator, "coefs_")
 
 
 class RowsRecorder(BaseEstimator):

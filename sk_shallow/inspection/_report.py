@@ -5,7 +5,7 @@ import numpy as np
 from sk_shallow._fit.features import unscaled_features
 from sk_shallow.inspection._nets import net_and_rows
 from sk_shallow.inspection._table import ShownAsTable, as_frame
-from sk_shallow.inspection._units import relative_lengths, units_of
+from sk_shallow.inspection._units import Units, strengths
 
 DUPLICATE_CORRELATION = 0.999  # absolute correlation above which two units are duplicates
 MAX_DEAD, MAX_SATURATED = 0.1, 0.2  # fractions of the units above which there is advice
@@ -46,7 +46,7 @@ def hidden_unit_report(estimator, X):
     >>> hidden_unit_report(net, X).shares_.shape
     (4,)
     """
-    units = units_of(*net_and_rows(estimator, X))
+    units = Units(*net_and_rows(estimator, X))
     if units.n_rows < 2:
         raise ValueError(f"hidden_unit_report needs at least two rows. Got {units.n_rows}.")
     return HiddenUnitReport(units)
@@ -176,10 +176,8 @@ def _try(remedies):
 
 def _is_switched_off(net):
     """Return whether the penalty has shrunk the weights into and out of a unit to almost nothing, (n1,)."""
-    W1, W2 = net.coefs_
-    incoming = relative_lengths(W1.T).reshape(-1, len(W2)).max(axis=0)  # of the largest piece
-    strengths = incoming * relative_lengths(W2)
-    return (net.alpha_ > 0) & (strengths < OFF_STRENGTH * strengths.max())
+    strongest = strengths(net).max(axis=0)  # of the pieces of a unit
+    return (net.alpha_ > 0) & (strongest < OFF_STRENGTH * strongest.max())
 
 
 def _shares(lengths, net):

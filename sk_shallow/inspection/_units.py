@@ -15,6 +15,7 @@ class Units:
     Raises ValueError if the units overflow.
     """
 
+    @np.errstate(all="ignore")
     def __init__(self, net, X):
         self.net, self.X = net, net._checked(X)
         self.n_rows, self.n_units = self.X.shape[0], len(net.coefs_[1])
@@ -51,10 +52,10 @@ class Units:
         return R, scale
 
 
-@np.errstate(all="ignore")
-def units_of(net, X):
-    """Return the hidden units of a fitted net on transformed rows."""
-    return Units(net, X)
+def strengths(net):
+    """Return how large the weights into and out of each piece of each unit are, (p, n1): the product of lengths."""
+    W1, W2 = net.coefs_
+    return relative_lengths(W1.T).reshape(-1, len(W2)) * relative_lengths(W2)
 
 
 def relative_lengths(vectors):

@@ -26,7 +26,7 @@ from sk_shallow._compat import (
 from sk_shallow._component import equal
 from sk_shallow._fit.threads import numpy_has_one_thread, scipy_has_one_thread
 from sk_shallow.inspection._nets import net_and_rows
-from sk_shallow.inspection._units import units_of
+from sk_shallow.inspection._units import Units
 from sk_shallow.model_selection._warnings import by_kind, by_place, recorded_warnings, taken_from
 
 MAX_SEED = np.iinfo(np.int32).max
@@ -231,7 +231,7 @@ def _number(score):
 def _of_net(estimator, rows):
     """Return the measurements of a net, those of its hidden units on some rows."""
     net, rows = net_and_rows(estimator, rows)
-    units = units_of(net, rows)
+    units = Units(net, rows)
     return {
         "epochs": net.n_iter_,
         "weights": sum(array.size for array in net.coefs_ + net.intercepts_),

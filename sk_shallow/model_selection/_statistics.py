@@ -38,7 +38,7 @@ class MeanDifference:
         J, mean, deviation = len(differences), float(differences.mean()), float(differences.std(ddof=1))
         if deviation <= 1e-12 * abs(mean):  # rounding
             deviation = 0.0
-        return cls(mean, deviation * relative_standard_error(J, test_ratio), J - 1)
+        return cls(mean, float(deviation * relative_standard_error(J, test_ratio)), J - 1)
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Return the confidence interval."""
@@ -61,9 +61,9 @@ class MeanDifference:
         return float(student.cdf(float(distance) / self.standard_error, self.degrees_of_freedom))
 
 
-def relative_standard_error(n_splits: int, test_ratio: float) -> float:
+def relative_standard_error(n_splits, test_ratio):
     """Return the standard error of a mean difference, divided by the standard deviation of the differences."""
-    return float(np.sqrt(1 / n_splits + test_ratio))
+    return np.sqrt(1 / n_splits + test_ratio)
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
@@ -75,16 +75,20 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     return corrected
 
 
-def smallest_difference(n_splits: int, test_ratio: float, level: float) -> float:
-    """Return the true difference, in standard deviations, that a test at `level` finds with probability 0.8."""
-    quantiles = student.ppf([1 - level / 2, POWER], n_splits - 1)
-    return float(quantiles.sum()) * relative_standard_error(n_splits, test_ratio)
+def smallest_difference(n_splits, test_ratio, level):
+    """Return the true difference, in standard deviations, that a test at `level` finds with probability 0.8.
+
+    `n_splits` may be an array.
+    """
+    quantiles = student.ppf(1 - level / 2, n_splits - 1) + student.ppf(POWER, n_splits - 1)
+    return quantiles * relative_standard_error(n_splits, test_ratio)
 
 
 def splits_to_find(difference: float, test_ratio: float, level: float) -> int | None:
     """Return how many splits find a true difference, in standard deviations; None if 1000 do not."""
-    numbers = (J for J in range(2, MAX_SPLITS + 1) if smallest_difference(J, test_ratio, level) <= difference)
-    return next(numbers, None)
+    n_splits = np.arange(2, MAX_SPLITS + 1)
+    enough = n_splits[smallest_difference(n_splits, test_ratio, level) <= difference]
+    return int(enough[0]) if enough.size else None
 
 
 def sensitivity(differences, test_ratio, level):
@@ -99,7 +103,7 @@ def sensitivity(differences, test_ratio, level):
     n_splits, level = varying[0].degrees_of_freedom + 1, level / len(differences)
     factor = relative_standard_error(n_splits, test_ratio)
     deviation = float(np.median([difference.standard_error / factor for difference in varying]))
-    smallest = smallest_difference(n_splits, test_ratio, level)
+    smallest = float(smallest_difference(n_splits, test_ratio, level))
     return deviation * smallest, splits_to_find(smallest / 2, test_ratio, level)
 
 
