@@ -379,7 +379,7 @@ def test_lbfgs_returns_its_best_weights_if_float64_is_interrupted(iris, monkeypa
     X, y = iris[0].astype(np.float32), iris[1]
     net = net_of(activation="tanh", solver="lbfgs", alpha=0.01, max_iter=500, tol=1e-9)
     with monkeypatch.context() as patch:
-        patch.setattr(Network, "astype", interrupt)
+        patch.setattr(Network, "astype", lambda *args: interrupt(args))
         with pytest.raises(KeyboardInterrupt):
             net.fit(X, y)
     in_float32, n = net.n_iter_, n_evaluations(monkeypatch, net, X, y)
