@@ -26,6 +26,7 @@ from sk_shallow.solvers import Adam
 STRENGTHS = (10.0, 3.0, 1.0, 0.1)  # times the alpha of the rule; large sample weights add stronger ones
 STRENGTH_OF_FEW_ROWS = 3.0  # if rows are too few to try any; with 10, nets no longer learn XOR, with 1, they overfit
 MIN_GAIN = 0.02  # a weaker penalty must lower the held-out loss by this fraction
+MIN_GAIN_OF_WEAKEST = 0.1  # the same for the weakest one: the fit is longer than this training, and overfits more
 FEW_ROWS = 500  # with fewer rows, skip the weakest strength, which often wins by chance
 MAX_ROWS, MAX_NUMBERS = 2000, 2**18  # of X and Y that are used; 100 rows are used in any case
 MAX_WIDE_ROWS = 2**9  # with more features than rows: finding the space of 2,000 would take seconds
@@ -66,10 +67,13 @@ def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | N
     sample, judge = _in_span(_sample(network, data, rows, shares), judge, principal=network.span is None)
     losses_of = partial(_held_out_losses, sample, judge, folds, partial(_train, plan=plan, seed=seed))
     strengths = _strengths(len(rows), network.sample_size / data.n_weighted())
-    return _best([alpha * strength for strength in strengths], losses_of, sample.loss_of_constant()) or untried
+    alphas, weakest = [alpha * strength for strength in strengths], alpha * STRENGTHS[-1]
+    return _best(alphas, weakest, losses_of, sample.loss_of_constant()) or untried
 
 
-def _best(alphas: list[float], losses_of: Callable[[list[float]], np.ndarray], constant: float) -> Choice | None:
+def _best(
+    alphas: list[float], weakest: float, losses_of: Callable[[list[float]], np.ndarray], constant: float
+) -> Choice | None:
     """Return the choice among alphas that are sorted from the strongest, or None if no loss is finite.
 
     The second and the third are tried first. If the third is better, weaker ones follow as long as they help; if the
@@ -81,7 +85,7 @@ def _best(alphas: list[float], losses_of: Callable[[list[float]], np.ndarray], c
 
     def choice_with(tried: list[float]) -> float:
         losses.update(zip(tried, losses_of(tried).tolist(), strict=True))
-        return _weakest_that_helps(losses)
+        return _weakest_that_helps(losses, weakest)
 
     limit = (1 - MIN_GAIN) * constant  # nets above it learned nothing
     choice = choice_with(alphas if len(alphas) == 3 else alphas[1:3])
@@ -96,11 +100,12 @@ def _best(alphas: list[float], losses_of: Callable[[list[float]], np.ndarray], c
     return Choice(choice, scores) if losses[choice] < np.inf else None
 
 
-def _weakest_that_helps(losses: dict[float, float]) -> float:
+def _weakest_that_helps(losses: dict[float, float], weakest: float) -> float:
     """Go from the strongest alpha to weaker ones, and take each that lowers the loss clearly."""
     choice, *weaker = sorted(losses, reverse=True)
     for alpha in weaker:
-        if losses[alpha] < (1 - MIN_GAIN) * losses[choice]:
+        min_gain = MIN_GAIN_OF_WEAKEST if alpha == weakest else MIN_GAIN
+        if losses[alpha] < (1 - min_gain) * losses[choice]:
             choice = alpha
     return choice
 
