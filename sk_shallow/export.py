@@ -111,7 +111,7 @@ def to_mlpregressor(net):
     mlp.partial_fit(X, y[0] if net.n_outputs_ == 1 else y)  # creates its private attributes
     (W1, W2), (b1, b2), mean, scale = net.coefs_, net.intercepts_, net.target_mean_, net.target_scale_
     if loss == "poisson":
-        mean, scale = np.log(np.where(scale == 0, mean, 1)), scale
+        mean = np.log(np.where(scale == 0, mean, 1))  # the scale is 0 or 1
     W2, b2 = (W2 * scale).astype(W2.dtype), (b2 * scale + mean).astype(b2.dtype)
     return _with_weights(mlp, net, [W1, W2], [b1, b2])
 

@@ -452,7 +452,7 @@ def test_the_best_weights_come_back(kwargs, digits):
         warnings.simplefilter("ignore")
         net.fit(X, y)
     network = network_at_start(net, X, y)
-    network.parameters.filled(net.coefs_, net.intercepts_)
+    network.parameters.fill(net.coefs_, net.intercepts_)
     assert net.loss_ > 1.2 * net.best_loss_
     assert network.objective() <= 1.05 * net.best_loss_
 
@@ -486,7 +486,7 @@ def test_a_plateau_of_nonsense_returns_the_best_weights(solver, digits):
     assert net.n_iter_ < 500
     network = network_at_start(net, X, y)
     start = network.objective()
-    network.parameters.filled(net.coefs_, net.intercepts_)
+    network.parameters.fill(net.coefs_, net.intercepts_)
     assert network.objective() <= start + 1e-9
 
 
@@ -569,7 +569,7 @@ def test_partial_fit_warns_where_the_loss_has_risen_too_high(rate, iris):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             net.partial_fit(X, y, classes=[0, 1, 2])
-        network.parameters.filled(net.coefs_, net.intercepts_)
+        network.parameters.fill(net.coefs_, net.intercepts_)
         has_risen = network.loss() > 2 * np.log(3) and network.loss() > before
         assert bool(caught) == has_risen
         rises += has_risen

@@ -45,7 +45,7 @@ def test_a_planned_fit_does_not_warn(activation, kwargs, problems):
             warnings.simplefilter("error")
             net = ShallowNetClassifier(activation=activation, random_state=0, **kwargs).fit(X, y)
         network = network_at_start(net, X, y)
-        network.parameters.filled(net.coefs_, net.intercepts_)
+        network.parameters.fill(net.coefs_, net.intercepts_)
         assert network.loss() < 0.9 * network.loss_of_constant()
 
 
@@ -122,7 +122,7 @@ def test_rounds_end_at_a_plateau(solver, activation, digits):
     assert (gains[:-1] >= 0.2).all()
     assert net.n_iter_ == 15 * (2 ** len(objectives) - 1)
     network = network_at_start(net, X, y)
-    network.parameters.filled(net.coefs_, net.intercepts_)
+    network.parameters.fill(net.coefs_, net.intercepts_)
     assert_allclose(
         network.loss() + net.alpha_ / 2 * sum((W**2).sum() for W in net.coefs_) / len(digits[1]), min(objectives)
     )
@@ -180,7 +180,7 @@ def test_an_interrupt_in_a_later_round_returns_no_worse_weights_than_the_rounds_
     with pytest.raises(KeyboardInterrupt):
         net.fit(X, y)
     network = network_at_start(net, X, y)
-    network.parameters.filled(net.coefs_, net.intercepts_)
+    network.parameters.fill(net.coefs_, net.intercepts_)
     assert network.objective() <= kept[0] * (1 + 1e-12)
 
 

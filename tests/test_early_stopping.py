@@ -375,7 +375,7 @@ def test_a_finite_score_of_infinite_logits_is_a_divergence(scoring, activation, 
     with pytest.warns(ConvergenceWarning, match="Training diverged"):
         net.fit(X, y)
     network = network_at_start(net, X, y)
-    network.parameters.filled(net.coefs_, net.intercepts_)
+    network.parameters.fill(net.coefs_, net.intercepts_)
     assert np.isfinite(network.loss())
 
 

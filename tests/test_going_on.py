@@ -357,7 +357,7 @@ def n_evaluations(monkeypatch, net, X, y):
 def check_best_weights(net, X, y):
     """Check that the objective of the net is at most the smallest reported loss, to the rounding of the dtype."""
     network = network_at_start(net, X, y)
-    network.parameters.filled(net.coefs_, net.intercepts_)
+    network.parameters.fill(net.coefs_, net.intercepts_)
     assert network.objective() <= net.best_loss_ * (1 + 16 * np.finfo(X.dtype).eps)
 
 
@@ -433,7 +433,7 @@ def test_best_weights_after_an_interruption(iris, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         net.set_params(learning_rate_init=1e3).fit(X, y)
     network = network_at_start(net, X, y)
-    network.parameters.filled(net.coefs_, net.intercepts_)
+    network.parameters.fill(net.coefs_, net.intercepts_)
     assert network.objective() <= loss
 
 

@@ -186,7 +186,7 @@ def test_a_step_of_gradient_descent_subtracts_the_gradient(activation, kind, pro
         for name, array in zip(("W1", "W2", "b1", "b2"), [*net.coefs_, *net.intercepts_], strict=True):
             expected = getattr(before, name) - 0.05 * gradient[f"d{name}"]
             np.testing.assert_allclose(array, expected, rtol=1e-12, atol=1e-15)
-        before.filled(net.coefs_, net.intercepts_)
+        before.fill(net.coefs_, net.intercepts_)
         gradient = compute_gradient(net, X, y, w)
 
 

@@ -286,7 +286,7 @@ def test_lbfgs_converges_to_a_stationary_point(iris):
     net = ShallowNetClassifier(5, "tanh", solver="lbfgs", alpha=0.1, tol=1e-6, max_iter=500, random_state=0).fit(*iris)
     assert net.n_iter_ < 500
     network = network_at_start(net, *iris)
-    network.parameters.filled(net.coefs_, net.intercepts_)
+    network.parameters.fill(net.coefs_, net.intercepts_)
     assert net.loss_ == pytest.approx(network.value_and_gradient())
     assert np.abs(network.gradient.theta).max() <= 1e-6
     assert (np.diff(net.loss_curve_) <= 0).all()

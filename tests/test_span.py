@@ -60,7 +60,7 @@ def test_a_network_in_the_span_is_the_same_network(name, sparse, dtype):
     assert inside.X.dtype == inside.parameters.theta.dtype == dtype
     assert inside.parameters.W1.shape[0] == 12
     assert_allclose(inside.loss(), network.loss(), rtol=tolerance)
-    network.parameters.filled(inside.coefs, inside.parameters.intercepts)
+    network.parameters.fill(inside.coefs, inside.parameters.intercepts)
     assert_allclose(inside.objective(), network.objective(), rtol=tolerance)
     inside.value_and_gradient()
     network.value_and_gradient()

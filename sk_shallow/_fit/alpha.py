@@ -15,10 +15,9 @@ from scipy.sparse import issparse
 from sklearn.model_selection import StratifiedGroupKFold
 
 from sk_shallow._fit.data import Data, dense_if_small, in_order_of_appearance
-from sk_shallow._fit.minimize import minimize
-from sk_shallow._fit.monitor import Monitor
+from sk_shallow._fit.minimize import minimize_anew
 from sk_shallow._fit.plan import Plan, short_plan
-from sk_shallow._fit.state import Stream, TrainingState
+from sk_shallow._fit.state import Stream
 from sk_shallow._fit.targets import Targets
 from sk_shallow._model.network import Matrix, Network, slices
 from sk_shallow.solvers import Adam
@@ -47,11 +46,11 @@ class Choice:
 def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | None, seed: int) -> Choice:
     """Return the weakest alpha that had a clearly lower held-out loss, in nats per sample, than all stronger ones.
 
-    `network` is at its initial weights, with the alpha of the rule; it does not change. Equal rows of
-    `data` are merged, so without groups no held-out row is a copy of a training row. With groups, no group is on both
-    sides. If `held_out` is given, it replaces the folds. With too few rows or held-out rows, or if no loss is finite,
-    there are no scores. Alpha is then that of the rule, or three times that with too few rows. A single loss that is
-    not finite has the score minus infinity.
+    `network` is at its initial weights, with the alpha of the rule; it does not change. Equal rows of `data` are
+    merged, so without groups no held-out row is a copy of a training row. With groups, no group is on both sides. If
+    `held_out` is given, it replaces the folds. With too few rows or held-out rows, or if no loss is finite, there are
+    no scores. Alpha is then that of the rule, or three times that with too few rows. A single loss that is not finite
+    has the score minus infinity.
     """
     min_rows, min_held_out = fewest_rows(data.targets)
     alpha, few = float(network.alpha), data.n_weighted() < min_rows
@@ -249,8 +248,5 @@ def _stack(network: Network, rows: list[np.ndarray], nets: list[tuple[float, int
 
 
 def _train(network: Network, plan: Plan, seed: int) -> None:
-    batch_size = min(BATCH_ROWS, network.n_samples)
-    max_iter = max(MIN_EPOCHS, MIN_STEPS // -(-network.n_samples // batch_size))
-    short = short_plan(Adam(), plan, max_iter, batch_size)
-    state = TrainingState(seed, Stream.ALPHA_TRAINING.rng(seed))
-    minimize(network, short, state, Monitor(network.parameters, short))
+    short = short_plan(Adam(), plan, network.n_samples, BATCH_ROWS, (MIN_EPOCHS, MIN_STEPS))
+    minimize_anew(network, short, seed, Stream.ALPHA_TRAINING)

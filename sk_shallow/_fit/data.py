@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from scipy.sparse import issparse
@@ -10,13 +10,29 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.extmath import row_norms
 
-from sk_shallow._fit.distinct import distinct_index, index_by_group, may_have_copies, n_distinct
+from sk_shallow._fit.distinct import distinct_index, first_and_sum, index_by_group, may_have_copies, n_distinct
 from sk_shallow._fit.targets import Targets
 from sk_shallow._model.network import rows_per_block, slices
 
 # Draw whole units again if their numbers of rows per class are off by more than this share of all rows wanted.
 MAX_DRAWS, SMALL_ERROR = 10, 0.05
 MAX_DENSE_NUMBERS = 2**20  # numbers of a small sparse matrix, zeros included
+
+T = TypeVar("T")
+
+
+class computed_once(Generic[T]):  # noqa: N801, like property
+    """A property that is computed at first use, without a lock.
+
+    functools.cached_property has one lock for all objects in Python 3.11: a forked child could wait for it forever.
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self.compute = compute
+
+    def __get__(self, owner: Any, kind: type) -> T:
+        value = vars(owner)[self.compute.__name__] = self.compute(owner)  # from now on found before this property
+        return value
 
 
 @dataclass(frozen=True)
@@ -33,15 +49,12 @@ class Data:
     unmerged: "Data | None" = None  # the rows before equal ones were merged; None if they were not merged
     index: Any = None  # for each unmerged row: its index in these rows; -1 if its weight is 0
 
-    @property
+    @computed_once
     def X(self) -> Any:
         """The rows, (m, n0): `matrix` itself if `rows` is None, otherwise a copy that is made at first use."""
         if self.rows is None:
             return self.matrix
-        kept = vars(self)  # functools.cached_property has one lock for all objects in Python 3.11
-        if "_X" not in kept:
-            kept["_X"] = self.matrix[self.rows] if self.unmerged is None else rows_in_c_order(self.matrix, self.rows)
-        return kept["_X"]
+        return self.matrix[self.rows] if self.unmerged is None else rows_in_c_order(self.matrix, self.rows)
 
     @property
     def given(self) -> "Data":
@@ -49,10 +62,10 @@ class Data:
         return self.unmerged or self
 
     def rows_for_scorer(self) -> "Data":
-        """Return the rows before equal ones were merged.
+        """Return the given rows in the order in which a scorer gets them.
 
-        If they were merged, rows of weight 0 are left out, and the others are sorted, so that the score does not depend
-        on the order of the given rows.
+        If equal ones were merged, rows of weight 0 are left out, and the others are sorted, so that the score does not
+        depend on the order of the given rows.
         """
         if self.unmerged is None:
             return self
@@ -99,14 +112,11 @@ class Data:
         index[weighted] = np.unique(distinct_index(self.X, self.y)[weighted], return_inverse=True)[1]
         if groups is not None:
             index[weighted] = index_by_group(index[weighted], groups[weighted], w[weighted])
-        order = weighted[np.lexsort((w[weighted], index[weighted]))]  # for sums that do not depend on the order
-        starts = np.flatnonzero(np.diff(index[order], prepend=-1))
-        rows = order[starts]
-        sums = None
-        if self.w is not None or len(rows) < len(w):
-            sums = np.minimum(np.add.reduceat(w[order], starts), np.finfo(np.float64).max)
-        part = replace(self, groups=groups).take(rows)
-        return replace(part, w=sums, unmerged=self, index=index)
+        first, sums = first_and_sum(index[weighted], w[weighted])
+        part = replace(self, groups=groups).take(weighted[first])
+        all_ones = self.w is None and len(first) == len(w)
+        sums = np.minimum(sums, np.finfo(np.float64).max)
+        return replace(part, w=None if all_ones else sums, unmerged=self, index=index)
 
     def with_class_weights(self, class_weights: Callable[[np.ndarray], np.ndarray | None]) -> "Data":
         unmerged = None if self.unmerged is None else self.unmerged.with_class_weights(class_weights)
@@ -138,7 +148,7 @@ class Data:
         if self.w is None and self.c is None:
             return None
         w, c = (np.ones(1) if part is None else part for part in (self.w, self.c))
-        return w.reshape(-1, 1) * (c if c.ndim == 2 else c.reshape(-1, 1))
+        return w.reshape(-1, 1) * c.reshape(len(c), -1)
 
     def normalized_weights(self) -> np.ndarray | None:
         """Return the weights, scaled to mean 1. Raises ValueError if all are zero or one is infinite."""
@@ -289,7 +299,7 @@ def _draw_units(units: np.ndarray, classes: np.ndarray, fraction: float, rng: np
     """Return whether each row is drawn, (m,): about this fraction of each class, in whole units.
 
     Class by class, units are drawn until the number of rows of this class is as near as possible to the wanted number.
-    Never drawn are units with twice that number or more, and the only unit of a class.
+    A unit with twice that number of rows or more is never drawn, nor is the only unit of a class.
     """
     n_units = units.max() + 1
     units = rng.permutation(n_units)[units]

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from sk_shallow._fit.features import different_features, feature_moments, unscaled_features
-from sk_shallow._fit.minimize import Limit, minimize
+from sk_shallow._fit.data import computed_once
+from sk_shallow._fit.features import different_features, feature_moments, unscaled_features, variances
+from sk_shallow._fit.minimize import Limit, minimize_anew
 from sk_shallow._fit.monitor import Monitor, Signal
-from sk_shallow._fit.plan import default_rates, short_plan
+from sk_shallow._fit.plan import SHORT_EPOCHS, SHORT_STEPS, default_rates, short_plan
 from sk_shallow._fit.set_up import Fit
-from sk_shallow._fit.state import Stream, TrainingState
-from sk_shallow._model.network import Network, hidden_activations
+from sk_shallow._fit.state import Stream
+from sk_shallow._model.network import Network
 from sk_shallow.activations import Identity
 from sk_shallow.schedules import InverseScaling
 from sk_shallow.solvers import LBFGS, SGD, Adam, GradientDescent
@@ -26,8 +27,7 @@ MIN_EXPLAINED = 0.02  # a net has learned something if its loss is lower than th
 DEFAULT_FIT_STEPS = 1500  # about as many as a default fit on some thousand rows
 LOW_RATE, HIGH_RATE = 0.1, 2.0  # rates below or above so many times the default peak rate are reported
 SMALL_BATCH, SMALL_SCALE = 16, 0.01  # batches and scales of initial weights below these may be too small
-# Smallest length of the short fit that shows what the net can learn; steps of full batches are cheap on a sample.
-SHORT_EPOCHS, SHORT_STEPS, SHORT_FULL_BATCH_STEPS = 15, 120, 1000
+SHORT_FULL_BATCH_STEPS = 1000  # of the short fit that shows what the net can learn; on a sample, they are cheap
 MAX_MISSED = 0.1  # share of the short fit's gain that a net may miss; half of it if its loss is twice as high
 SAMPLE_ROWS = 2048  # rows of the sample that is checked first; if its loss is fine, the full pass is skipped
 
@@ -55,7 +55,6 @@ class Ending:
     def __init__(self, fit: Fit, limit: Limit | None) -> None:
         self.fit = fit
         self.limit = limit
-        self.computed: dict[str, Any] = {}
         self.network, self.monitor, self.plan = fit.network, fit.monitor, fit.plan
         self.targets, self.unit = fit.data.targets, fit.network.loss_function.unit
         last = fit.network.parameters.weights  # not the biases, which the penalty does not shrink
@@ -132,7 +131,7 @@ class Ending:
             return
         yield bool(self._different), self._validation_differs
         yield self._rate_is_high() and self._misses_much(), self._high_rate
-        yield self._rate_has_fallen and self._misses_much(), self._inverse_scaling
+        yield self._rate_has_fallen() and self._misses_much(), self._inverse_scaling
         yield loss > self.bound, failure("Training ended worse than a constant", self._causes_of_slowness)
         if self.constant <= 1e-9 * self.zero and not self._targets_are_tiny:  # nothing to learn
             return
@@ -166,9 +165,8 @@ class Ending:
         unlimited = default_rates(plan.solver, plan.q, plan.curvature)[plan.schedule.needs_length]
         return rate < unlimited / 10 and bool(self._unscaled)
 
-    @property
     def _rate_has_fallen(self) -> bool:
-        """Whether "invscaling" has halved the rate. Otherwise it is not to blame."""
+        """Return whether "invscaling" has halved the rate. Otherwise it is not to blame."""
         rate, schedule = self.plan.learning_rate_init or 0.0, self.plan.schedule
         return isinstance(schedule, InverseScaling) and float(schedule.rate(rate, self.fit.state.clock)) < rate / 2
 
@@ -186,40 +184,30 @@ class Ending:
         has_scorer = self.monitor.tie_breaker is not None
         return has_scorer and self.network.value_at(self._short, score) <= max(self.monitor.scores)
 
-    @property
+    @computed_once
     def _short(self) -> np.ndarray:
         """The weights of a short fit at the default rate."""
-        weights: np.ndarray = self._once("short", lambda: short_fit(self.fit))
-        return weights
+        return short_fit(self.fit)
 
-    @property
+    @computed_once
     def _learned(self) -> tuple[float, float, float]:
-        """Return the losses of a constant, of the net and of a short fit, in nats per sample.
+        """The losses of a constant, of the net and of a short fit, in nats per sample.
 
         They are validation losses if scores chose the weights, and otherwise training losses, on a sample of the rows.
         """
+        judge = (self.fit.held_out if self.monitor.scores else None) or self.network.sample(SAMPLE_ROWS)
+        constant, reached = judge.loss_of_constant(), judge.loss()
+        if reached <= MAX_MISSED / 2 * constant:  # however much the short fit learns
+            return constant, reached, reached
+        return constant, reached, judge.value_at(self._short, judge.loss)
 
-        def compute() -> tuple[float, float, float]:
-            judge = (self.fit.held_out if self.monitor.scores else None) or self.network.sample(SAMPLE_ROWS)
-            constant, reached = judge.loss_of_constant(), judge.loss()
-            if reached <= MAX_MISSED / 2 * constant:  # however much the short fit learns
-                return constant, reached, reached
-            return constant, reached, judge.value_at(self._short, judge.loss)
-
-        learned: tuple[float, float, float] = self._once("learned", compute)
-        return learned
-
-    @property
+    @computed_once
     def _different(self) -> str:
         """The features of the validation set that are on another scale; "" if its loss is fine."""
-
-        def compute() -> str:
-            held_out, validation = self.fit.held_out, self.fit.validation_set
-            if held_out is None or validation is None or held_out.loss() <= self.constant / 2:
-                return ""
-            return different_features(self.fit.data.X, validation.X, self._names)
-
-        return self._once("different", compute)
+        held_out, validation = self.fit.held_out, self.fit.validation_set
+        if held_out is None or validation is None or held_out.loss() <= self.constant / 2:
+            return ""
+        return different_features(self.fit.data.X, validation.X, self._names)
 
     @property
     def _never_stops_itself(self) -> bool:
@@ -245,9 +233,9 @@ class Ending:
             return f"{self.targets.guess} {self.zero:.4g}"
         return f"always predicting {self.network.loss_function.best()} gives {self.constant:.4g}"
 
-    def _if_given(self, name: str, applies: bool, blame: str, advice: str = "", owner: Any = None) -> Cause:
+    def _if_given(self, name: str, applies: bool, blame: str, advice: str = "") -> Cause:
         """Return a cause that blames a parameter only if the user has changed it."""
-        return applies, blame if self._is_given(name, owner) else "", advice
+        return applies, blame if self._is_given(name) else "", advice
 
     def _causes_of_divergence(self) -> list[Cause]:
         network, w, rate = self.network, self.network.w, self.plan.learning_rate_init
@@ -255,7 +243,7 @@ class Ending:
         weights = f"sample weights up to {largest:.3g}, which partial_fit does not normalize"
         step_of_penalty = 0.0 if rate is None or isinstance(self.plan.solver, Adam) else rate * network.alpha
         alpha, alpha_high = f"alpha={network.alpha:.3g} is too high", step_of_penalty > 2 * network.sample_size
-        rate_high = self._rate_is("too high")
+        rate_high = self._blame_rate("too high")
         return [
             (largest > MAX_SAMPLE_WEIGHT, weights, ""),
             self._if_given("alpha", alpha_high, f"{alpha} for this learning rate", "set a lower alpha"),
@@ -267,7 +255,7 @@ class Ending:
 
     def _causes_of_slowness(self) -> list[Cause]:
         if self._rate_is_high():
-            return [(True, self._rate_is("too high"), ""), (True, "", "")]
+            return [(True, self._blame_rate("too high"), ""), (True, "", "")]
         limit, plan = self._limit, self.plan
         otherwise = "scale the features" if plan.learning_rate_init is None else f"raise {self._rate_now}"
         patience = "" if plan.first_round else f" or raise n_iter_no_change (now {plan.n_iter_no_change:g})"
@@ -284,13 +272,12 @@ class Ending:
         return self.limit or (None if self.plan.max_iter_is_limit or self.monitor.signal else Limit.MAX_ITER)
 
     def _limit_is_low(self, limit: Limit) -> Cause:
-        reached, owner = self._reached(limit), self.plan.solver if limit is Limit.MAX_FUN else None
+        reached = self._reached(limit)
         name, _, value = reached.partition("=")
         long_enough = len(self.monitor.losses) >= SHORT_EPOCHS and self._is_given("learning_rate_init")
-        applies = not (long_enough and self._rate_is_too_low)  # then the rate alone is to blame
-        return self._if_given(name, applies, f"{reached} is too low", f"raise {name} (now {value})", owner)
+        applies = not (long_enough and self._rate_is_too_low())  # then the rate alone is to blame
+        return self._if_given(name, applies, f"{reached} is too low", f"raise {name} (now {value})")
 
-    @property
     def _rate_is_too_low(self) -> bool:
         rate, plan = self.plan.learning_rate_init, self.plan
         return rate is not None and rate < LOW_RATE * plan.default_rates[plan.schedule.needs_length]
@@ -325,7 +312,7 @@ class Ending:
             *([(True, self._outlier, "")] if self._outlier else self._causes_in_the_features()),
             self._if_given("alpha", shrunk, f"alpha={network.alpha:.3g} is too high: it has shrunk the weights"),
             self._if_given(
-                "learning_rate_init", self._rate_is_too_low, self._rate_is("too low"), f"raise {self._rate_now}"
+                "learning_rate_init", self._rate_is_too_low(), self._blame_rate("too low"), f"raise {self._rate_now}"
             ),
             (network.dropout >= 0.8, f"dropout={network.dropout:g} is too high", ""),
             *self._causes_of_a_plateau(),
@@ -359,10 +346,9 @@ class Ending:
 
     def _causes_in_the_features(self) -> list[Cause]:
         means, mean_square = feature_moments(self.fit.data.X)
-        largest, variance = float(np.sqrt(mean_square.max())), mean_square - means**2
-        not_constant = variance > 1e-12 * mean_square
-        n_far = np.count_nonzero(not_constant & (means**2 > MAX_STANDARD_DEVIATIONS**2 * variance))
-        varies, what = bool(not_constant.any()), "features hardly vary around their"
+        largest, variance = float(np.sqrt(mean_square.max())), variances(means, mean_square)
+        n_far = np.count_nonzero((variance > 0) & (means**2 > MAX_STANDARD_DEVIATIONS**2 * variance))
+        varies, what = bool(variance.any()), "features hardly vary around their"
         hardly_varying = f"{n_far} {what if n_far > 1 else 'feature hardly varies around its'} mean"
         tiny = f"features are tiny (root mean square at most {largest:.2g})"
         dead, are_tiny = "all hidden units are dead: raise hidden_size, or use leaky_relu", largest < TINY_RMS
@@ -423,7 +409,7 @@ class Ending:
         )
 
     def _high_rate(self) -> str:
-        return self._failure(self._less_than_it_could, [(True, self._rate_is("too high"), ""), (True, "", "")])
+        return self._failure(self._less_than_it_could, [(True, self._blame_rate("too high"), ""), (True, "", "")])
 
     def _inverse_scaling(self) -> str:
         """Write a warning. `MLPClassifier` ignores this schedule with "adam", so scripts may have it by accident."""
@@ -466,46 +452,42 @@ class Ending:
     def _rate_now(self) -> str:
         return f"learning_rate_init (now {self.plan.learning_rate_init:g})" if self._rate else ""
 
-    def _rate_is(self, too: str) -> str:
+    def _blame_rate(self, too: str) -> str:
         """Blame the rate, and name the default for these data and this schedule."""
         plan, given = self.plan, self.fit.estimator.learning_rate
         planned = plan.schedule.needs_length or (given == "auto" and not plan.incremental)
         default = plan.default_rates[planned]
         return f"{self._rate} is {too} (None, the default, is {default:.2g} here)"
 
-    def _default(self, name: str, owner: Any = None) -> Any:
+    def _owner(self, name: str) -> Any:
+        """Return what has a parameter: the estimator, or its solver."""
+        return self.fit.estimator if hasattr(self.fit.estimator, name) else self.plan.solver
+
+    def _default(self, name: str) -> Any:
         """Return the default of a parameter, from the first class in the order of inheritance that has it."""
-        classes = type(owner or self.fit.estimator).__mro__
-        every = (signature(kind).parameters for kind in classes)
+        every = (signature(kind).parameters for kind in type(self._owner(name)).__mro__)
         return next(parameters[name].default for parameters in every if name in parameters)
 
-    def _is_given(self, name: str, owner: Any = None) -> bool:
+    def _is_given(self, name: str) -> bool:
         """Return whether the user has changed a parameter."""
-        return getattr(owner or self.fit.estimator, name) != self._default(name, owner)
+        return getattr(self._owner(name), name) != self._default(name)
 
     def _is_dead(self) -> bool:
         """Return whether no hidden unit is ever active, on a sample of the rows."""
         sample = self.network.sample(SAMPLE_ROWS)
-        A1 = hidden_activations(sample.X, sample.parameters.coefs, sample.parameters.intercepts, sample.activation)
-        return bool(self.monitor.first_theta.any()) and not A1.any()
+        return bool(self.monitor.first_theta.any()) and not sample.mean_squared_length_of_A1()
 
-    @property
+    @computed_once
     def _first_loss(self) -> float:
-        return self._once("first_loss", lambda: self.network.value_at(self.monitor.first_theta, self.network.loss))
+        return self.network.value_at(self.monitor.first_theta, self.network.loss)
 
-    @property
+    @computed_once
     def _unscaled(self) -> str:
-        return self._once("unscaled", lambda: unscaled_features(self.fit.data.X, self._names))
+        return unscaled_features(self.fit.data.X, self._names)
 
     @property
     def _names(self) -> np.ndarray | None:
         return getattr(self.fit.estimator, "feature_names_in_", None)
-
-    def _once(self, name: str, compute: Callable[[], Any]) -> Any:
-        # functools.cached_property has one lock for all objects in Python 3.11: a forked child could wait forever.
-        if name not in self.computed:
-            self.computed[name] = compute()
-        return self.computed[name]
 
     @property
     def _scaler(self) -> str:
@@ -517,10 +499,7 @@ def short_fit(fit: Fit) -> np.ndarray:
     network = fit.network.sample(SAMPLE_ROWS)
     network = replace(network, parameters=network.parameters.zeros_like())
     network.parameters.theta[:] = fit.monitor.first_theta
-    batch_size = min(fit.plan.batch_size, network.n_samples)
-    n_steps = SHORT_FULL_BATCH_STEPS if fit.plan.solver.full_batch else SHORT_STEPS
-    max_iter = max(SHORT_EPOCHS, -(-n_steps // -(-network.n_samples // batch_size)))
-    plan = short_plan(fit.plan.solver, fit.plan, max_iter, batch_size)
-    state = TrainingState(fit.state.seed, Stream.TRAINING.rng(fit.state.seed))
-    minimize(network, plan, state, Monitor(network.parameters, plan))
+    solver, n_steps = fit.plan.solver, SHORT_FULL_BATCH_STEPS if fit.plan.solver.full_batch else SHORT_STEPS
+    plan = short_plan(solver, fit.plan, network.n_samples, fit.plan.batch_size, (SHORT_EPOCHS, n_steps))
+    minimize_anew(network, plan, fit.state.seed, Stream.TRAINING)
     return network.parameters.theta

@@ -45,6 +45,13 @@ def n_distinct(values: np.ndarray) -> int:
     return 1 + int(np.count_nonzero(np.diff(np.sort(values))))
 
 
+def first_and_sum(index: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a row of each index 0, 1, ..., and the sum of its weights, which does not depend on the order of rows."""
+    order = np.lexsort((w, index))
+    starts = np.flatnonzero(np.diff(index[order], prepend=-1))
+    return order[starts], np.add.reduceat(w[order], starts)
+
+
 def index_by_group(index: np.ndarray, groups: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Return the index of each row in the sorted list of distinct pairs of `index` and group, (n,).
 
@@ -54,10 +61,8 @@ def index_by_group(index: np.ndarray, groups: np.ndarray, w: np.ndarray) -> np.n
     n = len(index)
     groups = np.unique(groups, return_inverse=True)[1]
     pairs = np.unique(groups * n + index, return_inverse=True)[1]
-    order = np.lexsort((w, pairs))  # for sums that do not depend on the order
-    starts = np.flatnonzero(np.diff(pairs[order], prepend=-1))
-    first = order[starts]
-    hashes = row_hashes(np.stack([index[first], np.add.reduceat(w[order], starts)], axis=1), 0)
+    first, sums = first_and_sum(pairs, w)
+    hashes = row_hashes(np.stack([index[first], sums], axis=1), 0)
     hashes ^= hashes >> HALF  # otherwise two groups that exchange the weights of two rows would be equal
     hashes *= hashes | np.uint64(1)
     of_group = np.add.reduceat(hashes, np.flatnonzero(np.diff(groups[first], prepend=-1)))
@@ -75,7 +80,7 @@ def _index(X: Any) -> np.ndarray:
         if _rows_equal(X, copies, first[index[copies]]):
             break
     ranks = np.empty_like(first)
-    ranks[np.lexsort((np.arange(len(first)), _projections(X, first)))] = np.arange(len(first))
+    ranks[np.argsort(_projections(X, first), kind="stable")] = np.arange(len(first))
     return ranks[index]
 
 

@@ -31,8 +31,8 @@ def different_features(X: Any, X_val: Any, names: np.ndarray | None) -> str:
     features, and a few rare or heavy-tailed ones do not change the average much.
     """
     mean, mean_square = feature_moments(X)
-    variance = mean_square - mean**2
-    varies = variance > 1e-12 * mean_square
+    variance = variances(mean, mean_square)
+    varies = variance > 0
     scale = np.sqrt(np.where(varies, variance, np.inf))
     m, n_val = X.shape[0], X_val.shape[0]
     far = _count_far(X_val, mean, scale)
@@ -61,6 +61,12 @@ def feature_moments(X: Any) -> tuple[np.ndarray, np.ndarray]:
             sums += block.sum(axis=0)
             squares += np.einsum("ij,ij->j", block, block)
     return sums / X.shape[0], squares / X.shape[0]
+
+
+def variances(mean: np.ndarray, mean_square: np.ndarray) -> np.ndarray:
+    """Return the variance of each feature, (n0,); 0 if it is only rounding."""
+    variance = mean_square - mean**2
+    return np.where(variance > 1e-12 * mean_square, variance, 0.0)
 
 
 def _count_far(X: Any, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:

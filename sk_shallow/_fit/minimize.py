@@ -12,7 +12,7 @@ from scipy import optimize
 
 from sk_shallow._fit.monitor import Monitor, Signal
 from sk_shallow._fit.plan import Plan
-from sk_shallow._fit.state import TrainingState
+from sk_shallow._fit.state import Stream, TrainingState
 from sk_shallow._fit.threads import one_thread_if_small, scipy_has_one_thread
 from sk_shallow._model.network import BLOCK_NUMBERS, Network, Rows, slices
 from sk_shallow.solvers import LBFGS
@@ -38,6 +38,11 @@ def minimize(network: Network, plan: Plan, state: TrainingState, monitor: Monito
         else:
             limit = _descend(network, plan, state, monitor)
     return limit or (Limit.CALLBACK if monitor.stopped else None)
+
+
+def minimize_anew(network: Network, plan: Plan, seed: int, stream: Stream) -> None:
+    """Minimize with a new optimizer state, and without a validation set."""
+    minimize(network, plan, TrainingState(seed, stream.rng(seed)), Monitor(network.parameters, plan))
 
 
 def _descend(network: Network, plan: Plan, state: TrainingState, monitor: Monitor) -> Limit | None:

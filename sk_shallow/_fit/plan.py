@@ -18,6 +18,8 @@ from sk_shallow.activations import Activation
 from sk_shallow.schedules import SCHEDULES, Constant, OneCycle, Schedule
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, GradientDescent, Solver
 
+SHORT_EPOCHS, SHORT_STEPS = 15, 120  # least length of the first round, and of the short fit of diagnosis.py
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -77,7 +79,7 @@ def make_plan(estimator: Any, data: Data, network: Network, incremental: bool = 
         schedule=schedule,
         max_iter=1 if incremental else int(estimator.max_iter),
         max_iter_is_limit=in_rounds or not (planned or incremental),
-        first_round=first_round_rule(-(-m // int(batch_size))) if in_rounds else 0,
+        first_round=n_epochs_rule(m, int(batch_size), SHORT_EPOCHS, SHORT_STEPS) if in_rounds else 0,
         stop_at_plateau=estimator.early_stopping or (has_rate and not planned),
         tol=float(estimator.tol),
         n_iter_no_change=_patience(estimator, solver),
@@ -103,20 +105,20 @@ def choose_schedule(estimator: Any, solver: Solver, incremental: bool) -> Schedu
 def default_rates(solver: Solver, q: float, curvature: float = 1 / 16, q1: float = 0.0) -> tuple[float, float]:
     """Return the default constant learning rate, and the default peak of a schedule that ends near zero.
 
-    Adam's peak keeps the changes of pre-activations equal for every q. SGD's is near the limit of stability, which
-    falls with q and with the `curvature` of the loss: 1/16 for the log losses. Other rates are well below the limit,
-    and are lowered for a curvature above 1/4 only. If q1 is given, all are below the limit of stability of the output
-    weights, ``2 / (curvature * q1)``: 0.9 of it at most, and 0.5 with momentum. The log losses need no such rule,
-    because their gradients are bounded. Adam's rates depend on q only. The `learning_rate_init` of a user's own solver
-    is used unchanged.
+    Adam's rates depend on q only; its peak keeps the changes of pre-activations equal for every q. SGD's peak is near
+    the limit of stability, which falls with q and with the `curvature` of the loss (1/16 for the log losses). The other
+    rates are well below this limit; a curvature above 1/4 lowers them. If q1 is given, as for regression, these rates
+    also stay below the limit of the output weights, ``2 / (curvature * q1)``: at most 0.9 of it, with momentum 0.5. The
+    log losses need no such rule, because their gradients are bounded. A user's own solver keeps its
+    `learning_rate_init`.
     """
     if solver.learning_rate_init is not None:
         return solver.learning_rate_init, solver.learning_rate_init
-    q, divisor = max(q, 1e-9), max(1.0, 4 * curvature)
-    limit = 2 / (curvature * q1) if q1 > 0 else np.inf
+    q = max(q, 1e-9)
     if isinstance(solver, Adam):
         # With MLPClassifier's 0.001, relu learns streams more slowly: its initial weights are smaller here.
         return 0.0015, min(0.1, max(0.001, 0.1 / q**0.5))
+    divisor, limit = max(1.0, 4 * curvature), 2 / (curvature * q1) if q1 > 0 else np.inf
     if isinstance(solver, SGD):
         peak = min(0.5, max(0.01, 3 / q)) / (16 * curvature)
         return min(0.01 / divisor, 0.5 * limit), min(peak, 0.5 * limit)
@@ -130,9 +132,10 @@ def annealed(solver: Solver) -> Solver:
     return clone(solver).set_params(beta_2=0.95) if is_auto else solver
 
 
-def short_plan(solver: Solver, plan: Plan, max_iter: int, batch_size: int) -> Plan:
-    """Return the plan of a short fit of `max_iter` epochs on one_cycle, at the default peak rate."""
-    rate = default_rates(solver, plan.q, plan.curvature, plan.q1)[1]
+def short_plan(solver: Solver, plan: Plan, m: int, batch_size: int, least: tuple[int, int]) -> Plan:
+    """Return the plan of a short fit on m rows, on one_cycle, at the default peak rate. See `n_epochs_rule`."""
+    rate, batch_size = default_rates(solver, plan.q, plan.curvature, plan.q1)[1], min(batch_size, m)
+    max_iter = n_epochs_rule(m, batch_size, *least)
     return Plan(annealed(solver), rate, OneCycle(), max_iter=max_iter, batch_size=batch_size)
 
 
@@ -149,9 +152,9 @@ def batch_size_rule(m: int) -> int:
     return max(32, min(512, m // 25))
 
 
-def first_round_rule(steps_per_epoch: int) -> int:
-    """Return 15 epochs, or more if that is fewer than 120 steps."""
-    return max(15, -(-120 // steps_per_epoch))
+def n_epochs_rule(m: int, batch_size: int, n_epochs: int, n_steps: int) -> int:
+    """Return `n_epochs`, or more if these are fewer than `n_steps` on m rows."""
+    return max(n_epochs, -(-n_steps // -(-m // batch_size)))
 
 
 def _patience(estimator: Any, solver: Solver) -> float:

@@ -5,7 +5,7 @@ scikit-learn's callbacks write to it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -100,7 +100,7 @@ def initial_network(
     w = data.weights_for_partial_fit() if incremental else data.normalized_weights()
     arrays = _arrays(data, w, data.X.dtype)
     if state.fitted:
-        parameters.filled(state.fitted.coefs_, state.fitted.intercepts_)
+        parameters.fill(state.fitted.coefs_, state.fitted.intercepts_)
         sample_size += state.fitted.n_samples_seen_ if incremental else 0.0
     else:
         init, gains = estimator.init, (1.0, 1.0)
@@ -127,8 +127,8 @@ def initial_network(
 def _is_wide(estimator: Any, data: Data) -> bool:
     """Return whether to train in the space that the rows span: a few rows with many features of similar scale.
 
-    The sum of the mean squares, squared, divided by the sum of their squares, is the number of features if all have
-    the same scale, and less otherwise. A feature on a far larger scale would hide the others in every coordinate.
+    With s the mean squares of the features, ``(sum s)^2 / sum s^2`` is the number of features if all have the same
+    scale, and less otherwise. A feature on a far larger scale would hide the others in every coordinate.
     Below a mean squared length of 1, Adam's rate cannot rise enough. Initial weights that the user gave stay as given.
     """
     m, n0 = data.n_weighted(), data.X.shape[1]
@@ -140,10 +140,9 @@ def _is_wide(estimator: Any, data: Data) -> bool:
 
 
 def _validation_network(network: Network, validation: Data) -> Network:
-    """Return a network on the validation set that shares the parameters."""
+    """Return a network on the validation set that shares the parameters. It is there for its loss only."""
     X, Y, w = _arrays(validation, validation.normalized_weights(), network.X.dtype)
-    X = network.coordinates(X)
-    held_out = Network(network.parameters, network.activation, network.loss_function, X, Y, w, span=network.span)
+    held_out = replace(network, X=network.coordinates(X), Y=Y, w=w)
     if not np.isfinite(held_out.loss()) and np.isfinite(network.loss()):
         raise ValueError("The loss of the validation set is not finite at the initial weights. Scale its features.")
     return held_out

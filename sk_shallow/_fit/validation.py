@@ -165,6 +165,5 @@ def index_of_groups(groups: Any, m: int) -> np.ndarray:
         raise ValueError(
             f"groups must not have missing values (NaN, None). Got {n_missing}. Name these groups, or drop the rows."
         )
-    labels = groups.tolist()
-    index = {label: i for i, label in enumerate(dict.fromkeys(labels))}
-    return np.array([index[label] for label in labels])
+    index: dict[Any, int] = {}
+    return np.array([index.setdefault(label, len(index)) for label in groups.tolist()])

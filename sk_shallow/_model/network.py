@@ -87,7 +87,7 @@ class Network:
 
     The network does not change its `parameters`: solvers update ``parameters.theta``. `X`, `Y` and `w` have the same
     dtype. With weights of mean 1, the loss is the weighted mean. `gradient` holds the result of the last
-    `value_and_gradient`.
+    `loss_and_gradient`.
 
     If the parameters are those of several nets, `X`, `Y` and `w` have the same leading axis. `alpha` and `sample_size`
     may be arrays, (n_nets, 1, 1). Sparse `X` is (m, n0), and then there is one net. The objective is the sum over nets;
@@ -125,15 +125,15 @@ class Network:
         self._buffers: dict[tuple[Any, ...], Array] = {}
 
     def value_and_gradient(self, rows: Rows = slice(None), rng: np.random.Generator | None = None) -> float:
-        """Return the objective `J` estimated on some rows, and leave its gradient in `gradient`.
-
-        A batch of B rows divides by B, not by its own sum of weights, so that the estimate is unbiased. `rng` draws
-        the dropout mask; None means evaluation, without dropout.
-        """
+        """Return the objective `J`, and leave its gradient in `gradient`. See `loss_and_gradient`."""
         return self.loss_and_gradient(rows, rng) + self.penalty()
 
     def loss_and_gradient(self, rows: Rows = slice(None), rng: np.random.Generator | None = None) -> float:
-        """Return the loss, which is `J` without the penalty, and leave the gradient of `J` in `gradient`."""
+        """Return the loss, which is `J` without the penalty, and leave the gradient of `J` in `gradient`.
+
+        Both are estimates on some rows. A batch of B rows divides by B, not by its own sum of weights, so that they are
+        unbiased. `rng` draws the dropout mask; None means evaluation, without dropout.
+        """
         d, scratch = self.gradient, self._scratch
         if isinstance(rows, slice) and rows == slice(None):
             loss = self._back_propagate(self._row_blocks[0], rng, self.n_samples, d)
@@ -174,7 +174,7 @@ class Network:
         _, n1, n2, n_pieces = self.parameters.sizes
         parameters = Parameters((span.root.shape[1], n1, n2, n_pieces), self.parameters.theta.dtype)
         W1, W2 = self.parameters.coefs
-        parameters.filled([span.weights(W1), W2], self.parameters.intercepts)
+        parameters.fill([span.weights(W1), W2], self.parameters.intercepts)
         X = span.root if weighted is None else span.coordinates(self.X)
         return replace(self, parameters=parameters, X=X, span=span)
 

@@ -71,8 +71,8 @@ class Parameters:
             getattr(one, name)[...] = getattr(self, name)[net]
         return one
 
-    def filled(self, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray]) -> "Parameters":
-        """Return itself, filled with `coefs_` and `intercepts_`. Raises ValueError if their shapes differ."""
+    def fill(self, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray]) -> None:
+        """Copy `coefs_` and `intercepts_` into the parameters. Raises ValueError if their shapes differ."""
         for name, array in zip(self.BLOCKS, [*coefs, *intercepts], strict=True):
             block = getattr(self, name)
             if block.shape != array.shape:
@@ -82,7 +82,6 @@ class Parameters:
                     "warm_start=False."
                 )
             block[...] = array
-        return self
 
 
 def initialize(

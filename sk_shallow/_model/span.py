@@ -19,9 +19,9 @@ Matrix: TypeAlias = np.ndarray | spmatrix
 class Span:
     """The basis ``Q = X^T (X X^T)^(-1/2)``, in which the rows `X` become the symmetric matrix ``(X X^T)^(1/2)``.
 
-    All coordinates of standardized rows then have similar scales. Or the basis is that of the principal components of
-    X, without centring: a feature on a far larger scale then has a coordinate of its own. Directions in which the rows
-    hardly vary are left out: then ``Q V`` lacks a part of V, which has no effect.
+    All coordinates of standardized rows then have similar scales. With ``principal=True``, the basis is that of the
+    principal components of X, without centring: a feature on a far larger scale then has a coordinate of its own.
+    Directions in which the rows hardly vary are left out, because weights there have almost no effect.
     """
 
     X: Matrix  # (m, n0)

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from sk_shallow._compat import check_matplotlib_support
+from sk_shallow._fit.prediction import hidden_overflow
 from sk_shallow.activations import ACTIVATIONS, as_activation, is_pair, label_of
 from sk_shallow.inspection._nets import feature_names_of, fitted_net, net_and_rows
 from sk_shallow.inspection._units import SATURATION_SLOPE, Units, curve_and_slopes, relative_lengths, strengths
@@ -212,6 +213,8 @@ def _bound(units):
     """
     counts = np.zeros(BOUNDS_PER_DOUBLING * np.finfo(np.float64).maxexp, dtype=int)
     for Z1, _, _ in units.blocks():
+        if not np.isfinite(Z1).all():
+            raise hidden_overflow(units.X)
         steps = BOUNDS_PER_DOUBLING * np.log2(np.maximum(np.abs(Z1, dtype=np.float64), MIN_BOUND) / MIN_BOUND)
         counts += np.bincount(np.ceil(steps).astype(int).ravel(), minlength=counts.size)
     within = np.cumsum(counts)
@@ -295,6 +298,8 @@ class LossCurveDisplay(Display):
             labels = [label_of(fitted_net(estimator).activation) for estimator in estimators]
             estimators = _labelled(labels, estimators)
         nets = {label: fitted_net(estimator) for label, estimator in estimators.items()}
+        if not nets:
+            raise ValueError("There is no net to draw. Pass at least one.")
         for label, net in nets.items():
             if net.validation_scores_ and net.scoring != "loss":
                 raise ValueError(f"LossCurveDisplay needs scoring='loss'. Got scoring={net.scoring!r} for {label}.")

@@ -1,6 +1,7 @@
 """`hidden_unit_report`: what each hidden unit does on some rows, and what you might change."""
 
 import numpy as np
+from scipy.stats import entropy
 
 from sk_shallow._fit.features import unscaled_features
 from sk_shallow.inspection._nets import net_and_rows
@@ -200,5 +201,4 @@ def _duplicates(R, lengths, least):
 
 def _effective_rank(R):
     s = np.linalg.svd(R, compute_uv=False)
-    p = s[s > 1e-12 * (s.max() or 1.0)] / (s.sum() or 1.0)
-    return float(np.exp(-(p * np.log(p)).sum())) if p.size else 0.0
+    return float(np.exp(entropy(s))) if s.any() else 0.0

@@ -282,7 +282,7 @@ def _by_label(values, name):
 def _with_own(table, own, reference):
     """Return the activation objects by label, and the label of the reference.
 
-    If it is the estimator's `own` activation, it may be added.
+    If `reference` is None, it is the estimator's `own` activation, which is added if it is missing.
     """
     objects = {label: as_activation(value) for label, value in table.items()}
     if reference is None:  # `==` too: `equal` is False for a callable object and its copy
@@ -301,9 +301,11 @@ def _with_own(table, own, reference):
 
 def _clones(estimator, name, table):
     """Return clones of the estimator by label, each with a value of a parameter that no search tunes."""
-    for prefix, search in ((f"{prefix}estimator__", part) for prefix, part in walk(estimator) if is_search(part)):
-        inner = name.removeprefix(prefix)
-        for key in tuned_parameters(search) if name.startswith(prefix) else ():
+    for prefix, part in walk(estimator):
+        inner = name.removeprefix(f"{prefix}estimator__")
+        if not is_search(part) or inner == name:  # the parameter is not inside
+            continue
+        for key in tuned_parameters(part):
             if f"{inner}__".startswith(f"{key}__") or key.startswith(f"{inner}__"):
                 raise ValueError(
                     f"The search must not tune {key!r}, because the comparison sets {inner!r}. Remove it there."
@@ -361,23 +363,27 @@ def _params(estimators, groups, params):
         )
     if groups is None:
         return dict.fromkeys(estimators, params)
-    names, searches = {}, [label for label, one in estimators.items() if any(is_search(part) for _, part in walk(one))]
+    arguments, searches = {}, []
     for label, estimator in estimators.items():
-        *_, (path, last) = walk(estimator)
+        parts = list(walk(estimator))
+        path, last = parts[-1]
+        names = [f"{path}groups"] if has_net(last) else []
         if is_routing():
-            if has_net(last):
+            if names:
                 last.set_fit_request(groups=True)
-            names[label] = get_routing_for_object(estimator).consumes("fit", {"groups"})
-        else:
-            names[label] = [f"{path}groups"] if has_net(last) and label not in searches else []
-    if searches and not is_routing():
+            names = get_routing_for_object(estimator).consumes("fit", {"groups"})
+        elif any(is_search(part) for _, part in parts):
+            searches.append(label)
+            names = []
+        arguments[label] = params | dict.fromkeys(names, groups)
+    if searches:
         warnings.warn(
             f"groups reach the splits, but not the searches in {searches}, so their folds, early stopping and "
             "alpha='auto' may hold out rows of groups that they train on. Searches hand groups on only with metadata "
             "routing: call sklearn.set_config(enable_metadata_routing=True) first.",
             stacklevel=users_level(),
         )
-    return {label: params | dict.fromkeys(names[label], groups) for label in estimators}
+    return arguments
 
 
 def _default_cv(y, y_is_numeric, groups, rng):

@@ -53,7 +53,7 @@ def splits_with_seeds(splits, n_estimators, paired, rng):
 class Contender:
     """An estimator of a comparison, with arguments of `fit` and of the scorer.
 
-    Pipelines with a common number of `first_steps` share a fit of all steps but the last.
+    Pipelines with the same `first_steps`, a number, share one fit of all steps but the last.
     """
 
     label: str
