@@ -394,6 +394,11 @@ def test_classes_of_two_kinds_are_refused(iris):
         quick().partial_fit(*iris, classes=np.array([0, "a"], dtype=object))
 
 
+def test_weights_in_the_place_of_classes_are_refused(iris):
+    with pytest.raises(ValueError, match="To pass weights, write sample_weight="):
+        quick().partial_fit(*iris, np.linspace(0.1, 2, 150))
+
+
 def test_strings_of_numpy_and_of_python_are_one_kind(iris, quiet):
     y = np.array([np.str_("a"), "b", "c"] * 50, dtype=object)
     assert list(quick().fit(iris[0], y).classes_) == ["a", "b", "c"]
