@@ -379,8 +379,9 @@ def targets_of_part(estimator: Any, y: np.ndarray, classes: Any) -> ClassTargets
     if multilabel and classes is None and not hasattr(estimator, "classes_"):
         classes = np.arange(y.shape[1])
     if classes is not None:
-        check_kind(np.asarray(classes))
-        if type_of_target(classes).startswith("continuous"):  # in MLPClassifier, this place is for the weights
+        classes = np.asarray(classes)
+        check_kind(classes)
+        if classes.dtype.kind == "f" and (classes % 1).any():  # in MLPClassifier, this is the place of the weights
             raise ValueError("classes must hold labels. Got fractions. To pass weights, write sample_weight=...")
     if not check_classes_on_first_call(estimator, classes):
         earlier: ClassTargets = estimator._targets
