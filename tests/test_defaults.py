@@ -418,9 +418,9 @@ def messages_of(call):
 @parametrize("container", [np.asarray, np.float32, sparse.csr_array], ids=["dense", "float32", "sparse"])
 @parametrize("solver", ["adam", "sgd"])
 def test_a_small_alpha_is_named(activation, container, solver, iris, nothing_given):
-    """Below a hundredth of the weakest alpha that "auto" tries: 0.1 times the rule, which is about 0.1 here."""
+    """Below a hundredth of the rule, which is about 0.1 here."""
     X, y = container(iris[0]), iris[1]
-    bound = 0.01 * min(alpha.STRENGTHS) * rules.alpha_rule(ACTIVATIONS[activation](), 150, 4.0)
+    bound = 0.01 * rules.alpha_rule(ACTIVATIONS[activation](), 150, 4.0)
     net = net_of(activation=activation, solver=solver, max_iter=3)
     for silent in ("auto", 0, 1.01 * bound, 1.0):
         assert not messages_of(lambda value=silent: clone(net).set_params(alpha=value).fit(X, y))

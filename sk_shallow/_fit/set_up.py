@@ -14,7 +14,7 @@ from sklearn.metrics import check_scoring
 
 from sk_shallow._compat import callback_context
 from sk_shallow._component import equal, from_name
-from sk_shallow._fit.alpha import STRENGTHS, fewest_rows
+from sk_shallow._fit.alpha import fewest_rows
 from sk_shallow._fit.checks import check_derivative
 from sk_shallow._fit.data import Data, dense_if_small, hold_out
 from sk_shallow._fit.features import feature_moments
@@ -31,7 +31,7 @@ from sk_shallow.initializers import INITIALIZERS
 OUTPUT_GAIN = 0.5  # factor of W2 with init="auto", so that training starts near equal probabilities
 MIN_FEATURES_PER_ROW, MAX_ROWS_OF_SPAN = 4, 1000  # of rows that are trained on in the space that they span
 MAX_DENSE_FEATURES = 128  # up to it, small sparse X becomes dense: a step then takes a third of the time
-SMALL_ALPHA = 0.01  # of the weakest alpha that "auto" tries; below it, `fit` warns
+SMALL_ALPHA = 0.01  # times the rule of alpha: a tenth of the weakest value that "auto" tries; `fit` warns below it
 
 
 class SmallAlphaWarning(UserWarning):
@@ -227,7 +227,7 @@ def _advice_on_targets(fit: Fit) -> Iterator[Warning]:
 def _advice_on_alpha(fit: Fit) -> Iterator[Warning]:
     """Yield a warning if alpha looks like a value for `MLPClassifier`. A search over alpha repeats one text."""
     rule = alpha_rule(fit.network.activation, fit.data.sample_size(), fit.plan.q)
-    if 0 < fit.estimator.alpha < SMALL_ALPHA * min(STRENGTHS) * rule:
+    if 0 < fit.estimator.alpha < SMALL_ALPHA * rule:
         power = 10.0 ** np.round(np.log10(rule))
         yield SmallAlphaWarning(
             f'alpha is far below the values that alpha="auto" tries, which are about {power:g} here. It is the '
