@@ -21,25 +21,32 @@ def zeros_row(Z: np.ndarray) -> np.ndarray:
 
 
 def sigmoid(Z: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """Return ``1 / (1 + exp(-Z))`` as ``(1 + tanh(Z / 2)) / 2``, 2 to 6 times as fast as `scipy.special.expit`."""
-    A = np.multiply(Z, 0.5, out=out)
-    np.tanh(A, out=A)
-    A *= 0.5
-    A += 0.5
-    return A
+    """Return ``1 / (1 + exp(-Z))``. In float32, it takes half the time of `scipy.special.expit`."""
+    A = np.negative(Z, out=out)
+    with np.errstate(over="ignore"):  # 1 / infinity is 0
+        np.exp(A, out=A)
+    A += 1
+    return np.reciprocal(A, out=A)
 
 
 def softplus(Z: np.ndarray) -> np.ndarray:
     """Return ``log(1 + exp(Z))``, in a fraction of the time of ``numpy.logaddexp(0, Z)``."""
-    return np.maximum(Z, zeros_row(Z)) + np.log1p(np.exp(-np.abs(Z)))
+    return softplus_and_slope(Z)[0]
+
+
+def softplus_and_slope(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``log(1 + exp(Z))`` and its derivative, ``1 / (1 + exp(-Z))``, from one exponential."""
+    E = np.exp(-np.abs(Z))
+    A = np.maximum(Z, zeros_row(Z)) + np.log1p(E)
+    return A, np.where(Z > 0, E.dtype.type(1), E) / (1 + E)
 
 
 def normal_distribution(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the distribution function Phi and the density phi of the standard normal distribution.
 
     For t = abs(z), ``Phi(-t) = exp(-t^2 / 2) P(t) / Q(t)``, with the polynomials 5666 of Hart et al., "Computer
-    approximations", 1968. In float64, Phi is within 3e-16 of `scipy.special.ndtr` and takes half the time; in float32,
-    it takes a fifth.
+    approximations", 1968. In float64, Phi is within 3e-16 of `scipy.special.ndtr`. On processors with AVX-512, it takes
+    half the time, in float32 a fifth; on others, about the same time.
     """
     t = np.abs(Z)
     np.minimum(t, zeros_row(Z) + 40, out=t)  # beyond 40, phi is 0 and the polynomials can overflow

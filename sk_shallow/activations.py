@@ -15,7 +15,7 @@ import numpy as np
 
 from sk_shallow._compat import Interval
 from sk_shallow._component import COUNT, POSITIVE, Component, from_name
-from sk_shallow._special import normal_distribution, onnx_normal_cdf, sigmoid, softplus, zeros_row
+from sk_shallow._special import normal_distribution, onnx_normal_cdf, sigmoid, softplus_and_slope, zeros_row
 
 
 class Activation(Component):
@@ -245,7 +245,7 @@ class ELU(ElementwiseActivation):
         self.alpha = alpha
 
     def value(self, Z: np.ndarray) -> np.ndarray:
-        return np.maximum(Z, zeros_row(Z)) + float(self.alpha) * np.expm1(np.minimum(Z, zeros_row(Z)))
+        return np.maximum(Z, zeros_row(Z)) + float(self.alpha) * (np.exp(np.minimum(Z, zeros_row(Z))) - 1)
 
     def slope(self, A: np.ndarray) -> np.ndarray:
         return np.where(A > 0, A.dtype.type(1), A + float(self.alpha))
@@ -278,7 +278,7 @@ class SELU(ElementwiseActivation):
         return graph("Mul", ELU(self.alpha).to_onnx(Z, graph), self.scale)
 
 
-class Softplus(ElementwiseActivation):
+class Softplus(Activation):
     """Smooth relu."""
 
     initializer = "he_normal"
@@ -287,11 +287,12 @@ class Softplus(ElementwiseActivation):
     formula = "log(1 + exp(z))"
     reference = 'Dugas, Bengio, Belisle, Nadeau, Garcia, "Second-order functional knowledge", NeurIPS, 2001'
 
-    def value(self, Z: np.ndarray) -> np.ndarray:
-        return softplus(Z)
+    def forward(self, Z: np.ndarray) -> tuple[np.ndarray, Any]:
+        return softplus_and_slope(Z)
 
-    def slope(self, A: np.ndarray) -> np.ndarray:
-        return -np.expm1(-A)
+    def backward(self, dA: np.ndarray, A: np.ndarray, cache: Any) -> np.ndarray:
+        dA *= cache
+        return dA
 
     def to_onnx(self, Z: str, graph: Any) -> str:
         power = graph("Exp", graph("Neg", graph("Abs", Z)))
@@ -351,13 +352,13 @@ class Mish(Activation):
     reference = 'Misra, "Mish: a self regularized non-monotonic activation function", BMVC, 2020'
 
     def forward(self, Z: np.ndarray) -> tuple[np.ndarray, Any]:
-        S = softplus(Z)
-        T = np.tanh(S)
+        S = sigmoid(Z)
+        T = S * (2 - S) / (1 + (1 - S) ** 2)  # tanh(log(1 + exp(z))), without three more functions
         return Z * T, (Z, S, T)
 
     def backward(self, dA: np.ndarray, A: np.ndarray, cache: Any) -> np.ndarray:
         Z, S, T = cache
-        dA *= T - Z * np.expm1(-S) * (1 - T * T)
+        dA *= T + Z * S * (1 - T * T)
         return dA
 
     def to_onnx(self, Z: str, graph: Any) -> str:
