@@ -85,7 +85,7 @@ class ShallowNet(
         "random_state": ["random_state"],
     }
 
-    # Searches that hand groups to their splitter need no request for `fit`.
+    # Searches that pass groups to their splitter need no request for `fit`.
     __metadata_request__fit = {"groups": False}
 
     def set_params(self, **params):
@@ -130,7 +130,8 @@ class ShallowNet(
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Classifier: class labels (strings, integers, booleans or objects), or for multilabel targets zeros and ones,
             with one column per label. Regressor: finite numbers, at most a quarter of the largest number of the dtype
-            of X, with one column per output; "poisson" needs numbers that are not negative, and one above zero in each.
+            of X, with one column per output; "poisson" needs numbers that are not negative, with at least one above
+            zero in each column.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, not negative, not all zero. A weight of 2 counts as two equal rows, in the penalty too. For the
             loss, only ratios matter. The rules for the first round and `batch_size` count rows of positive weight.
@@ -164,10 +165,11 @@ class ShallowNet(
         Warns
         -----
         ConvergenceWarning
-            If the fit diverged, or the net learned almost nothing. If the loss was still improving at `max_iter` (in
-            rounds: if the last one lowered J by 20 % against the round before, so not if `max_iter` cuts the first
-            one). If `learning_rate_init` is far too low. If it is too high, or "invscaling" is too fast, and the net
-            learned less than it could. If the validation set seems to be on another scale.
+            If the fit diverged, or the net learned almost nothing. If `max_iter` ended the fit while the loss was still
+            improving. In rounds: if `max_iter` ended a fit whose last round lowered J by 20 % or more. The first round
+            has no round before it, so if `max_iter` cuts it, there is no such warning. If `learning_rate_init` is far
+            too low. If it is too high, or "invscaling" is too fast, and the net learned less than it could. If the
+            validation set seems to be on another scale.
         UserWarning
             If `batch_size` is above the number of rows, if `init_scale` is 0, if `y` has only one class or number, or
             if a class has too few rows or groups for a stratified split. Regressors: if the mean of `y` is so far from

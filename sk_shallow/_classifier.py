@@ -51,9 +51,9 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
     init_scale : float in [0, inf), default=1.0
         Factor of the initial weights, also of a pair (W1, W2). With 0, all hidden units stay equal (without dropout).
     solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
-        "adam" suits all data. "sgd" has momentum. "gd", full-batch gradient descent, is for teaching and debugging.
-        "lbfgs" suits up to some thousand rows. "gd" and "lbfgs" first merge equal rows, in a copy of X. To set other
-        options, give an object such as ``SGD(momentum=0.8)``.
+        "adam" and "sgd" (with momentum) suit all data. "gd", full-batch gradient descent, is for teaching and
+        debugging. "lbfgs" suits up to a few thousand rows. "gd" and "lbfgs" first merge equal rows, in a copy of X. To
+        set other options, give an object such as ``SGD(momentum=0.8)``.
     learning_rate : {"auto", "constant", "invscaling", "adaptive", "cosine", "one_cycle"} or Schedule, default="auto"
         Schedule of the learning rate. "auto" is "constant" in `partial_fit`, with "gd" and if `learning_rate_init` is
         given; otherwise training goes in rounds. "cosine" and "one_cycle" are one cycle of exactly `max_iter` epochs.
@@ -68,12 +68,13 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
         the number of epochs: 30 to 100 are enough for most data.
     tol : float in [0, inf), default=1e-4
         An epoch counts as an improvement if the loss (nats per sample) or the validation score improves by more than
-        `tol`. A round must lower J by `tol` too. "lbfgs" also stops when the largest element of the gradient is at most
-        `tol`. With "gd", 0 switches stopping off: `fit` runs `max_iter` epochs, without a warning.
+        `tol`. Training also ends after a round that lowers J by less than `tol`. "lbfgs" also stops when the largest
+        element of the gradient is at most `tol`. With "gd", 0 switches stopping off: `fit` runs `max_iter` epochs,
+        without a warning.
     n_iter_no_change : int in [1, inf) or inf, default=10
-        Training stops after more than so many epochs in a row without an improvement. Epochs with a rising rate do not
-        count. Rounds, "lbfgs", "one_cycle" and "cosine" use it with `early_stopping` only. With "gd", inf switches
-        stopping off, like ``tol=0``.
+        Training stops after more than this number of epochs in a row without an improvement. Epochs with a rising rate
+        do not count. Rounds, "lbfgs", "one_cycle" and "cosine" use it with `early_stopping` only. With "gd", inf
+        switches stopping off, like ``tol=0``.
     shuffle : bool, default=True
         Whether to shuffle the rows in each epoch. Unused by "gd" and "lbfgs".
     alpha : float in [0, inf) or "auto", default="auto"
@@ -91,10 +92,10 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
         warning) a class is too rare. Equal rows, or the rows of a group, stay together, so the fraction may be met only
         roughly. Unused without `early_stopping`, and if you pass `X_val`.
     scoring : str or callable, default="loss"
-        Validation score: "loss" (minus the log loss), the name of a scikit-learn scorer or ``scorer(estimator, X, y)``,
-        whose estimator has the methods for predictions, but no parameters. If you pass sample weights, scorers get
-        those of the validation set as `sample_weight`. Class weights change "loss", but not the score of a scorer. Of
-        epochs with equal scores, the one with the lowest validation loss counts. Unused without `early_stopping`.
+        Validation score: "loss" (minus the log loss), the name of a scikit-learn scorer or ``scorer(estimator, X, y)``.
+        Its estimator can predict, but has no parameters. If you pass sample weights, scorers get those of the
+        validation set as `sample_weight`. Class weights change "loss", but not the score of a scorer. Of epochs with
+        equal scores, the one with the lowest validation loss counts. Unused without `early_stopping`.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes. They multiply the sample weights, also in the validation loss. For scorers, see
         `scoring`. "balanced" gives all classes the same total weight. Multilabel targets allow "balanced" only,
@@ -131,8 +132,8 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
     t_ : int
         Number of rows processed so far, over epochs (iterations) and continued calls.
     loss_curve_ : list of float
-        J of every epoch: its loss, averaged while the weights change, and the penalty of the weights at its beginning.
-        `warm_start` and `partial_fit` append to it.
+        J of every epoch: the mean loss of its steps, plus the penalty of the weights at its start ("lbfgs": J after
+        every iteration). `warm_start` and `partial_fit` append to it.
     loss_, best_loss_ : float
         Last and smallest element of `loss_curve_`.
     validation_scores_ : list of float or None

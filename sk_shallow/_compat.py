@@ -73,7 +73,7 @@ def validate_parameters(estimator: Any) -> None:
 
 
 def routed_params(estimator: Any, scorer: Any, params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the arguments that a search hands to `fit` of its estimator and to the scorer, and warn as it does."""
+    """Return the arguments that a search passes to `fit` of its estimator and to the scorer, and warn as it does."""
     routed = GridSearchCV(estimator, {}, scoring=scorer, cv=2)._get_routed_params_for_fit(params)
     groups = {"groups": params["groups"]} if "groups" in params and not is_routing() else {}  # a search keeps them
     return routed.estimator.fit | groups, routed.scorer.score

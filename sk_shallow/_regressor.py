@@ -48,9 +48,9 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
     init_scale : float in [0, inf), default=1.0
         Factor of the initial weights, also of a pair (W1, W2). With 0, all hidden units stay equal (without dropout).
     solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
-        "adam" suits all data. "sgd" has momentum. "gd", full-batch gradient descent, is for teaching and debugging.
-        "lbfgs" suits up to some thousand rows. "gd" and "lbfgs" first merge equal rows, in a copy of X. To set other
-        options, give an object such as ``SGD(momentum=0.8)``.
+        "adam" and "sgd" (with momentum) suit all data. "gd", full-batch gradient descent, is for teaching and
+        debugging. "lbfgs" suits up to a few thousand rows. "gd" and "lbfgs" first merge equal rows, in a copy of X. To
+        set other options, give an object such as ``SGD(momentum=0.8)``.
     learning_rate : {"auto", "constant", "invscaling", "adaptive", "cosine", "one_cycle"} or Schedule, default="auto"
         Schedule of the learning rate. "auto" is "constant" in `partial_fit`, with "gd" and if `learning_rate_init` is
         given; otherwise training goes in rounds. "cosine" and "one_cycle" are one cycle of exactly `max_iter` epochs.
@@ -64,13 +64,13 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         Largest number of epochs ("lbfgs": iterations). The last round can be cut. On "one_cycle" and "cosine", it is
         the number of epochs: 30 to 100 are enough for most data.
     tol : float in [0, inf), default=1e-4
-        An epoch counts as an improvement if `loss_` or the validation score improves by more than `tol`. A round must
-        lower J by `tol` too. "lbfgs" also stops when the largest element of the gradient is at most `tol`. With "gd", 0
-        switches stopping off: `fit` runs `max_iter` epochs, without a warning.
+        An epoch counts as an improvement if `loss_` or the validation score improves by more than `tol`. Training also
+        ends after a round that lowers J by less than `tol`. "lbfgs" also stops when the largest element of the gradient
+        is at most `tol`. With "gd", 0 switches stopping off: `fit` runs `max_iter` epochs, without a warning.
     n_iter_no_change : int in [1, inf) or inf, default=10
-        Training stops after more than so many epochs in a row without an improvement. Epochs with a rising rate do not
-        count. Rounds, "lbfgs", "one_cycle" and "cosine" use it with `early_stopping` only. With "gd", inf switches
-        stopping off, like ``tol=0``.
+        Training stops after more than this number of epochs in a row without an improvement. Epochs with a rising rate
+        do not count. Rounds, "lbfgs", "one_cycle" and "cosine" use it with `early_stopping` only. With "gd", inf
+        switches stopping off, like ``tol=0``.
     shuffle : bool, default=True
         Whether to shuffle the rows in each epoch. Unused by "gd" and "lbfgs".
     alpha : float in [0, inf) or "auto", default="auto"
@@ -88,7 +88,7 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         fraction may be met only roughly. Unused without `early_stopping`, and if you pass `X_val`.
     scoring : str or callable, default="loss"
         Validation score: "loss" (minus the loss, for standardized targets), the name of a scikit-learn scorer such as
-        "r2", or ``scorer(estimator, X, y)``, whose estimator can predict, but has no parameters. Scorers get targets as
+        "r2", or ``scorer(estimator, X, y)``. Its estimator can predict, but has no parameters. Scorers get targets as
         given, and if you pass sample weights, those of the validation set as `sample_weight`. Of epochs with equal
         scores, the one with the lowest validation loss counts. Unused without `early_stopping`.
     warm_start : bool, default=False
@@ -109,8 +109,8 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         "poisson". If an output is constant, its scale is 0, and every prediction is its mean.
     target_limits_ : ndarray of shape (2, n_outputs)
         Smallest and largest prediction. With "absolute_error" and "quantile", it is the smallest (largest) training
-        target, if at least five distinct rows have it, with more than 5 % of the sample weights. Otherwise, for
-        constant outputs and after `partial_fit`, it is minus infinity (infinity).
+        target, if at least five distinct rows have it, with more than 5 % of the sample weights. In all other cases,
+        also for constant outputs and after `partial_fit`, it is minus infinity (infinity).
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -128,9 +128,9 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
     t_ : int
         Number of rows processed so far, over epochs (iterations) and continued calls.
     loss_curve_ : list of float
-        J of every epoch, for standardized targets: its loss, averaged while the weights change, and the penalty of the
-        weights at its beginning. It has no unit; with "poisson", nats per sample. `warm_start` and `partial_fit` append
-        to it.
+        J of every epoch, for standardized targets: the mean loss of its steps, plus the penalty of the weights at its
+        start ("lbfgs": J after every iteration). It has no unit; with "poisson", nats per sample. `warm_start` and
+        `partial_fit` append to it.
     loss_, best_loss_ : float
         Last and smallest element of `loss_curve_`.
     validation_scores_ : list of float or None
@@ -264,7 +264,8 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         -----
         ConvergenceWarning
             If the loss is not finite (the earlier weights are then restored), or if it has risen during the call to
-            more than twice the loss of an output of zero, on these rows or on typical targets if that is more.
+            more than twice the loss at ``Z2 = 0`` on these rows (or on typical targets, if that is higher: standardized
+            ones of -1 and 1, or zeros with "poisson").
         UserWarning
             If `init_scale` is 0, if all targets of the first call are equal or so far from zero that the dtype is too
             coarse, or if targets are on another scale than those of the first call, whose mean and scale are kept.

@@ -32,6 +32,11 @@ def to_mlpclassifier(net):
         A fitted net whose activation is identity, sigmoid, tanh or relu. For a pipeline, pass its last
         step. The result then needs rows that the other steps have transformed.
 
+    Returns
+    -------
+    mlp : MLPClassifier
+        A fitted copy.
+
     Raises
     ------
     TypeError
@@ -76,6 +81,11 @@ def to_mlpregressor(net):
     net : ShallowNetRegressor
         A fitted net whose activation is identity, sigmoid, tanh or relu. For a pipeline, pass its last
         step. The result then needs rows that the other steps have transformed.
+
+    Returns
+    -------
+    mlp : MLPRegressor
+        A fitted copy.
 
     Raises
     ------

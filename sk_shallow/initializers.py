@@ -1,7 +1,8 @@
 """Schemes of the initial weights, and `INITIALIZERS`, the table of their names.
 
-Every scheme transforms the same standard normal numbers, uniform schemes too. Two nets with the same seed and width
-therefore start from the same numbers, whatever their activations and schemes, and can be compared in pairs.
+Every scheme transforms the same standard normal numbers, uniform schemes too. Two nets with the same seed and
+`hidden_size` therefore start from the same numbers, whatever their activations and schemes, and can be compared in
+pairs.
 """
 
 from abc import abstractmethod

@@ -180,6 +180,26 @@ class RegressionLoss(Loss):
         Whether targets must not be negative.
     predicts_quantile : bool
         Whether it predicts a quantile. Predictions then stay within `target_limits_`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_shallow import ShallowNetRegressor
+    >>> from sk_shallow.losses import RegressionLoss
+    >>> class Huber(RegressionLoss):
+    ...     def best(self):
+    ...         return "the mean"
+    ...     def initial_bias(self, Y, w=None):
+    ...         return np.average(Y, axis=0, weights=None if w is None else w[:, 0])
+    ...     def loss_and_residual(self, Z2, Y):
+    ...         difference = Z2 - Y
+    ...         residual = np.clip(difference, -1, 1)
+    ...         return residual * (difference - residual / 2), residual
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> net = ShallowNetRegressor(loss=Huber(), random_state=0).fit(X, y)
+    >>> net.score(X, y) > 0.4
+    True
     """
 
     name = "identity"

@@ -13,11 +13,21 @@ __all__ = ["SCHEDULES", "Adaptive", "Clock", "Constant", "Cosine", "InverseScali
 
 @dataclass
 class Clock:
-    """The progress of training."""
+    """The progress of training, from which a schedule computes the learning rate.
 
-    epochs: int = 0  # completed epochs, or calls of partial_fit
-    progress: float = 0.0  # fraction of the steps of this round (without rounds, of this fit), in [0, 1]
-    plateaus: int = 0  # number of times that the loss has stopped improving
+    Attributes
+    ----------
+    epochs : int
+        Number of completed epochs, or of calls of `partial_fit`.
+    progress : float in [0, 1]
+        Fraction of the steps of this round (without rounds, of this call) that are done.
+    plateaus : int
+        Number of times that the loss or the validation score has stopped improving.
+    """
+
+    epochs: int = 0
+    progress: float = 0.0
+    plateaus: int = 0
 
 
 class Schedule(Component):
@@ -29,6 +39,20 @@ class Schedule(Component):
     ----------
     needs_length : bool
         Whether the schedule needs the number of epochs in advance. If so, its learning rate ends near zero.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sk_shallow import ShallowNetClassifier
+    >>> from sk_shallow.schedules import Schedule
+    >>> class Linear(Schedule):
+    ...     needs_length = True
+    ...     def rate(self, learning_rate_init, clock):
+    ...         return learning_rate_init * (1 - clock.progress)
+    >>> X, y = load_iris(return_X_y=True)
+    >>> net = ShallowNetClassifier(learning_rate=Linear(), max_iter=50, random_state=0)
+    >>> net.fit(X, y).score(X, y) > 0.9
+    True
     """
 
     needs_length: bool = False

@@ -52,6 +52,9 @@ WITH_EXAMPLES = (
     "inspection._gradient_check",
     "activations",
     "initializers",
+    "losses",
+    "schedules",
+    "solvers",
     "model_selection._comparison",
     "inspection._report",
 )

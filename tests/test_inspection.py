@@ -176,7 +176,12 @@ def test_saturated_units_are_found(activation, iris):
     net = with_weights(net_of(activation=activation).fit(*iris), 0.0, [-9, 9, 0, 1, 2])
     report = hidden_unit_report(net, iris[0])
     assert report.saturated_.tolist() == [True, True, False, False, False]
-    assert report.advice_ == ["2 of 5 units are saturated. Scale the features, or try: alpha='auto' instead of 0.1."]
+    assert report.advice_ == ["2 of 5 units are saturated. Try: alpha='auto' instead of 0.1."]
+    net.set_params(alpha="auto")  # then nothing is to blame, unless features are unscaled
+    (advice,) = hidden_unit_report(net, iris[0]).advice_
+    assert advice == "2 of 5 units are saturated. Scale the features, if they are not scaled."
+    (advice,) = hidden_unit_report(net, 100 * iris[0]).advice_
+    assert advice.startswith("2 of 5 units are saturated. Try: scale column ")
 
 
 def test_a_relu_that_is_mostly_off_gets_no_advice(iris):

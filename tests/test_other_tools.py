@@ -9,7 +9,7 @@ import pytest
 from helpers import NAMES
 from numpy.testing import assert_array_equal
 
-from sk_shallow import ShallowNetClassifier
+from sk_shallow import ShallowNetClassifier, ShallowNetRegressor
 from sk_shallow.activations import as_activation
 
 PAGE = (Path(__file__).parents[1] / "docs" / "other_tools.rst").read_text()
@@ -38,6 +38,20 @@ def test_skops_saves_what_goes_on(iris):
     assert types[-1] in PAGE
     again = skops.loads(saved, trusted=types).partial_fit(X, y)
     assert_array_equal(again.coefs_[0], net.partial_fit(X, y).coefs_[0])
+
+
+def test_skops_saves_regressors_with_the_types_of_the_page():
+    skops = pytest.importorskip("skops.io")
+    net = ShallowNetRegressor(5, max_iter=3, random_state=0).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 4.0])
+    saved = skops.dumps(net)
+    trusted = skops.get_untrusted_types(data=saved)
+    assert trusted == [
+        "sk_shallow._regressor.ShallowNetRegressor",
+        "sk_shallow.activations.ReLU",
+        "sk_shallow.losses.SquaredError",
+    ]
+    assert all(name in PAGE for name in trusted)
+    assert_array_equal(skops.loads(saved, trusted=trusted).predict([[3.0]]), net.predict([[3.0]]))
 
 
 SCRIPT = """

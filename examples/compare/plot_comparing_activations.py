@@ -3,7 +3,7 @@ Comparing activations honestly
 ==============================
 
 Cross-validation gives you many scores per activation, but they are not independent: the
-training sets share most of their rows. Error bars that ignore this are too short, and
+training sets share most of their rows. Error bars that ignore this are too narrow, and
 they name winners and losers that you cannot trust. ``compare_activations`` has wider
 intervals, and says "cannot tell" if the data are not enough to decide. One row of the
 table compares relu with itself. It shows the effect of the seed alone.
@@ -66,7 +66,7 @@ print(
 # The naive 95 % interval assumes that the 50 differences are independent: its standard
 # error is their standard deviation times :math:`\sqrt{1/50}`. The corrected interval
 # uses :math:`\sqrt{1/50 + 1/4}`, because there is one test row for four training rows.
-# It is 3.67 times as long.
+# It is 3.67 times as wide.
 def naive_interval(label):
     """Return the bounds of the interval if the splits were independent."""
     differences = comparison.scores_[label] - comparison.scores_["relu"]
@@ -80,7 +80,7 @@ def naive_interval(label):
 
 naive = {label: naive_interval(label) for label in comparison.verdicts_}
 print(
-    "activation  naive interval        corrected interval    length, corrected / naive"
+    "activation  naive interval        corrected interval    width, corrected / naive"
 )
 for label, (low, high) in naive.items():
     low_corrected, high_corrected = comparison.difference(label).interval()
@@ -125,11 +125,11 @@ for ax in (left, right):
 # The naive figure says that tanh and identity are worse than relu. The corrected one
 # cannot tell. It does not say that they are equal: this design can find a true
 # difference of 0.018, but the differences measured here are only about 0.005. More
-# splits of the same rows make a naive interval as short as you like. They hardly change
-# the corrected one.
+# splits of the same rows make a naive interval as narrow as you like. They hardly
+# change the corrected one.
 #
 # "relu again" differs from relu by chance only. Both of its intervals contain zero, as
-# they should. In this row, the naive interval is long enough: only the seeds differ,
+# they should. In this row, the naive interval is wide enough: only the seeds differ,
 # and they are independent from split to split. But differences between activations also
 # depend on your sample of rows, and the 50 splits share these rows. For such
-# differences, the naive interval is too short.
+# differences, the naive interval is too narrow.

@@ -23,7 +23,9 @@ from sk_shallow import ShallowNetClassifier
 X, y = load_digits(return_X_y=True)
 X = StandardScaler().fit_transform(X)
 
-# %% Five activations, four rates, five seeds ----------------------------------------
+# %%
+# Five activations, four rates, five seeds
+# ----------------------------------------
 # Two activations are our own. "sigmoid - 1/2" is the sigmoid with its values centered
 # on zero. "4 sigmoid - 2" is also centered, and has the slope of tanh: 1 at zero, while
 # the sigmoid has 1/4. All nets but relu start from the same weights, so that only the
@@ -149,12 +151,11 @@ axes[1].set_title("Each at its best rate")
 #
 # Zig-zag: do the signs of the gradient matter?
 # ---------------------------------------------
-# For one row, the gradient of an output unit's weights is the vector of hidden
-# activations times one number. If
-# all activations are positive, all these gradients have the same sign, and the weights
-# can only rise together or fall together. Textbooks say that the weights then follow a
-# zig-zag path. We count how often all signs are equal, on single rows and on
-# mini-batches.
+# On a single row, the gradient of the weights of an output unit is a number times the
+# hidden activations. If all activations are positive, all these gradients have the same
+# sign, and the weights can only rise together or fall together. Textbooks say that the
+# weights then follow a zig-zag path. We count how often all signs are equal, on single
+# rows and on mini-batches.
 
 
 def share_of_one_sign(net, batch_size, n_batches=100):

@@ -50,8 +50,8 @@ print(f"{np.mean(counts == 0):.0%} of the counts are 0, the largest is {counts.m
 # hours.
 #
 # "Deviance" is the mean Poisson deviance of held-out rates, weighted by the exposure.
-# It needs positive predictions, so those of the net with squared error are cut off at
-# 0.01. The error is relative to the true rate: the median over the held-out rows.
+# It needs positive predictions, so predictions below 0.01 count as 0.01. The error is
+# relative to the true rate: the median over the held-out rows.
 y = counts / exposure
 X_train, X_test, y_train, y_test, w_train, w_test, _, rate_test = train_test_split(
     X, y, exposure, rate, test_size=0.5, random_state=0

@@ -89,7 +89,7 @@ ax.legend()
 # With gradient descent, the step is the rate times the gradient. At a rate of 5, the
 # first steps are too long, and most units are off for good. Adam divides each gradient
 # by its usual size. A step then changes a weight by about the rate, however large the
-# gradient is. At Adam's usual rates, 0.001 to 0.1, hardly a unit dies. At a rate of 1,
+# gradient is. At Adam's usual rates, 0.001 to 0.1, almost no unit dies. At a rate of 1,
 # ten times too high for Adam, most units die, too.
 #
 # Three parameters
@@ -172,8 +172,8 @@ for activation in COLORS:
 # are neither dead nor saturated.
 #
 # The penalty kills 18 to 50 % of the relu units. It kills no other units: with the
-# other activations, units that are not needed shrink but keep a gradient. The number of
-# dead units also depends on the learning rate:
+# other activations, units that are not needed shrink but keep a gradient. How many
+# units the penalty kills also depends on the learning rate:
 rates = [0.003, 0.01, 0.03, 0.1, 0.3]
 print("learning_rate_init, one_cycle       " + "".join(f"{rate:>7g}" for rate in rates))
 for activation, alpha in (("relu", 0.0), ("relu", 1.0), ("leaky_relu", 1.0)):

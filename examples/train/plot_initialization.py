@@ -3,11 +3,11 @@ Initial weights: zero, too small, too large
 ===========================================
 
 With zero weights, all hidden units are equal and stay equal. A sigmoid net of 100 units
-is then no better than one unit, and a relu or tanh net learns nothing. With small
-random weights, ``randn * 0.01``, the units differ, but training starts slowly. With a
-scheme made for the activation, it starts at once. With one hidden layer and Adam, the
-slow start makes almost no difference at the end of training. Weights that are too large
-are worse than weights that are too small.
+is then no better than one unit, and a relu or tanh net learns only how frequent the
+classes are. With small random weights, ``randn * 0.01``, the units differ, but training
+starts slowly. With a scheme made for the activation, it starts at once. With one hidden
+layer and Adam, the slow start makes almost no difference at the end of training.
+Weights that are too large are worse than weights that are too small.
 """
 
 import warnings
@@ -49,10 +49,11 @@ def fit(activation, scheme, **params):
 # The start of training
 # ---------------------
 # SGD with momentum at a constant rate, without a penalty, shows the start most clearly.
-# ``init="auto"`` draws hidden weights of half of He's scheme for relu, twice Glorot's
-# for tanh, and four times Glorot's for sigmoid. The output weights are half the scheme
-# for all three. ``tol=100`` and ``n_iter_no_change=20`` switch off the stopping rule,
-# and the warning that a fit could continue.
+# With ``init="auto"``, the hidden weights are half as large as He's for relu, twice as
+# large as Glorot's for tanh, and four times as large as Glorot's for sigmoid. The
+# output weights are half as large as those of the scheme in all three. No fit stops
+# early, because ``n_iter_no_change=20`` is more than the 15 epochs. ``tol=100`` hides
+# the warning that the loss still improves.
 
 CONSTANT = {
     "solver": "sgd",
@@ -109,12 +110,13 @@ axes[2].legend(fontsize=9)
 #
 # At the end of training
 # ----------------------
-# Now the same nets with the default settings: Adam in rounds, with a penalty.
-# The report on the hidden units counts duplicates and effective directions.
+# Now the same nets with the default settings: Adam in rounds, with a penalty. The
+# report on the hidden units counts duplicates, and shows the effective rank: how many
+# directions the units use.
 
 print(
     f"{'activation':11}{'scheme':14}{'test log loss':>13}{'accuracy':>10}"
-    f"{'duplicates':>12}{'directions':>12}"
+    f"{'duplicates':>12}{'rank':>8}"
 )
 fitted = {}
 for name in ACTIVATIONS:
@@ -124,19 +126,19 @@ for name in ACTIVATIONS:
             log_loss(y_test, net.predict_proba(X_test)),
             hidden_unit_report(net, X_train),
         )
-        duplicates, directions = (
+        duplicates, rank = (
             (report.duplicate_of_ >= 0).sum(),
             report.effective_rank_,
         )
         print(
             f"{name:11}{scheme:14}{loss:13.3f}{net.score(X_test, y_test):10.1%}"
-            f"{duplicates:12}{directions:12.1f}"
+            f"{duplicates:12}{rank:8.1f}"
         )
 
 # %%
-# - **zero, relu and tanh**: the net learns nothing. g(0) = 0, so all hidden activations
-#   are 0, and the gradient of ``W2`` is 0. ``W2`` = 0, so the gradient of ``W1`` is 0,
-#   too. Only the output biases change.
+# - **zero, relu and tanh**: the net learns only how frequent the classes are. g(0) = 0,
+#   so all hidden activations are 0, and the gradient of ``W2`` is 0. ``W2`` = 0, so the
+#   gradient of ``W1`` is 0, too. Only the output biases change.
 # - **zero, sigmoid**: g(0) = 1/2, so ``W2`` has a gradient, but the same one for every
 #   unit. 99 of 100 units are duplicates, so the net must separate ten classes in one
 #   direction.

@@ -103,12 +103,12 @@ for label, (pipelines, messages) in runs.items():
     )
 
 # %%
-# ``MLPClassifier`` predicts one class with every seed, and never warns. A patience of
-# 100 epochs instead of 10 does not help. With a lower ``tol``, four of five nets learn,
-# after about 2,000 epochs. With a learning rate of 0.01, all five learn. relu never
-# gets stuck. ``ShallowNetClassifier`` with default settings does not get stuck either:
-# its hidden weights start larger, its learning rate rises to 0.07 in each round, and a
-# plateau in a round does not end the fit.
+# ``MLPClassifier`` predicts one class with every seed, and never warns.
+# ``n_iter_no_change=100`` instead of 10 does not help. With a lower ``tol``, four of
+# five nets learn, after about 2,000 epochs. With a learning rate of 0.01, all five
+# learn. relu never gets stuck. ``ShallowNetClassifier`` with default settings does not
+# get stuck either: its hidden weights start larger, its learning rate rises to 0.07 in
+# each round, and a plateau in a round does not end the fit.
 #
 # With the settings of ``MLPClassifier``, ``ShallowNetClassifier`` gets stuck with all
 # five seeds. With its own initial weights and the other settings of ``MLPClassifier``,

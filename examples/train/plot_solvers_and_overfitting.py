@@ -93,7 +93,7 @@ ax.legend(fontsize=8)
 # %%
 # As the penalty grows, the training loss rises and the test loss falls, until the net
 # is too simple. "auto" tried the dotted values on held-out rows. It takes a weaker
-# penalty only if that lowers the log loss by 2 %:
+# penalty only if that lowers the log loss by more than 2 %:
 for tried, score in automatic.alpha_scores_.items():
     print(f"alpha = {tried:6.2f}  log loss of held-out rows {-score:.3f}")
 

@@ -60,9 +60,9 @@ print(X.shape, Y.shape, f"{y.mean():.0%} of the rows belong to class 1")
 #    dZ_1 &= dZ_2 \, W_2^T \cdot (1 - A_1^2) & & \\
 #    dW_1 &= X^T \, dZ_1 &\qquad db_1 &= \text{sum of the rows of } dZ_1
 #
-# The dot multiplies numbers at the same place, and :math:`1 - A_1^2` is the derivative
-# of tanh. Here is the whole net. One step goes against the gradient, times the learning
-# rate:
+# The dot multiplies numbers at the same place, after the matrix product. The derivative
+# of tanh is :math:`1 - A_1^2`. Here is the whole net. Each step subtracts the learning
+# rate times the gradient from the weights and biases:
 rng = np.random.default_rng(0)
 W1, b1 = 0.5 * rng.standard_normal((2, 4)), np.zeros(4)  # four hidden units
 W2, b2 = 0.5 * rng.standard_normal((4, 1)), np.zeros(1)

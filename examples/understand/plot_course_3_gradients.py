@@ -57,8 +57,8 @@ for block, error in check_gradient(net, X, y).items():
 # Derivatives from the output
 # ---------------------------
 # A unit turns its pre-activation :math:`z` into its output :math:`a = g(z)`. Many
-# derivatives need only :math:`a`, which is known already, so the exponential need not
-# be computed again:
+# derivatives can be computed from :math:`a`, which is known already. For sigmoid and
+# tanh, this saves an exponential:
 #
 # ==========  =====================================  ===================================
 # activation  from :math:`z`                         from :math:`a`

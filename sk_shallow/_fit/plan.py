@@ -1,7 +1,8 @@
 """The settings of one fit, with all defaults resolved: the rules behind "auto" and None.
 
-The rules depend on m, the number of rows with a positive weight, and on q, the mean squared length of a row (the
-number of features, if they are standardized). docs/benchmarks.rst shows the results of each rule.
+The rules depend on m, the number of rows with a positive weight (for alpha, the sample size), and on q, the mean
+squared length of a row (the number of features, if they are standardized). docs/benchmarks.rst shows the results of
+each rule.
 """
 
 from collections.abc import Iterator

@@ -151,8 +151,8 @@ class HiddenUnitReport(ShownAsTable):
         elif many_dead and remedies:
             yield f"{dead} of {n} units are dead. {_try(remedies)}"
         if many_saturated:
-            others = f", or try: {'; '.join(remedies)}" if remedies else ""
-            yield f"{saturated} of {n} units are saturated. Scale the features{others}."
+            otherwise = "Scale the features, if they are not scaled."
+            yield f"{saturated} of {n} units are saturated. {_try(remedies) or otherwise}"
         if self.n_rows < MIN_ROWS_PER_UNIT * n:
             yield f"Pass at least {MIN_ROWS_PER_UNIT * n} rows to judge duplicates and rank."
 

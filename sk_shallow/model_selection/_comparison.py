@@ -46,7 +46,7 @@ def compare_estimators(
     The result says which differences you can trust. On each split, all estimators are fitted to the same rows with the
     same seed. Rows and seed both change from split to split, so both sources of randomness are covered [2]_. The
     corrected resampled t-test takes into account that the training sets of cross-validation overlap [1]_. The p-values
-    are corrected for the number of comparisons by Holm's method. All fits have one BLAS thread.
+    are corrected for the number of comparisons by Holm's method. All fits have one thread of OpenBLAS.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def compare_estimators(
         Extra arguments of `fit` and the scorer, such as `sample_weight`, routed as in `GridSearchCV.fit`. The default
         score uses the weights too. Pass groups as `groups`.
     n_jobs : int or None, default=None
-        Number of splits to process in parallel, with joblib. It does not change the results.
+        Number of splits to process in parallel, with joblib. With OpenBLAS, it does not change the results.
     random_state : int, RandomState instance or None, default=None
         Source of the folds and of a seed for each split. The seed replaces every `random_state` of an estimator, except
         in steps before the last of a pipeline. Set those to an int, or each call gives other results.
@@ -181,7 +181,7 @@ def compare_activations(estimator, X, y, *, activations=None, reference=None, **
     Returns
     -------
     comparison : Comparison
-        As of `compare_estimators`.
+        As for `compare_estimators`.
 
     Raises
     ------
@@ -222,7 +222,7 @@ def compare_parameter(estimator, X, y, param_name, param_range, *, reference=Non
     Returns
     -------
     comparison : Comparison
-        As of `compare_estimators`.
+        As for `compare_estimators`.
 
     Raises
     ------
@@ -379,7 +379,7 @@ def _params(estimators, groups, params):
     if searches:
         warnings.warn(
             f"groups reach the splits, but not the searches in {searches}, so their folds, early stopping and "
-            "alpha='auto' may hold out rows of groups that they train on. Searches hand groups on only with metadata "
+            "alpha='auto' may hold out rows of groups that they train on. Searches pass groups on only with metadata "
             "routing: call sklearn.set_config(enable_metadata_routing=True) first.",
             stacklevel=users_level(),
         )
