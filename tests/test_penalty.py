@@ -120,7 +120,7 @@ def test_auto_goes_on_while_the_score_improves(noisy):
 
 
 @pytest.mark.parametrize(
-    ("losses", "tried", "chosen"),  # for 10, 3, 1 and 0.1 times the rule
+    ("losses", "tried", "chosen"),  # for 10, 3, 1 and 0.1 times the rule, and for 100 times
     [
         ([0.4, 0.5, 0.6, 0.1], (10, 3, 1), 10),
         ([0.6, 0.5, 0.6, 0.1], (10, 3, 1), 3),
@@ -135,12 +135,18 @@ def test_auto_goes_on_while_the_score_improves(noisy):
         ([0.6, np.inf, 0.5, 0.6], (3, 1, 0.1), 1),
         ([np.inf, np.inf, np.inf, 0.4], (3, 1, 0.1), 0.1),
         ([np.inf, np.inf, np.inf, np.inf], (), None),
+        ([0.8, 0.9, 1.0, 1.1, 0.75], (100, 10, 3, 1, 0.1), 100),  # at 10, worse than a constant
+        ([0.8, 0.9, 1.0, 1.1, 0.6], (100, 10, 3, 1, 0.1), 100),
+        ([0.8, 0.9, 1.0, 1.1, 0.81], (100, 10, 3, 1, 0.1), 100),  # a near tie
+        ([0.8, 0.9, 1.0, 1.1, 0.9], (100, 10, 3, 1, 0.1), 10),
+        ([0.8, 0.9, 1.0, 1.1, 0.694], (100, 10, 3, 1, 0.1), 10),  # at 100, only a constant is left
+        ([0.8, 0.9, 1.0, 1.1, np.inf], (100, 10, 3, 1, 0.1), 10),
     ],
 )
 def test_the_strongest_penalty_wins_near_ties(losses, tried, chosen, monkeypatch):
     X, y = make_classification(600, 10, random_state=0)
     rule = (X**2).sum(axis=1).mean() / 10 * 600 / 700
-    loss_of = dict(zip((10, 3, 1, 0.1), losses, strict=True))
+    loss_of = dict(zip((10, 3, 1, 0.1, 100), losses, strict=False))
     strength = lambda alpha: min(loss_of, key=lambda other: abs(other * rule - alpha))  # noqa: E731
     monkeypatch.setattr(choice, "_held_out_losses", lambda *args: np.array([loss_of[strength(a)] for a in args[-1]]))
     net = ShallowNetClassifier(max_iter=1, random_state=0).fit(X, y)

@@ -1,6 +1,6 @@
 """`alpha="auto"`: choose the strength of the penalty by cross-validation.
 
-Two strengths are tried first, then a weaker or a stronger one. For each strength, one net per fold is trained for a
+Two strengths are tried first, then weaker or stronger ones. For each strength, one net per fold is trained for a
 short time in float32. Nets are trained together, by Adam on one_cycle for every solver, because the best penalty does
 not depend on the solver. With sparse rows, they are trained one after the other.
 """
@@ -77,8 +77,9 @@ def _best(
 
     The second and the third are tried first. If the third is better, weaker ones follow as long as they help; if the
     second is, the strongest follows. If neither net learned anything, weaker ones follow until one does, and if none
-    does, the strongest. If there are just three, they are tried together, which is faster. `losses_of` returns the
-    held-out losses of some alphas, and `constant` is the loss of the best constant.
+    does, the strongest. If even its nets overfit, so that a constant would be better, 10 times the strongest follows;
+    it is not taken if it leaves only a constant. If there are just three, they are tried together, which is faster.
+    `losses_of` returns the held-out losses of some alphas, and `constant` is the loss of the best constant.
     """
     losses: dict[float, float] = {}
 
@@ -95,6 +96,10 @@ def _best(
                 break
     if alphas[0] not in losses and (choice == alphas[1] or losses[choice] >= limit):
         choice = choice_with(alphas[:1])
+    if choice == alphas[0] and constant < losses[choice] < np.inf:
+        stronger = choice_with([10 * choice])
+        if abs(losses[stronger] - constant) > MIN_GAIN * constant:
+            choice = stronger
     scores = {alpha: -losses[alpha] for alpha in sorted(losses, reverse=True)}
     return Choice(choice, scores) if losses[choice] < np.inf else None
 
