@@ -38,7 +38,7 @@ def test_nothing_below_the_targets_knows_of_classes(solver, dtype):
     network = Network(parameters, Tanh(), SquaredError(), X, Y)
     rate = {"gd": 0.3, "sgd": 0.05, "adam": 0.03, "lbfgs": None}[solver]
     plan = plan_of(
-        solver=SOLVERS[solver](), max_iter=1500, tol=0, n_iter_no_change=np.inf, learning_rate_init=rate,
+        solver=SOLVERS[solver](), max_iter=3000, tol=0, n_iter_no_change=np.inf, learning_rate_init=rate,
         batch_size=300 if solver == "gd" else 100,
     )  # fmt: skip
     assert network.loss() > 0.5 * network.loss_of_constant()
