@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import alpha
@@ -22,6 +23,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.neural_network import MLPClassifier
 
 from sk_shallow import ShallowNetClassifier
+from sk_shallow._fit.set_up import SmallAlphaWarning
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +35,10 @@ def tables():
         patch.setattr(speed, "torch", None)
         timing = {"ours": speed.Timing(0.001, 0.5), "MLP": speed.Timing(0.002, 0.5)}
         patch.setattr(speed, "in_a_new_process", lambda *args, **variables: timing)  # it has a test of its own
-        yield speed.main(["--smoke"])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SmallAlphaWarning)  # the penalty of the tables is small for 300 rows
+            found = speed.main(["--smoke"])
+        yield found
 
 
 def test_threads_are_timed_in_a_new_process():
