@@ -78,7 +78,7 @@ def _best(
     The second and the third are tried first. If the third is better, weaker ones follow as long as they help; if the
     second is, the strongest follows. If neither net learned anything, weaker ones follow until one does, and if none
     does, the strongest. If even its nets overfit, so that a constant would be better, 10 times the strongest follows;
-    it is not taken if it leaves only a constant. If there are just three, they are tried together, which is faster.
+    it is taken only if its nets learned something. If there are just three, they are tried together, which is faster.
     `losses_of` returns the held-out losses of some alphas, and `constant` is the loss of the best constant.
     """
     losses: dict[float, float] = {}
@@ -98,8 +98,7 @@ def _best(
         choice = choice_with(alphas[:1])
     if choice == alphas[0] and constant < losses[choice] < np.inf:
         stronger = choice_with([10 * choice])
-        if abs(losses[stronger] - constant) > MIN_GAIN * constant:
-            choice = stronger
+        choice = stronger if losses[stronger] < limit else choice
     scores = {alpha: -losses[alpha] for alpha in sorted(losses, reverse=True)}
     return Choice(choice, scores) if losses[choice] < np.inf else None
 
