@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from functools import wraps
+from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
@@ -18,21 +19,21 @@ from sk_shallow._model.network import rows_per_block, slices
 MAX_DRAWS, SMALL_ERROR = 10, 0.05
 MAX_DENSE_NUMBERS = 2**20  # numbers of a small sparse matrix, zeros included
 
-T = TypeVar("T")
 
+def computed_once(compute: Callable[[Any], Any]) -> Any:
+    """Return a property that is computed at first use, like functools.cached_property, but without a lock.
 
-class computed_once(Generic[T]):  # noqa: N801, like property
-    """A property that is computed at first use, without a lock.
-
-    functools.cached_property has one lock for all objects in Python 3.11: a forked child could wait for it forever.
+    In Python 3.11, that one has a lock for all objects: a forked child could wait for it forever.
     """
 
-    def __init__(self, compute: Callable[[Any], T]) -> None:
-        self.compute = compute
+    @wraps(compute)
+    def value(owner: Any) -> Any:
+        kept, name = vars(owner), f"{compute.__name__}_once"
+        if name not in kept:
+            kept[name] = compute(owner)
+        return kept[name]
 
-    def __get__(self, owner: Any, kind: type) -> T:
-        value = vars(owner)[self.compute.__name__] = self.compute(owner)  # from now on found before this property
-        return value
+    return property(value)
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ def annealed(solver: Solver) -> Solver:
 
 
 def short_plan(solver: Solver, plan: Plan, m: int, batch_size: int, least: tuple[int, int]) -> Plan:
-    """Return the plan of a short fit on m rows, on one_cycle, at the default peak rate. See `n_epochs_rule`."""
+    """Return the plan of a short fit on m rows, of so many epochs and steps at `least`, at the default peak rate."""
     rate, batch_size = default_rates(solver, plan.q, plan.curvature, plan.q1)[1], min(batch_size, m)
     max_iter = n_epochs_rule(m, batch_size, *least)
     return Plan(annealed(solver), rate, OneCycle(), max_iter=max_iter, batch_size=batch_size)
