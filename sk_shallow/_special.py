@@ -29,13 +29,11 @@ def sigmoid(Z: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     return np.reciprocal(A, out=A)
 
 
-def softplus(Z: np.ndarray) -> np.ndarray:
-    """Return ``log(1 + exp(Z))``, in a fraction of the time of ``numpy.logaddexp(0, Z)``."""
-    return softplus_and_slope(Z)[0]
-
-
 def softplus_and_slope(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``log(1 + exp(Z))`` and its derivative, ``1 / (1 + exp(-Z))``, from one exponential."""
+    """Return ``log(1 + exp(Z))`` and its derivative, ``1 / (1 + exp(-Z))``, from one exponential.
+
+    It takes a fraction of the time of ``numpy.logaddexp(0, Z)``.
+    """
     E = np.exp(-np.abs(Z))
     A = np.maximum(Z, zeros_row(Z)) + np.log1p(E)
     return A, np.where(Z > 0, E.dtype.type(1), E) / (1 + E)

@@ -13,7 +13,7 @@ from scipy.special import entr, expit, log_expit, log_softmax, softmax, xlogy
 
 from sk_shallow._compat import Interval
 from sk_shallow._component import Component
-from sk_shallow._special import softplus
+from sk_shallow._special import softplus_and_slope
 
 __all__ = [
     "LOSSES",
@@ -113,8 +113,8 @@ class SigmoidLogLoss(LogLoss):
     name = "logistic"
 
     def loss_and_residual(self, Z2: Array, Y: Array) -> tuple[Array, Array]:
-        loss = softplus(Z2) - Y * Z2
-        residual = expit(Z2, out=Z2)
+        loss, residual = softplus_and_slope(Z2)
+        loss -= Y * Z2
         residual -= Y
         return loss, residual
 

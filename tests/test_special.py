@@ -5,13 +5,21 @@ import pytest
 from scipy.special import expit
 from scipy.stats import norm
 
-from sk_shallow._special import normal_distribution, sigmoid, softplus
+from sk_shallow._special import normal_distribution, sigmoid, softplus_and_slope
 
 parametrize = pytest.mark.parametrize
 Z = np.r_[np.linspace(-40, 40, 8001), -1e30, 1e30][:, np.newaxis]
 
 
-@parametrize(("function", "reference"), [(sigmoid, expit), (softplus, lambda z: np.logaddexp(0, z))])
+def softplus(z):
+    return softplus_and_slope(z)[0]
+
+
+def slope(z):
+    return softplus_and_slope(z)[1]
+
+
+@parametrize(("function", "reference"), [(sigmoid, expit), (softplus, lambda z: np.logaddexp(0, z)), (slope, expit)])
 @parametrize(("dtype", "rtol"), [(np.float64, 1e-15), (np.float32, 1e-6)])
 def test_functions(function, reference, dtype, rtol):
     value = function(Z.astype(dtype))
