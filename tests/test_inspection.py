@@ -692,3 +692,18 @@ def test_without_pandas_the_message_says_so(monkeypatch, iris):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"HiddenUnitReport.to_frame requires pandas"):
         report.to_frame()
+
+
+def test_no_net_cannot_be_drawn(plt):
+    for nothing in ([], {}):
+        with pytest.raises(ValueError, match="There is no net to draw"):
+            LossCurveDisplay.from_estimators(nothing)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_infinite_pre_activations_are_not_drawn(activation, iris, plt, quiet):
+    """The hidden activations are finite."""
+    net = ShallowNetClassifier(5, activation, max_iter=3, random_state=0).fit(*iris)
+    net.coefs_[0][0] = 100.0
+    with pytest.raises(ValueError, match="The hidden layer overflows"):
+        ActivationDisplay.from_estimator(net, iris[0][:, :1] * [[1e308, 0, 0, 0]])
