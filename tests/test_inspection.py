@@ -706,4 +706,4 @@ def test_infinite_pre_activations_are_not_drawn(activation, iris, plt, quiet):
     net = ShallowNetClassifier(5, activation, max_iter=3, random_state=0).fit(*iris)
     net.coefs_[0][0] = 100.0
     with pytest.raises(ValueError, match="The hidden layer overflows"):
-        ActivationDisplay.from_estimator(net, iris[0][:, :1] * [[1e308, 0, 0, 0]])
+        ActivationDisplay.from_estimator(net, iris[0][:, :1] * [[1e307, 0, 0, 0]])
