@@ -171,11 +171,11 @@ class ShallowNet(
             too low. If it is too high, or "invscaling" is too fast, and the net learned less than it could. If the
             validation set seems to be on another scale.
         UserWarning
-            If `batch_size` is above the number of rows, if `init_scale` is 0, if `y` has only one class or number, or
-            if a class has too few rows or groups for a stratified split. Regressors: if the mean of `y` is so far from
-            zero that its dtype is too coarse, or if a warm start gets targets on another scale, because it keeps the
-            first mean and scale. Once per process, if `alpha` is above zero, but far below the values that "auto" tries
-            (not with "gd" and "lbfgs").
+            If `batch_size` is above the number of rows, if `init_scale` is 0, if `y` has only one class or number (rows
+            of weight zero do not count), or if a class has too few rows or groups for a stratified split. Regressors:
+            if the mean of `y` is so far from zero that its dtype is too coarse, or if a warm start gets targets on
+            another scale, because it keeps the first mean and scale. Once per process, if `alpha` is above zero, but
+            far below the values that "auto" tries (not with "gd" and "lbfgs").
         """
         return self._finish(self._fit((X, y, sample_weight, groups), (X_val, y_val, sample_weight_val)))
 

@@ -256,4 +256,4 @@ def machine(n_examples):
 
 
 TestFewSequences = machine(8)
-TestManySequences = pytest.mark.slow(machine(200))
+TestManySequences = pytest.mark.slow(machine(100))

@@ -200,6 +200,21 @@ def test_labels_of_one_class(labels, solver, kwargs, iris):
     assert net.score(X, y) == 1
 
 
+@parametrize("solver", SOLVERS)
+@parametrize("how", ["sample_weight", "class_weight", "multilabel"])
+def test_weights_that_leave_one_class(how, solver, iris, quiet):
+    """Without a warning, a net would seem to have learned to predict it always."""
+    X, y = iris
+    class_weight = {0: 0, 1: 1, 2: 0} if how == "class_weight" else None
+    net = ShallowNetClassifier(5, solver=solver, class_weight=class_weight, random_state=0)
+    weights = 1.0 * (y == 1) if how == "sample_weight" else None
+    y = np.tile([1, 0], (150, 1)) if how == "multilabel" else y
+    with pytest.warns(UserWarning, match="All rows with a positive weight have the same y") as caught:
+        net.fit(X, y, sample_weight=weights)
+    assert [warning.category for warning in caught].count(UserWarning) == 1  # "gd" may also end too early
+    assert_array_equal(net.predict(X), y if how == "multilabel" else 1)
+
+
 @pytest.mark.filterwarnings("ignore:y has one class only")
 def test_a_constant_column_of_several(iris):
     Y = np.c_[iris[1] == 1, np.zeros(150)].astype(int)
