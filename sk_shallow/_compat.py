@@ -106,6 +106,11 @@ def blas_libraries() -> list[Any]:
     return [library for library in libraries if library.threading_layer != "openmp"]
 
 
+def openmp_has_one_thread() -> AbstractContextManager[Any]:
+    """Limit OpenMP, which boosting uses, to one thread. The limit holds for the calling thread only."""
+    return _get_threadpool_controller().limit(limits=1, user_api="openmp")
+
+
 def set_blas_threads(library: Any, n_threads: int) -> None:
     library.set_num_threads(n_threads)
     # Since threadpoolctl 3.8, the first thread to set a limit keeps control. This gives it back.

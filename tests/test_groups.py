@@ -13,13 +13,17 @@ from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedGroupKFold, cross_validate, train_test_split
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sk_shallow import ShallowNetClassifier, compare_activations
+from sk_shallow import ShallowNetClassifier, compare_activations, compare_estimators
 from sk_shallow._fit import set_up, validation
 from sk_shallow._fit.data import Data, hold_out
 from sk_shallow._fit.distinct import index_by_group
@@ -346,7 +350,7 @@ def test_early_stopping_needs_two_groups(solver):
         stopping(solver=solver).fit(X, y, groups=np.zeros(M))
     stopping(solver=solver).fit(X, y, groups=np.zeros(M), X_val=X, y_val=y)
     net_of(solver=solver).fit(X, y, groups=np.zeros(M))
-    with pytest.warns(match="not stratified"):
+    with pytest.warns(match="not stratified"), pytest.warns(match="All training rows .* have the same y"):
         stopping(solver=solver).fit(X, (GROUPS == 0).astype(int), groups=GROUPS == 0)
 
 
@@ -505,9 +509,29 @@ def test_nets_inside_a_search_get_groups_with_routing_only(wrap, seen):
         "search in a pipeline": make_pipeline(StandardScaler(), GridSearchCV(net, {"alpha": [1.0]}, cv=2)),
         "pipeline in a search": GridSearchCV(make_pipeline(net), {"shallownetclassifier__alpha": [1.0]}, cv=2),
     }[wrap]
-    with pytest.warns(UserWarning, match=r"searches in \['identity', 'relu'\], .* call sklearn\.set_config\(en"):
+    with pytest.warns(UserWarning, match=r"inside \['identity', 'relu'\], .* call sklearn\.set_config\(en"):
         compare(estimator)
     assert not seen
     with config_context(enable_metadata_routing=True):
         compare(estimator)
     assert len(seen) == 3 * 2 * 3  # splits, activations, two folds and the refit
+
+
+@parametrize("kind", ["calibrated", "one against the rest", "voting"])
+def test_nets_inside_other_estimators_get_groups_on_request_only(kind, seen):
+    net = make_pipeline(StandardScaler(), stopping())
+    estimator = {
+        "calibrated": CalibratedClassifierCV(net, cv=3),
+        "one against the rest": OneVsRestClassifier(net),
+        "voting": VotingClassifier([("net", net), ("forest", RandomForestClassifier(3))], voting="soft"),
+    }[kind]
+    estimators, cv = {"net": estimator, "bayes": GaussianNB()}, GroupKFold(2)
+    with pytest.warns(UserWarning, match=r"nets inside \['net'\], .* call sklearn\.set_config\(en"):
+        compare_estimators(estimators, X, y, cv=cv, groups=GROUPS, random_state=0)
+    assert not seen
+    with config_context(enable_metadata_routing=True):
+        with pytest.warns(UserWarning, match=r"inside \['net'\], .* need set_fit_request"):
+            compare_estimators(estimators, X, y, cv=cv, groups=GROUPS, random_state=0)
+        net[-1].set_fit_request(groups=True)
+        compare_estimators(estimators, X, y, cv=cv, groups=GROUPS, random_state=0)
+    assert len(seen) == 2 * (1 if kind == "voting" else 3)

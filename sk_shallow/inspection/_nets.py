@@ -42,6 +42,12 @@ def has_net(estimator):
     return isinstance(last, ShallowNet)
 
 
+def nets_in(estimator):
+    """Return the nets anywhere in an estimator."""
+    parts = [estimator, *estimator.get_params().values()]
+    return [part for part in parts if isinstance(part, ShallowNet)]
+
+
 def is_search(estimator):
     return hasattr(estimator, "refit") and any(hasattr(estimator, name) for name in SEARCH_SPACES)
 

@@ -16,11 +16,10 @@ from sklearn.utils.multiclass import type_of_target
 from sk_shallow._compat import RepeatedSplits, SeveralScorers, is_routing, set_callbacks
 from sk_shallow._component import equal
 from sk_shallow._fit.targets import as_labels
-from sk_shallow._fit.threads import numpy_has_one_thread, scipy_has_one_thread
 from sk_shallow.activations import ACTIVATIONS, as_activation, label_of
-from sk_shallow.inspection._nets import has_net, is_search, tuned_parameters, walk, walk_to_net
+from sk_shallow.inspection._nets import has_net, is_search, nets_in, tuned_parameters, walk, walk_to_net
 from sk_shallow.model_selection._results import Comparison
-from sk_shallow.model_selection._run import MAX_SEED, CompareEstimators, Contender, splits_with_seeds
+from sk_shallow.model_selection._run import MAX_SEED, CompareEstimators, Contender, one_thread, splits_with_seeds
 from sk_shallow.model_selection._warnings import texts_of, users_level, warn
 
 
@@ -46,7 +45,7 @@ def compare_estimators(
     The result says which differences you can trust. On each split, all estimators are fitted to the same rows with the
     same seed. Rows and seed both change from split to split, so both sources of randomness are covered [2]_. The
     corrected resampled t-test takes into account that the training sets of cross-validation overlap [1]_. The p-values
-    are corrected for the number of comparisons by Holm's method. All fits have one thread of OpenBLAS.
+    are corrected for the number of comparisons by Holm's method. All fits have one thread of OpenBLAS and OpenMP.
 
     Parameters
     ----------
@@ -77,8 +76,9 @@ def compare_estimators(
         Whether to fit the estimator with the highest mean score to all rows, with a new seed from `random_state`, and
         store it as ``best_estimator_`` of the result.
     groups : array-like of shape (n_samples,), default=None
-        Group of each row, for the splits. Nets get those of their training rows, as `groups` of `fit`. Searches get
-        them only if metadata routing is enabled.
+        Group of each row, for the splits. Nets get those of their training rows, as `groups` of `fit`. Searches, and
+        nets inside other estimators than pipelines, get them only if metadata routing is enabled, and such nets only
+        after ``set_fit_request(groups=True)``.
     params : dict or None, default=None
         Extra arguments of `fit` and the scorer, such as `sample_weight`, routed as in `GridSearchCV.fit`. The default
         score uses the weights too. Pass groups as `groups`.
@@ -109,7 +109,7 @@ def compare_estimators(
     DataConversionWarning
         If `y` is a column vector. It is flattened.
     UserWarning
-        If `groups` cannot reach a search, because metadata routing is not enabled.
+        If `groups` cannot reach a search, or a net inside another estimator, without metadata routing.
     Warning
         If fits give warnings: one per category, after all fits. It has the number of fits of each estimator that
         warned, and the most frequent text. A search counts as one fit. Warning filters apply to each fit.
@@ -151,7 +151,7 @@ def compare_estimators(
     )
     if refit:
         best = next(contender for contender in contenders if contender.label == comparison.best_)
-        with numpy_has_one_thread(), scipy_has_one_thread(), best.named_in_errors("on all rows"):
+        with one_thread(), best.named_in_errors("on all rows"):
             comparison.best_estimator_ = best.seeded(int(rng.randint(MAX_SEED))).fit(X, y, **best.params)
     return comparison
 
@@ -363,24 +363,25 @@ def _params(estimators, groups, params):
         )
     if groups is None:
         return dict.fromkeys(estimators, params)
-    arguments, searches = {}, []
+    arguments, not_reached = {}, []
     for label, estimator in estimators.items():
         parts = list(walk(estimator))
         path, last = parts[-1]
-        names = [f"{path}groups"] if has_net(last) else []
+        has_search = any(is_search(part) for _, part in parts)
+        names = [f"{path}groups"] if has_net(last) and not has_search else []
         if is_routing():
-            if names:
+            if has_net(last):
                 last.set_fit_request(groups=True)
             names = get_routing_for_object(estimator).consumes("fit", {"groups"})
-        elif any(is_search(part) for _, part in parts):
-            searches.append(label)
-            names = []
+        if not names and (has_search or nets_in(estimator)):
+            not_reached.append(label)
         arguments[label] = params | dict.fromkeys(names, groups)
-    if searches:
+    if not_reached:
         warnings.warn(
-            f"groups reach the splits, but not the searches in {searches}, so their folds, early stopping and "
-            "alpha='auto' may hold out rows of groups that they train on. Searches pass groups on only with metadata "
-            "routing: call sklearn.set_config(enable_metadata_routing=True) first.",
+            f"groups reach the splits, but not the searches and nets inside {not_reached}, so their folds, early "
+            "stopping and alpha='auto' may hold out rows of groups that they train on. They get groups only with "
+            "metadata routing: call sklearn.set_config(enable_metadata_routing=True) first. Nets inside other "
+            "estimators than pipelines and searches also need set_fit_request(groups=True).",
             stacklevel=users_level(),
         )
     return arguments

@@ -16,6 +16,7 @@ from sk_shallow._compat import (
     MadeScorer,
     SeveralScorers,
     callback_context,
+    openmp_has_one_thread,
     params_of_rows,
     params_of_steps,
     routed_params,
@@ -31,6 +32,13 @@ from sk_shallow.model_selection._warnings import by_kind, by_place, recorded_war
 
 MAX_SEED = np.iinfo(np.int32).max
 MAX_UNIT_ROWS = 1000  # of the random sample of training rows on which dead and saturated units are counted
+
+
+@contextmanager
+def one_thread():
+    """Limit OpenBLAS and OpenMP to one thread: with more, threads of fits at the same time wait for each other."""
+    with numpy_has_one_thread(), scipy_has_one_thread(), openmp_has_one_thread():
+        yield
 
 
 class Split(NamedTuple):
@@ -205,7 +213,7 @@ def _run_split(run, split, context, X, y):
     """Return the figures of each estimator on a split, and the warnings of its fit by kind."""
     done, transformed = [], {}
     context.call_on_fit_task_begin(estimator=run, X=X, y=y)
-    with numpy_has_one_thread(), scipy_has_one_thread():
+    with one_thread():
         for contender, seed in zip(run.contenders, split.seeds, strict=True):
             with contender.named_in_errors(f"on split {split.number}"), recorded_warnings() as log:
                 task, common = Task.of(contender, seed, split, X, y), []
