@@ -386,6 +386,13 @@ def test_a_wrong_derivative_is_not_said_to_take_the_value(pair, iris):
         ShallowNetClassifier(activation=pair).fit(*iris)
 
 
+@parametrize("pair", [(lambda z: max(0, z), np.sign), (np.abs, lambda z: 1 if z > 0 else -1)], ids=["value", "slope"])
+def test_functions_of_one_number_are_told_that_z_is_an_array(pair, iris):
+    with pytest.raises(ValueError, match="truth value of an array") as caught:
+        ShallowNetClassifier(activation=pair).fit(*iris)
+    assert "It gets an array of z, not one number." in caught.value.__notes__[0]
+
+
 @parametrize(
     "pair",
     [

@@ -32,8 +32,12 @@ def _mismatch(activation: Activation) -> tuple[float, float, float] | None:
     Z, dA = rng.uniform(-6, 6, (100, p * n_units)), rng.uniform(0.5, 1.5, (100, n_units))
     Z[75:] *= 8
     for dtype in (np.float32, np.float64):
-        A, cache = activation.forward(Z.astype(dtype))
-        dZ = activation.backward(dA.astype(dtype), A, cache)
+        try:
+            A, cache = activation.forward(Z.astype(dtype))
+            dZ = activation.backward(dA.astype(dtype), A, cache)
+        except Exception as raised:
+            raised.add_note(f"This came from {activation!r}. It gets an array of z, not one number.")
+            raise
         for what, array, shape in (("forward", A, dA.shape), ("backward", dZ, Z.shape)):
             if array.shape != shape or array.dtype != dtype:
                 raise ValueError(

@@ -116,12 +116,17 @@ def _checked_pair(init: Pair, parameters: Parameters) -> list[np.ndarray]:
     if len(init) != 2:
         raise ValueError(f"init must be a name, an Initializer or a pair of arrays (W1, W2). Got {len(init)} elements.")
     names = ("W1 of init", "W2 of init")
-    pair = [check_array(W, dtype=np.float64, input_name=name) for W, name in zip(init, names, strict=True)]
+    pair = [
+        check_array(W, dtype=np.float64, ensure_2d=False, input_name=name) for W, name in zip(init, names, strict=True)
+    ]
     got, needed = [W.shape for W in pair], [W.shape for W in parameters.coefs]
     if got != needed:
-        n1 = got[1][0]
+        (n0, _, n2, n_pieces), n1 = parameters.sizes, len(pair[1])
         advice = "W1 has a row per feature, and W2 a row per hidden unit"
-        advice = f"Set hidden_size={n1}" if n1 != parameters.sizes[1] else f"Transpose or replace it: {advice}"
+        if got == [(n0, n_pieces * n1), (n1, n2)]:
+            advice = f"Set hidden_size={n1}"
+        elif got == [shape[::-1] for shape in needed]:
+            advice = "Pass (W1.T, W2.T): " + advice
         raise ValueError(
             f"init=(W1, W2) must have the shapes {needed[0]}, (n_features, n_pieces * hidden_size), and {needed[1]}, "
             f"(hidden_size, n_outputs). Got {got[0]} and {got[1]}. {advice}."
