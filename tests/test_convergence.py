@@ -254,11 +254,13 @@ def test_parameters_of_a_subclass_are_not_compared(iris):
 
 @parametrize("n_classes", [2, 3])
 def test_weight_on_one_class_only_is_nothing_to_judge(n_classes, iris):
-    """Rounding must not make the loss of the best constant negative or infinite."""
+    """Rounding must not make the loss of the best constant negative or infinite. One warning says what is wrong."""
     X, y = iris[0], np.minimum(iris[1], n_classes - 1)
     for seed in range(10):
         w = np.random.default_rng(seed).exponential(size=150) * (y == 1)
-        net_of(activation="tanh").fit(X, y, sample_weight=w)  # a warning would be an error
+        with pytest.warns(UserWarning, match="All training rows .* have the same y") as caught:
+            net_of(activation="tanh").fit(X, y, sample_weight=w)
+        assert len(caught) == 1
 
 
 def test_names_of_unscaled_features():
@@ -515,7 +517,10 @@ def test_what_a_strong_penalty_leaves_is_no_divergence(iris):
 
 def test_rows_of_one_class_with_weight_are_no_divergence(iris):
     X, y = iris
-    net = net_of(activation="tanh", learning_rate_init=0.05, max_iter=300).fit(X, y, sample_weight=(y == 0) * 1.0)
+    net = net_of(activation="tanh", learning_rate_init=0.05, max_iter=300)
+    with pytest.warns(UserWarning, match="All training rows .* have the same y") as caught:
+        net.fit(X, y, sample_weight=(y == 0) * 1.0)
+    assert len(caught) == 1
     assert (net.predict(X)[y == 0] == 0).all()
 
 

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -325,6 +325,18 @@ def test_other_calibrated_models_are_wrong(calibrate, classifier):
     calibrated = calibrate(classifier).fit(X, y)
     _, probabilities = run(model_of(calibrated, X), X)
     assert np.abs(probabilities - calibrated.predict_proba(X)).max() > 0.01
+
+
+@parametrize("classifier", [net_of(), LogisticRegression()], ids=["net", "LogisticRegression"])
+def test_a_tuned_threshold_is_ignored(classifier):
+    """skl2onnx converts the classifier inside, with the threshold 0.5. The page says so."""
+    X, y = load_breast_cancer(return_X_y=True)
+    X = X.astype(np.float32)
+    tuned = TunedThresholdClassifierCV(make_pipeline(StandardScaler(), classifier), cv=2, scoring="precision").fit(X, y)
+    labels, probabilities = run(model_of(tuned, X), X)
+    assert_allclose(probabilities, tuned.predict_proba(X), rtol=0, atol=1e-5)
+    assert_array_equal(labels, probabilities[:, 1] > 0.5)
+    assert (labels != tuned.predict(X)).any()
 
 
 def test_integers_are_computed_in_float32(iris):

@@ -262,7 +262,9 @@ for column, mean in zip(X.columns, importance.importances_mean, strict=True):
 # Save
 # ----
 # joblib saves the whole pipeline, so you can pass the frame to the loaded net. Load
-# only files that you trust. :doc:`/ship_it` shows safer files, such as ONNX.
+# only files that you trust. :doc:`/ship_it` shows safer files, such as ONNX. For ONNX,
+# leave ``add_indicator`` out, and apply a tuned threshold yourself:
+# skl2onnx supports neither.
 path = Path(mkdtemp()) / "net.joblib"
 joblib.dump(net, path)
 loaded = joblib.load(path)

@@ -85,8 +85,8 @@ for name, (a, slope) in outputs.items():
 # %%
 # Your own activation
 # -------------------
-# A pair of functions is enough: the activation and its derivative, both of z. ``fit``
-# checks the derivative, and the error names a z where it is wrong:
+# A pair of functions is enough: the activation and its derivative. Both get an array of
+# z. ``fit`` checks the derivative, and the error names a z where it is wrong:
 bump = (lambda z: np.exp(-(z**2)), lambda z: -2 * z * np.exp(-(z**2)))
 wrong = (bump[0], lambda z: 2 * z * np.exp(-(z**2)))  # the sign is missing
 try:
@@ -136,7 +136,7 @@ ax.set_title(f"exp(-z²), 8 units: accuracy {net.score(X, y):.0%}", fontsize=10)
 #    times. Do not compare the weights of two nets number by number.
 #
 # **4.** In part 1, start :math:`W_1` at random and :math:`W_2` at zero. Does the net
-# learn? Try it with ``init=(init[0], 0 * init[1])``.
+# learn? Try it there, with ``init=(init[0], 0 * init[1])``.
 #
 # .. dropdown:: Answer
 #
@@ -149,9 +149,11 @@ ax.set_title(f"exp(-z²), 8 units: accuracy {net.score(X, y):.0%}", fontsize=10)
 #
 # .. dropdown:: Answer
 #
-#    With sigmoid and softplus: :math:`g(0)` is not 0, so :math:`W_2` gets a gradient.
-#    But all hidden units stay equal. The net learns as much as a net with one hidden
-#    unit.
+#    With sigmoid and softplus: :math:`g(0)` is not 0. The gradient of each row of
+#    :math:`W_2` is :math:`g(0)` times the mean of :math:`A_2 - Y`. But all hidden units
+#    stay equal, so the net learns no more than a net with one hidden unit. If the
+#    classes are equally frequent, as in this course, the mean is 0, and even these two
+#    stay where they are. Leave out the first row, and they learn.
 #
 # **6.** silu is :math:`z / (1 + e^{-z})`. Why can its derivative not be computed from
 # its output alone?
