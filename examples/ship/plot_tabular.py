@@ -280,5 +280,5 @@ print(f"the same predictions: {(loaded.predict(X_test) == net.predict(X_test)).a
 # - **Forests and boosting** for effects with steps, for columns of very different
 #   scales or many gaps without preparation, and for many irrelevant columns.
 #
-# :doc:`/benchmarks` compares them on 34 real data sets. On your table, cross-validation
-# decides.
+# :doc:`/benchmarks` compares them on 34 public data sets. On your table,
+# cross-validation decides.
