@@ -25,14 +25,15 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
     ``J = 1/sum(w) [sum_i w_i L(y_i, o(g(x_i W1 + b1) W2 + b2)) + alpha/2 (|W1|^2 + |W2|^2)]``
 
     with g the activation, o the sigmoid (two classes, or multilabel targets) or the softmax (more classes), L the log
-    loss and w the sample weights times the class weights. Scale the features: put a `StandardScaler` in front.
-    Parameters have the same meaning as in `sklearn.neural_network.MLPClassifier`, except `alpha`, which is the same
-    with "lbfgs" only: `MLPClassifier` divides the penalty by the rows of the mini-batch, which makes it stronger.
+    loss and w the sample weights times the class weights. Scale the features: put a `StandardScaler` in front. Most
+    parameters have the same meaning as in `sklearn.neural_network.MLPClassifier`. An important exception is `alpha`: it
+    is the same with "lbfgs" only, because `MLPClassifier` divides the penalty by the rows of the mini-batch, which
+    makes it stronger.
 
-    `fit` trains with Adam in rounds of 15, 30, 60, ... epochs, the first of at least 120 steps. In each round, the
-    learning rate rises and then falls to zero. Training ends after a round that lowers J by less than 20 %, or after
-    `max_iter` epochs. If you give `learning_rate_init`, or name "constant", "invscaling" or "adaptive", it works as in
-    `MLPClassifier`: it trains until the loss stops improving, for at most `max_iter` epochs.
+    By default, `fit` trains with Adam in rounds of 15, 30, 60, ... epochs, the first of at least 120 steps. In each
+    round, the learning rate rises and then falls to zero. Training ends after a round that lowers J by less than 20 %,
+    or after `max_iter` epochs. If you give `learning_rate_init`, or name "constant", "invscaling" or "adaptive", `fit`
+    works as in `MLPClassifier`: it trains until the loss stops improving, for at most `max_iter` epochs.
 
     Parameters
     ----------
@@ -45,9 +46,9 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
         suit your data.
     init : str, Initializer or tuple of two arrays, default="auto"
         Scheme of the initial weights: "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform",
-        "lecun_normal", "normal", "orthogonal" or an object. "auto" chooses the scheme for the activation, and
-        factors that the user guide lists. A pair (W1, W2), with the shapes of `coefs_`, gives the weights; `fit` copies
-        it, in the dtype of X. Biases start at zero. A warm start does not use `init`.
+        "lecun_normal", "normal", "orthogonal" or an object. "auto" chooses the scheme and a factor for each activation;
+        the user guide lists them. A pair (W1, W2), with the shapes of `coefs_`, gives the weights; `fit` copies it, in
+        the dtype of X. Biases start at zero. A warm start does not use `init`.
     init_scale : float in [0, inf), default=1.0
         Factor of the initial weights, also of a pair (W1, W2). With 0, all hidden units stay equal (without dropout).
     solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
@@ -73,8 +74,8 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
         without a warning.
     n_iter_no_change : int in [1, inf) or inf, default=10
         Training stops after more than this number of epochs in a row without an improvement. Epochs with a rising rate
-        do not count. Rounds, "lbfgs", "one_cycle" and "cosine" use it with `early_stopping` only. With "gd", inf
-        switches stopping off, like ``tol=0``.
+        do not count. In rounds, with "lbfgs", and on "one_cycle" and "cosine", it is used only if `early_stopping` is
+        True. With "gd", inf switches stopping off, like ``tol=0``.
     shuffle : bool, default=True
         Whether to shuffle the rows in each epoch. Unused by "gd" and "lbfgs".
     alpha : float in [0, inf) or "auto", default="auto"
@@ -137,7 +138,7 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
     loss_, best_loss_ : float
         Last and smallest element of `loss_curve_`.
     validation_scores_ : list of float or None
-        Validation score after every epoch, greater is better. None without `early_stopping`, also if you pass `X_val`.
+        Validation score after every epoch, greater is better. None without `early_stopping`, even if you pass `X_val`.
     best_validation_score_ : float or None
         The best validation score, which belongs to the weights returned.
     n_outputs_, n_layers_ : int
@@ -147,12 +148,13 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
         Values that the last call used. The learning rate is None with "lbfgs".
     alpha_scores_ : dict of float to float, or None
         Score of every `alpha` that "auto" tried, from the strongest: minus the log loss on held-out rows, in nats per
-        sample, greater is better. None if nothing was tried: `alpha` was given, there were fewer than 40 distinct rows,
-        there was only one group, a fold or the held-out part had fewer than 10 rows, or `partial_fit` came before
-        any `fit`.
+        sample, greater is better. None if nothing was tried: `alpha` was given, there were fewer than 40 distinct rows
+        and no validation set, there was only one group, a fold or the held-out part had fewer than 10 rows, or
+        `partial_fit` came before any `fit`.
     n_samples_seen_ : float
         Sample size, by which the penalty is divided: the sum of the weights, the sum of the sample weights alone or the
-        number of rows with a weight, whichever is largest. Each call of `partial_fit` adds its own sample size.
+        number of rows with a positive weight, whichever is largest. Each call of `partial_fit` adds its own sample
+        size.
     out_activation_ : {"logistic", "softmax"}
         The function o.
 

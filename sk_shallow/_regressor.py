@@ -17,15 +17,15 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
     It minimizes ``J = 1/sum(w) [sum_i w_i L(o(g(x_i W1 + b1) W2 + b2), y_i) + alpha/2 (|W1|^2 + |W2|^2)]``, with g the
     activation, L the loss, summed over outputs, o the exponential for "poisson" and otherwise the identity, and w the
     sample weights. Scale the features: put a `StandardScaler` in front. Targets are standardized inside, except for
-    "poisson", and predictions are in the units of y. So `alpha`, `tol` and `loss_` do not depend on the unit of y.
-    Parameters have the same meaning as in `sklearn.neural_network.MLPRegressor` with standardized targets, except
-    `alpha`, which is the same with "lbfgs" only: `MLPRegressor` divides the penalty by the rows of the mini-batch,
-    which makes it stronger.
+    "poisson", and predictions are in the units of y. So `alpha`, `tol` and `loss_` do not depend on the unit of y. Most
+    parameters have the same meaning as in `sklearn.neural_network.MLPRegressor` with standardized targets. An important
+    exception is `alpha`: it is the same with "lbfgs" only, because `MLPRegressor` divides the penalty by the rows of
+    the mini-batch, which makes it stronger.
 
-    `fit` trains with Adam in rounds of 15, 30, 60, ... epochs, the first of at least 120 steps. In each round, the
-    learning rate rises and then falls to zero. Training ends after a round that lowers J by less than 20 %, or after
-    `max_iter` epochs. If you give `learning_rate_init`, or name "constant", "invscaling" or "adaptive", it works as in
-    `MLPRegressor`: it trains until the loss stops improving, for at most `max_iter` epochs.
+    By default, `fit` trains with Adam in rounds of 15, 30, 60, ... epochs, the first of at least 120 steps. In each
+    round, the learning rate rises and then falls to zero. Training ends after a round that lowers J by less than 20 %,
+    or after `max_iter` epochs. If you give `learning_rate_init`, or name "constant", "invscaling" or "adaptive", `fit`
+    works as in `MLPRegressor`: it trains until the loss stops improving, for at most `max_iter` epochs.
 
     Parameters
     ----------
@@ -37,14 +37,15 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         functions, g and its derivative, both of z. `fit` checks the derivative. `compare_activations` shows which ones
         suit your data.
     loss : {"squared_error", "absolute_error", "quantile", "poisson"} or RegressionLoss, default="squared_error"
-        What to predict: the mean, the median, a quantile (an object such as ``Quantile(quantile=0.9)``; by its name,
-        the median), or the mean of counts and other targets that are not negative. "lbfgs" does not work with
-        "absolute_error" and "quantile".
+        What to predict: the mean, the median, a quantile (give an object such as ``Quantile(quantile=0.9)``; the name
+        "quantile" alone means the median), or the mean of counts and other targets that are not negative. "lbfgs" does
+        not work with "absolute_error" and "quantile".
     init : str, Initializer or tuple of two arrays, default="auto"
         Scheme of the initial weights: "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform",
-        "lecun_normal", "normal", "orthogonal" or an object. "auto" chooses the scheme for the activation, and
-        factors that the user guide lists. A pair (W1, W2), with the shapes of `coefs_`, gives the weights. Hidden
-        biases start at zero, the output bias at the best constant. A warm start does not use `init`.
+        "lecun_normal", "normal", "orthogonal" or an object. "auto" chooses the scheme and a factor for each activation;
+        the user guide lists them. A pair (W1, W2), with the shapes of `coefs_`, gives the weights; `fit` copies it, in
+        the dtype of X. Hidden biases start at zero, the output bias at the best constant. A warm start does not use
+        `init`.
     init_scale : float in [0, inf), default=1.0
         Factor of the initial weights, also of a pair (W1, W2). With 0, all hidden units stay equal (without dropout).
     solver : {"adam", "sgd", "gd", "lbfgs"} or Solver, default="adam"
@@ -69,8 +70,8 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         is at most `tol`. With "gd", 0 switches stopping off: `fit` runs `max_iter` epochs, without a warning.
     n_iter_no_change : int in [1, inf) or inf, default=10
         Training stops after more than this number of epochs in a row without an improvement. Epochs with a rising rate
-        do not count. Rounds, "lbfgs", "one_cycle" and "cosine" use it with `early_stopping` only. With "gd", inf
-        switches stopping off, like ``tol=0``.
+        do not count. In rounds, with "lbfgs", and on "one_cycle" and "cosine", it is used only if `early_stopping` is
+        True. With "gd", inf switches stopping off, like ``tol=0``.
     shuffle : bool, default=True
         Whether to shuffle the rows in each epoch. Unused by "gd" and "lbfgs".
     alpha : float in [0, inf) or "auto", default="auto"
@@ -108,9 +109,10 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         Weighted mean and standard deviation of the training targets, with which they are standardized; 0 and 1 for
         "poisson". If an output is constant, its scale is 0, and every prediction is its mean.
     target_limits_ : ndarray of shape (2, n_outputs)
-        Smallest and largest prediction. With "absolute_error" and "quantile", it is the smallest (largest) training
-        target, if at least five distinct rows have it, with more than 5 % of the sample weights. In all other cases,
-        also for constant outputs and after `partial_fit`, it is minus infinity (infinity).
+        Limits of the predictions. With "absolute_error" and "quantile", the lower limit is the smallest training
+        target, if at least five distinct rows have it, with more than 5 % of the sample weights. In the same way, the
+        upper limit is the largest one. In all other cases, also for constant outputs and after `partial_fit`, the
+        limits are minus infinity and infinity.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -134,7 +136,7 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
     loss_, best_loss_ : float
         Last and smallest element of `loss_curve_`.
     validation_scores_ : list of float or None
-        Validation score after every epoch, greater is better. None without `early_stopping`, also if you pass `X_val`.
+        Validation score after every epoch, greater is better. None without `early_stopping`, even if you pass `X_val`.
     best_validation_score_ : float or None
         The best validation score, which belongs to the weights returned.
     n_outputs_, n_layers_ : int
@@ -143,12 +145,12 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         Values that the last call used. The learning rate is None with "lbfgs".
     alpha_scores_ : dict of float to float, or None
         Score of every `alpha` that "auto" tried, from the strongest: minus the loss of held-out rows, for standardized
-        targets, greater is better. None if nothing was tried: `alpha` was given, there were fewer than 20 distinct
-        rows, there was only one group, a fold or the held-out part had fewer than 5 rows, or `partial_fit` came before
-        any `fit`.
+        targets, greater is better. None if nothing was tried: `alpha` was given, there were fewer than 20 distinct rows
+        and no validation set, there was only one group, a fold or the held-out part had fewer than 5 rows, or
+        `partial_fit` came before any `fit`.
     n_samples_seen_ : float
-        Sample size, by which the penalty is divided: the sum of the sample weights, or the number of rows with a weight
-        if it is larger. Each call of `partial_fit` adds its own sample size.
+        Sample size, by which the penalty is divided: the sum of the sample weights, or the number of rows with a
+        positive weight if it is larger. Each call of `partial_fit` adds its own sample size.
     out_activation_ : {"identity", "exp"}
         The function o.
 
@@ -264,8 +266,8 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         -----
         ConvergenceWarning
             If the loss is not finite (the earlier weights are then restored), or if it has risen during the call to
-            more than twice the loss at ``Z2 = 0`` on these rows (or on typical targets, if that is higher: standardized
-            ones of -1 and 1, or zeros with "poisson").
+            more than twice the loss that an output of zero (``Z2 = 0``) has on these rows. If this is lower than its
+            loss on the targets -1 and 1 (with "poisson", on zeros), the latter counts.
         UserWarning
             If `init_scale` is 0, if all targets of the first call are equal or so far from zero that the dtype is too
             coarse, or if targets are on another scale than those of the first call, whose mean and scale are kept.
