@@ -113,5 +113,5 @@ print(scales)
 
 # %%
 # With weights half as large, nothing changes here. With weights ten times as large, the
-# interval lies below zero, but after the correction for four comparisons, p is too
-# large: the verdict is "cannot tell".
+# mean log loss is twice as high, but the scores vary so much that the verdict is
+# "cannot tell".

@@ -5,8 +5,8 @@ Learning speed: is relu six times as fast as tanh?
 Krizhevsky and others (2012) report that a deep net of relu units learns six times as
 fast as one of tanh units. With one hidden layer, on digits, the factor is close to 1.
 People often give two reasons why an activation is slow: a small slope, and values that
-are not centered on zero. This example measures both effects. Here the slope explains
-most of the difference.
+are not centered on zero. This example measures both effects for the sigmoid. Here, the
+slope explains most of its delay.
 """
 
 import warnings

@@ -52,8 +52,8 @@ for name in ("sigmoid", "tanh"):
 # ------------
 # This net has 100 tanh units and learns the digits. The gray bars are the histogram of
 # z over all rows and all units. The figure leaves out the z furthest from zero: at most
-# 0.5 % of all. Most z are in the range where tanh bends. Few are in the gray areas
-# beyond 3.
+# 0.5 % of all. Most z are between -3 and 3, where tanh has a slope. Few are in the gray
+# areas beyond 3.
 X, y = load_digits(return_X_y=True)
 net = make_pipeline(
     StandardScaler(), ShallowNetClassifier(activation="tanh", random_state=0)

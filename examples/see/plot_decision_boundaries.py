@@ -125,8 +125,8 @@ figure.colorbar(
 # Accuracy on the test rows
 # -------------------------
 # Identity is far worse on circles and on the spiral. Relu and tanh are about equally
-# good on moons and circles. On the spiral, the second start of relu is clearly worse
-# than the other two: with few units, look at more than one start.
+# good on moons and circles. On the spiral, the three starts of relu differ: with few
+# units, look at more than one start.
 print("                       accuracy from three starts")
 for (name, activation), fitted in nets.items():
     _, X_test, _, y_test = splits[name]

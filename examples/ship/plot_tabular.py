@@ -273,6 +273,9 @@ print(f"the same predictions: {(loaded.predict(X_test) == net.predict(X_test)).a
 # %%
 # When to take which
 # ------------------
+# These are rules of thumb, from the 34 public data sets of :doc:`/benchmarks` and from
+# how these models work:
+#
 # - **Logistic regression** if the effects are linear, or if you must explain each
 #   weight.
 # - **The net** for smooth effects and good probabilities, for small and medium tables,
@@ -280,5 +283,4 @@ print(f"the same predictions: {(loaded.predict(X_test) == net.predict(X_test)).a
 # - **Forests and boosting** for effects with steps, for columns of very different
 #   scales or many gaps without preparation, and for many irrelevant columns.
 #
-# :doc:`/benchmarks` compares them on 34 public data sets. On your table,
-# cross-validation decides.
+# On your own table, cross-validation decides.

@@ -96,8 +96,8 @@ ax.legend()
 # ----------------
 # Nets with 50 units are fitted to breast cancer. One parameter changes at a time: the
 # scale of the initial weights, the learning rate of Adam (a rate that you give is
-# constant), or the penalty. Some values are far too high on purpose. ``fit`` then
-# warns, but the warnings are not shown here.
+# constant), or the penalty. Some values are far too high or too low on purpose. ``fit``
+# then warns, but the warnings are not shown here.
 X, y = load_breast_cancer(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 
@@ -109,7 +109,7 @@ def fitted(**params):
         ShallowNetClassifier(**{"hidden_size": 50, "random_state": 0, **params}),
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore")
         return net.fit(X_train, y_train)
 
 
@@ -164,12 +164,12 @@ for activation in COLORS:
     )
 
 # %%
-# With Adam, no unit dies here because of a large scale or a large rate. At usual scales
-# and rates, about 40 % of the relu units are "saturated": they are off on most rows.
-# This is normal for relu. Large rates raise the share to three quarters. Without a
-# penalty, tanh units saturate in most of these nets. elu units saturate at large rates
-# and at the largest scale. leaky_relu and maxout always have a slope, so their units
-# are neither dead nor saturated.
+# On these data, no unit dies because of a large scale or a large rate, not even at a
+# rate of 1. At usual scales and rates, about 40 % of the relu units are "saturated":
+# they are off on most rows. This is normal for relu. Large rates raise the share to
+# three quarters. Without a penalty, tanh units saturate in most of these nets. elu
+# units saturate at large rates and at the largest scale. leaky_relu and maxout always
+# have a slope, so their units are neither dead nor saturated.
 #
 # The penalty kills 18 to 50 % of the relu units. It kills no other units: with the
 # other activations, units that are not needed shrink but keep a gradient. How many

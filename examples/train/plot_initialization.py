@@ -103,10 +103,10 @@ axes[2].legend(fontsize=9)
 # %%
 # With zero weights, all curves stay at log(10) = 2.3, the loss of ten equal
 # probabilities. ``randn * 0.01`` costs four epochs with relu, and three with tanh. With
-# sigmoid, it does not reach 0.5 in 15 epochs. ``randn`` starts at a loss of 8 to 27,
-# because the first outputs are large and wrong. "auto" starts below log(10) with all
-# three activations. With relu, ``randn`` ends with the lowest training loss. The next
-# table shows the loss on test rows.
+# sigmoid, it does not reach 0.5 in 15 epochs. ``randn`` starts at a high loss, because
+# the first outputs are large and wrong. "auto" starts below log(10) with all three
+# activations. With relu, ``randn`` ends with the lowest training loss. The next table
+# shows the loss on test rows.
 #
 # At the end of training
 # ----------------------

@@ -17,6 +17,7 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -44,13 +45,14 @@ print(
 # Five seeds each
 # ---------------
 # "One class" is the number of seeds for which the net predicts one class for all rows,
-# and "warned" the number of warnings. ``like_mlp`` gives ``ShallowNetClassifier`` the
+# and "warned" the number of warnings about training. (Another warning, that ``alpha``
+# is very small, is not counted.) ``like_mlp`` gives ``ShallowNetClassifier`` the
 # learning rate, batch size, penalty and initial weights of ``MLPClassifier``. If the
 # learning rate is given, ``ShallowNetClassifier`` also stops at a plateau, like
 # ``MLPClassifier``. The last net has its own initial weights again: the hidden weights
 # are about seven times as large.
 def fit_seeds(kind, seeds=range(5), **params):
-    """Return one fitted pipeline per seed, and all warnings."""
+    """Return one fitted pipeline per seed, and the warnings about training."""
     pipelines, messages = [], []
     for seed in seeds:
         net = make_pipeline(StandardScaler(), kind(random_state=seed, **params))
@@ -59,7 +61,11 @@ def fit_seeds(kind, seeds=range(5), **params):
         ) as caught:  # they are counted, not shown
             warnings.simplefilter("always")
             pipelines.append(net.fit(X, y))
-        messages += [str(warning.message) for warning in caught]
+        messages += [
+            str(warning.message)
+            for warning in caught
+            if issubclass(warning.category, ConvergenceWarning)
+        ]
     return pipelines, messages
 
 
