@@ -213,7 +213,9 @@ def _advice_on_targets(fit: Fit) -> Iterator[Warning]:
         is_final = targets.has_classes or not fit.plan.incremental
         yield UserWarning(targets.nothing_to_learn + ("" if is_final else " Later calls may bring others."))
     elif targets.has_classes and not fit.plan.incremental and fit.network.loss_of_constant() < 1e-9:  # rounding
-        yield UserWarning("All training rows with a positive weight have the same y. Every prediction is this y.")
+        yield UserWarning(
+            "y has one class only, or one set of labels, in the training rows with weight: every prediction is this."
+        )
     if targets.are_coarse_in(data.X.dtype) and not again:
         yield UserWarning(
             f"{data.X.dtype} cannot represent small differences of these targets, whose mean is far from zero. "
