@@ -16,6 +16,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedGroupKFold, cross_validate, train_test_split
 from sklearn.multiclass import OneVsRestClassifier
@@ -350,7 +351,7 @@ def test_early_stopping_needs_two_groups(solver):
         stopping(solver=solver).fit(X, y, groups=np.zeros(M))
     stopping(solver=solver).fit(X, y, groups=np.zeros(M), X_val=X, y_val=y)
     net_of(solver=solver).fit(X, y, groups=np.zeros(M))
-    with pytest.warns(match="not stratified"), pytest.warns(match="one class only, .* in the training rows with"):
+    with pytest.warns(match="not stratified"), pytest.warns(match="y has one class only"):
         stopping(solver=solver).fit(X, (GROUPS == 0).astype(int), groups=GROUPS == 0)
 
 
@@ -530,8 +531,18 @@ def test_nets_inside_other_estimators_get_groups_on_request_only(kind, seen):
         compare_estimators(estimators, X, y, cv=cv, groups=GROUPS, random_state=0)
     assert not seen
     with config_context(enable_metadata_routing=True):
-        with pytest.warns(UserWarning, match=r"inside \['net'\], .* need set_fit_request"):
+        with pytest.warns(UserWarning, match=r"inside \['net'\], .* Call set_fit_request"):
             compare_estimators(estimators, X, y, cv=cv, groups=GROUPS, random_state=0)
         net[-1].set_fit_request(groups=True)
         compare_estimators(estimators, X, y, cv=cv, groups=GROUPS, random_state=0)
     assert len(seen) == 2 * (1 if kind == "voting" else 3)
+
+
+def test_every_net_inside_must_request_groups():
+    search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=3)
+    with config_context(enable_metadata_routing=True):
+        nets = [("one", stopping().set_fit_request(groups=True)), ("other", stopping())]
+        estimators = {"vote": VotingClassifier(nets, voting="soft"), "search": search}
+        with pytest.warns(UserWarning, match=r"inside \['vote'\], .* Call set_fit_request") as caught:
+            compare_estimators(estimators, X, y, cv=GroupKFold(2), groups=GROUPS, random_state=0)
+    assert sum("groups reach" in str(warning.message) for warning in caught) == 1

@@ -180,7 +180,7 @@ def test_a_warm_start_ignores_the_pair(iris):
         ((np.ones((5, 4)), np.ones((4, 3))), r"Got \(5, 4\).*W1 has a row per feature"),
         ((np.ones((4, 4)), np.ones((4, 1))), r"Got .* and \(4, 1\).*W2 a row per hidden unit"),
         ((np.ones((4, 4)), np.ones(4)), r"Got \(4, 4\) and \(4,\)\. W1 has a row per feature"),
-        ((np.ones((4, 4)), np.ones((3, 4))), r"Got \(4, 4\) and \(3, 4\)\. Pass \(W1\.T, W2\.T\)"),
+        ((np.ones((4, 4)), np.ones((3, 4))), r"Got \(4, 4\) and \(3, 4\)\. Transpose W2: W1 has a row"),
         ((np.ones((4, 5)), np.ones((3, 4))), r"Got \(4, 5\) and \(3, 4\)\. W1 has a row"),  # 3 units would not help
         ((np.full((4, 4), np.nan), np.ones((4, 3))), "Input W1 of init contains NaN"),
         ((np.ones((4, 4)), np.full((4, 3), np.inf)), "Input W2 of init contains infinity"),

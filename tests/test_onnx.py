@@ -9,6 +9,7 @@ from helpers import NAMES
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
@@ -337,6 +338,14 @@ def test_a_tuned_threshold_is_ignored(classifier):
     assert_allclose(probabilities, tuned.predict_proba(X), rtol=0, atol=1e-5)
     assert_array_equal(labels, probabilities[:, 1] > 0.5)
     assert (labels != tuned.predict(X)).any()
+
+
+def test_an_indicator_of_gaps_before_a_scaler_is_refused(iris):
+    X, y = iris[0].copy(), iris[1]
+    X[::10, 0] = np.nan
+    model = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler(), net_of()).fit(X, y)
+    with pytest.raises(RuntimeError, match="Mismatch between expected shape"):
+        model_of(model, X)
 
 
 def test_integers_are_computed_in_float32(iris):

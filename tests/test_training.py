@@ -215,6 +215,14 @@ def test_weights_that_leave_one_class(how, solver, iris, quiet):
     assert_array_equal(net.predict(X), y if how == "multilabel" else 1)
 
 
+def test_weights_that_leave_one_class_of_many_rows(iris, quiet):
+    """In float32, the loss of the best constant is not exactly 0."""
+    X, y = np.tile(iris[0], (70, 1)).astype(np.float32), np.tile(iris[1], 70)
+    w = np.random.default_rng(0).exponential(size=len(y)) * (y == 1)
+    with pytest.warns(UserWarning, match="y has one class only"):
+        ShallowNetClassifier(3, max_iter=2, alpha=1.0, random_state=0).fit(X, y, sample_weight=w)
+
+
 @pytest.mark.filterwarnings("ignore:y has one class only")
 def test_a_constant_column_of_several(iris):
     Y = np.c_[iris[1] == 1, np.zeros(150)].astype(int)

@@ -257,15 +257,15 @@ class Ending:
         if self._rate_is_high():
             return [(True, self._blame_rate("too high"), ""), (True, "", "")]
         limit, plan = self._limit, self.plan
-        *causes, otherwise = self._causes_of_nothing()
+        otherwise = ""  # in rounds, where nobody gave a rate
         if not plan.first_round:
-            advice = "scale the features" if plan.learning_rate_init is None else f"raise {self._rate_now}"
-            otherwise = (True, "", f"{advice} or raise n_iter_no_change (now {plan.n_iter_no_change:g})")
+            otherwise = "scale the features" if plan.learning_rate_init is None else f"raise {self._rate_now}"
+            otherwise += f" or raise n_iter_no_change (now {plan.n_iter_no_change:g})"
         return [
             *([self._limit_is_low(limit)] if limit in (Limit.MAX_ITER, Limit.MAX_FUN) else []),
             self._first_weights,
-            *causes,
-            otherwise,
+            *self._causes_of_nothing()[:-1],
+            (True, "", otherwise),
         ]
 
     @property

@@ -212,9 +212,10 @@ def _advice_on_targets(fit: Fit) -> Iterator[Warning]:
     if targets.nothing_to_learn and not again:
         is_final = targets.has_classes or not fit.plan.incremental
         yield UserWarning(targets.nothing_to_learn + ("" if is_final else " Later calls may bring others."))
-    elif targets.has_classes and not fit.plan.incremental and fit.network.loss_of_constant() < 1e-9:  # rounding
+    elif targets.has_classes and not fit.plan.incremental and _targets_are_equal(fit.network):
         yield UserWarning(
-            "y has one class only, or one set of labels, in the training rows with weight: every prediction is this."
+            "y has one class only, or one set of labels, in the training rows (held-out rows and rows of weight zero "
+            "do not count). The net can learn nothing else."
         )
     if targets.are_coarse_in(data.X.dtype) and not again:
         yield UserWarning(
@@ -226,6 +227,12 @@ def _advice_on_targets(fit: Fit) -> Iterator[Warning]:
             "The targets are on another scale than those of the first call, whose target_mean_ and target_scale_ stay. "
             "Let the first call of partial_fit have rows that represent all targets, or call fit without warm_start."
         )
+
+
+def _targets_are_equal(network: Network) -> bool:
+    """Return whether all rows with weight have the same targets."""
+    Y = network.Y if network.w is None else network.Y[network.w.any(axis=1)]
+    return bool((Y[:1] == Y).all())
 
 
 def _advice_on_alpha(fit: Fit) -> Iterator[Warning]:

@@ -125,8 +125,9 @@ def _checked_pair(init: Pair, parameters: Parameters) -> list[np.ndarray]:
         advice = "W1 has a row per feature, and W2 a row per hidden unit"
         if got == [(n0, n_pieces * n1), (n1, n2)]:
             advice = f"Set hidden_size={n1}"
-        elif got == [shape[::-1] for shape in needed]:
-            advice = "Pass (W1.T, W2.T): " + advice
+        elif all(sorted(has) == sorted(shape) for has, shape in zip(got, needed, strict=True)):
+            wrong = [name for name, has, shape in zip(("W1", "W2"), got, needed, strict=True) if has != shape]
+            advice = f"Transpose {' and '.join(wrong)}: {advice}"
         raise ValueError(
             f"init=(W1, W2) must have the shapes {needed[0]}, (n_features, n_pieces * hidden_size), and {needed[1]}, "
             f"(hidden_size, n_outputs). Got {got[0]} and {got[1]}. {advice}."

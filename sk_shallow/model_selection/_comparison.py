@@ -45,7 +45,7 @@ def compare_estimators(
     The result says which differences you can trust. On each split, all estimators are fitted to the same rows with the
     same seed. Rows and seed both change from split to split, so both sources of randomness are covered [2]_. The
     corrected resampled t-test takes into account that the training sets of cross-validation overlap [1]_. The p-values
-    are corrected for the number of comparisons by Holm's method. All fits have one thread of OpenBLAS and OpenMP.
+    are corrected for the number of comparisons by Holm's method. Each fit has one thread of OpenBLAS and OpenMP.
 
     Parameters
     ----------
@@ -76,9 +76,9 @@ def compare_estimators(
         Whether to fit the estimator with the highest mean score to all rows, with a new seed from `random_state`, and
         store it as ``best_estimator_`` of the result.
     groups : array-like of shape (n_samples,), default=None
-        Group of each row, for the splits. Nets get those of their training rows, as `groups` of `fit`. Searches, and
-        nets inside other estimators than pipelines, get them only if metadata routing is enabled, and such nets only
-        after ``set_fit_request(groups=True)``.
+        Group of each row, for the splits. Nets get those of their training rows, as `groups` of `fit`. Searches get
+        them only if metadata routing is enabled. Nets inside other estimators, such as `CalibratedClassifierCV`, also
+        need ``set_fit_request(groups=True)``.
     params : dict or None, default=None
         Extra arguments of `fit` and the scorer, such as `sample_weight`, routed as in `GridSearchCV.fit`. The default
         score uses the weights too. Pass groups as `groups`.
@@ -109,7 +109,7 @@ def compare_estimators(
     DataConversionWarning
         If `y` is a column vector. It is flattened.
     UserWarning
-        If `groups` cannot reach a search, or a net inside another estimator, without metadata routing.
+        If `groups` cannot reach a search or a net inside an estimator.
     Warning
         If fits give warnings: one per category, after all fits. It has the number of fits of each estimator that
         warned, and the most frequent text. A search counts as one fit. Warning filters apply to each fit.
@@ -365,26 +365,38 @@ def _params(estimators, groups, params):
         return dict.fromkeys(estimators, params)
     arguments, not_reached = {}, []
     for label, estimator in estimators.items():
-        parts = list(walk(estimator))
+        parts, nets = list(walk(estimator)), nets_in(estimator)
         path, last = parts[-1]
-        has_search = any(is_search(part) for _, part in parts)
-        names = [f"{path}groups"] if has_net(last) and not has_search else []
         if is_routing():
             if has_net(last):
                 last.set_fit_request(groups=True)
             names = get_routing_for_object(estimator).consumes("fit", {"groups"})
-        if not names and (has_search or nets_in(estimator)):
+            reached = all(net.get_metadata_routing().fit.requests["groups"] for net in nets)
+        else:
+            has_search = any(is_search(part) for _, part in parts)
+            names = [f"{path}groups"] if has_net(last) and not has_search else []
+            reached = not has_search and all(net is last for net in nets)
+        if not reached:
             not_reached.append(label)
         arguments[label] = params | dict.fromkeys(names, groups)
     if not_reached:
-        warnings.warn(
-            f"groups reach the splits, but not the searches and nets inside {not_reached}, so their folds, early "
-            "stopping and alpha='auto' may hold out rows of groups that they train on. They get groups only with "
-            "metadata routing: call sklearn.set_config(enable_metadata_routing=True) first. Nets inside other "
-            "estimators than pipelines and searches also need set_fit_request(groups=True).",
-            stacklevel=users_level(),
-        )
+        _warn_of_groups(not_reached)
     return arguments
+
+
+def _warn_of_groups(labels):
+    """Warn that some searches and nets hold out rows without groups."""
+    remedy = "Call set_fit_request(groups=True) on these nets."
+    if not is_routing():
+        remedy = (
+            "They get groups only with metadata routing: call sklearn.set_config(enable_metadata_routing=True) first. "
+            "Nets inside other estimators than pipelines and searches also need set_fit_request(groups=True)."
+        )
+    warnings.warn(
+        f"groups reach the splits, but not all searches and nets inside {labels}, so their folds, early stopping and "
+        f"alpha='auto' may hold out rows of groups that they train on. {remedy}",
+        stacklevel=users_level() + 1,
+    )
 
 
 def _default_cv(y, y_is_numeric, groups, rng):
