@@ -212,7 +212,7 @@ def _advice_on_targets(fit: Fit) -> Iterator[Warning]:
     if targets.nothing_to_learn and not again:
         is_final = targets.has_classes or not fit.plan.incremental
         yield UserWarning(targets.nothing_to_learn + ("" if is_final else " Later calls may bring others."))
-    elif targets.has_classes and not fit.plan.incremental and _targets_are_equal(fit.network):
+    elif targets.has_classes and not fit.plan.incremental and _targets_are_equal(data, fit.network.w):
         yield UserWarning(
             "y has one class only, or one set of labels, in the training rows (held-out rows and rows of weight zero "
             "do not count). The net can learn nothing else."
@@ -229,10 +229,10 @@ def _advice_on_targets(fit: Fit) -> Iterator[Warning]:
         )
 
 
-def _targets_are_equal(network: Network) -> bool:
-    """Return whether all rows with weight have the same targets."""
-    Y = network.Y if network.w is None else network.Y[network.w.any(axis=1)]
-    return bool((Y[:1] == Y).all())
+def _targets_are_equal(data: Data, w: np.ndarray | None) -> bool:
+    """Return whether all rows with weight have the same label or labels."""
+    y = data.y if w is None else data.y[w.any(axis=1)]
+    return bool((y[:1] == y).all())
 
 
 def _advice_on_alpha(fit: Fit) -> Iterator[Warning]:
