@@ -2,7 +2,7 @@
 
     python tests/benchmarks/comparisons.py            # prints everything, in an hour on two cores
     python tests/benchmarks/comparisons.py --write    # also writes the tables and figures to docs/
-    python tests/benchmarks/comparisons.py --quick    # only three comparisons and their time, in five minutes
+    python tests/benchmarks/comparisons.py --quick    # only three comparisons and their time, in ten minutes
 
 Each sample is 400 rows of a large data set. Activations are compared with relu on 5 x 4 splits. "Found" means a p-value
 below 0.05 of a single comparison, by the corrected test and by the ordinary paired t-test. For the true difference,
