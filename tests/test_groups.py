@@ -527,8 +527,9 @@ def test_nets_inside_other_estimators_get_groups_on_request_only(kind, seen):
         "voting": VotingClassifier([("net", net), ("forest", RandomForestClassifier(3))], voting="soft"),
     }[kind]
     estimators, cv = {"net": estimator, "bayes": GaussianNB()}, GroupKFold(2)
-    with pytest.warns(UserWarning, match=r"nets inside \['net'\], .* call sklearn\.set_config\(en"):
+    with pytest.warns(UserWarning, match=r"nets inside \['net'\], .* call sklearn\.set_config\(en") as caught:
         compare_estimators(estimators, X, y, cv=cv, groups=GROUPS, random_state=0)
+    assert caught[0].filename == __file__
     assert not seen
     with config_context(enable_metadata_routing=True):
         with pytest.warns(UserWarning, match=r"inside \['net'\], .* Call set_fit_request"):

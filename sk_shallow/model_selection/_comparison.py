@@ -395,7 +395,7 @@ def _warn_of_groups(labels):
     warnings.warn(
         f"groups reach the splits, but not all searches and nets inside {labels}, so their folds, early stopping and "
         f"alpha='auto' may hold out rows of groups that they train on. {remedy}",
-        stacklevel=users_level() + 1,
+        stacklevel=users_level(),
     )
 
 
