@@ -515,6 +515,17 @@ def test_what_a_strong_penalty_leaves_is_no_divergence(iris):
     assert "alpha=1.5e+03 is too high" in text
 
 
+def test_in_rounds_no_advice_on_a_rate_that_nobody_gave(monkeypatch, iris):
+    def choose_weights(ending):
+        ending.loss = ending.returned = 3.0  # worse than a constant, 1.0986, but better than at first
+
+    monkeypatch.setattr(diagnosis.Ending, "choose_weights", choose_weights)
+    monkeypatch.setattr(diagnosis.Ending, "_first_loss", 5.0)
+    text = warning_of(net_of(), *iris)
+    assert text.startswith("Training ended worse than a constant")
+    assert "learning_rate_init" not in text
+
+
 def test_rows_of_one_class_with_weight_are_no_divergence(iris):
     X, y = iris
     net = net_of(activation="tanh", learning_rate_init=0.05, max_iter=300)
