@@ -3,6 +3,7 @@
 import re
 import tracemalloc
 import warnings
+from itertools import count
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler, scale
 
-from sk_shallow import ShallowNetClassifier
+from sk_shallow import ShallowNetClassifier, ShallowNetRegressor
 from sk_shallow._fit import diagnosis
 from sk_shallow._fit.diagnosis import short_fit
 from sk_shallow._fit.features import different_features, feature_moments, unscaled_features
@@ -829,11 +830,42 @@ def test_far_features_with_a_good_loss_are_fine():
     assert not messages_of(net_of(early_stopping=True), X, y, X_val=X_val, y_val=np.ones(50, dtype=bool))
 
 
-def test_a_validation_set_that_says_the_opposite_is_on_the_same_scale(cancer):
-    """Its loss is worse than that of a constant, but no feature differs: the validation scores show that."""
+@parametrize("early_stopping", [False, True])
+@parametrize("order", ["opposite", "random"])
+def test_a_validation_set_that_contradicts_the_training_rows_is_named(cancer, early_stopping, order):
+    """Its loss is worse than that of a constant, but no feature differs."""
     X, y = cancer
-    texts = messages_of(net_of(early_stopping=True), X[100:], y[100:], X_val=X[:100], y_val=1 - y[:100])
-    assert "another scale" not in str(texts)
+    y_val = {"opposite": 1 - y[:100], "random": np.random.default_rng(0).permutation(y[:100])}[order]
+    (text,) = messages_of(net_of(early_stopping=early_stopping), X[100:], y[100:], X_val=X[:100], y_val=y_val)
+    assert text.startswith("The net does badly on the validation set: its loss is ")
+    assert "Likely causes: X_val and y_val do not belong together; " in text
+    assert not messages_of(net_of(early_stopping=early_stopping), X[100:], y[100:], X_val=X[:100], y_val=y[:100])
+
+
+def test_a_net_that_hardly_trained_does_not_blame_the_validation_set(cancer):
+    X, y = cancer
+    net = net_of(early_stopping=True, learning_rate_init=1e-6, max_iter=5)
+    (text,) = messages_of(net, X[100:], y[100:], X_val=X[:100], y_val=y[:100])
+    assert "learning_rate_init=1e-06 is too low" in text
+
+
+def test_a_scorer_need_not_agree_with_the_loss(cancer):
+    """If a scorer chooses the weights of epoch 20, they are fine. Accuracy chooses weights that learned nothing."""
+    X, y = cancer
+    given, epochs = {"X_val": X[:100], "y_val": 1 - y[:100]}, count()
+    net = net_of(early_stopping=True, scoring=lambda net, X, y: -abs(next(epochs) - 20))
+    assert not messages_of(net, X[100:], y[100:], **given)
+    (text,) = messages_of(net.set_params(scoring="accuracy"), X[100:], y[100:], **given)
+    assert text.startswith("The net does badly on the validation set: its loss is ")
+
+
+def test_a_validation_set_that_contradicts_the_training_rows_of_a_regressor_is_named():
+    X = np.random.default_rng(0).standard_normal((300, 3))
+    y = X[:, 0] + X[:, 1] ** 2
+    net = ShallowNetRegressor(early_stopping=True, random_state=0)
+    (text,) = messages_of(net, X[100:], y[100:], X_val=X[:100], y_val=np.roll(y[:100], 1))
+    assert "does badly on the validation set" in text
+    assert "always predicting the mean gives" in text
 
 
 # Advice

@@ -132,6 +132,7 @@ class Ending:
         yield bool(self._different), self._validation_differs
         yield self._rate_is_high() and self._misses_much(), self._high_rate
         yield self._rate_has_fallen() and self._misses_much(), self._inverse_scaling
+        yield self._validation_is_bad(), self._bad_validation
         yield loss > self.bound, failure("Training ended worse than a constant", self._causes_of_slowness)
         if self.constant <= 1e-9 * self.zero and not self._targets_are_tiny:  # nothing to learn
             return
@@ -208,6 +209,17 @@ class Ending:
         if held_out is None or validation is None or held_out.loss() <= self.constant / 2:
             return ""
         return different_features(self.fit.data.X, validation.X, self._names)
+
+    def _validation_is_bad(self) -> bool:
+        """Return whether a constant would do better on the user's validation set, although the net has learned.
+
+        If a scorer chose the weights, it need not agree with the loss, unless it chose weights that learned nothing.
+        """
+        held_out, has_scorer = self.fit.held_out, self.monitor.tie_breaker is not None
+        if held_out is None or self.fit.validation_set is None or self.monitor.losses[-1] > self.bound:
+            return False
+        scorer_decides = has_scorer and (self.returned is None or self.returned <= self.bound)
+        return not scorer_decides and held_out.loss() > max(self.bound, held_out.loss_of_constant())
 
     @property
     def _never_stops_itself(self) -> bool:
@@ -436,6 +448,16 @@ class Ending:
             'like X. A pipeline does so with Pipeline(..., transform_input=["X_val"]), '
             "set_fit_request(X_val=True, y_val=True) and sklearn.set_config(enable_metadata_routing=True)."
         )
+
+    def _bad_validation(self) -> str:
+        loss = self.fit.held_out.loss() if self.fit.held_out else np.nan
+        what = f"The net does badly on the validation set: its loss is {loss:.4g}{self.unit}, but {self._reference}."
+        causes = (
+            "X_val and y_val do not belong together",
+            "they are of another kind than the training rows",
+            f"the features carry no information about the {self.targets.name}",
+        )
+        return self._failure(what, [*((True, cause, "") for cause in causes), (True, "", "")])
 
     def _reached(self, limit: Limit | None) -> str:
         solver: Any = self.plan.solver
