@@ -141,8 +141,9 @@ class ShallowNet(
             groups, equal rows stay together instead. Unused if you pass `X_val`, and if nothing is held out. With
             metadata routing, request them by ``set_fit_request(groups=True)``.
         X_val : {array-like, sparse matrix} of shape (n_samples_val, n_features), default=None
-            Validation set for early stopping and for ``alpha="auto"``, used instead of held-out rows of `X`. In a
-            pipeline, ``transform_input=["X_val"]`` transforms it like `X` (see the user guide).
+            Validation set for early stopping and for ``alpha="auto"``, used instead of held-out rows of `X`. (A warm
+            start keeps the first choice of alpha.) In a pipeline, ``transform_input=["X_val"]`` transforms it like `X`
+            (see the user guide).
         y_val : array-like of shape (n_samples_val,) or (n_samples_val, n_outputs), default=None
             Targets of the validation set. Classifier: all of its labels must occur in `y`.
         sample_weight_val : array-like of shape (n_samples_val,), default=None

@@ -60,8 +60,9 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
         given; otherwise training goes in rounds. "cosine" and "one_cycle" are one cycle of exactly `max_iter` epochs.
         Unused by "lbfgs".
     learning_rate_init : float in (0, inf) or None, default=None
-        Initial learning rate; for rounds and "one_cycle", the largest. None lets the solver choose (see the user
-        guide), and `learning_rate_init_` shows the value used. Lower it if the loss diverges. Unused by "lbfgs".
+        Initial learning rate; on "one_cycle", the largest. If given, "auto" is "constant". None lets the solver choose
+        (see the user guide), and `learning_rate_init_` shows the value used: in rounds, the largest. Lower it if the
+        loss diverges. Unused by "lbfgs".
     batch_size : int in [1, inf) or "auto", default="auto"
         Rows of a mini-batch. "auto" is 4 % of the rows, from 32 to 512. Unused by "gd" and "lbfgs".
     max_iter : int in [1, inf), default=200
@@ -255,7 +256,8 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
         classes : array-like of shape (n_classes,), default=None
             All classes of all calls. Required at the first call, unless `y` has one column per label.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights, not negative. They are not normalized: a weight of 2 doubles the gradient of a row.
+            Weights, not negative and not all zero. They are not normalized: a weight of 2 doubles the gradient of a
+            row.
 
         Returns
         -------

@@ -57,8 +57,9 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         given; otherwise training goes in rounds. "cosine" and "one_cycle" are one cycle of exactly `max_iter` epochs.
         Unused by "lbfgs".
     learning_rate_init : float in (0, inf) or None, default=None
-        Initial learning rate; for rounds and "one_cycle", the largest. None lets the solver choose (see the user
-        guide), and `learning_rate_init_` shows the value used. Lower it if the loss diverges. Unused by "lbfgs".
+        Initial learning rate; on "one_cycle", the largest. If given, "auto" is "constant". None lets the solver choose
+        (see the user guide), and `learning_rate_init_` shows the value used: in rounds, the largest. Lower it if the
+        loss diverges. Unused by "lbfgs".
     batch_size : int in [1, inf) or "auto", default="auto"
         Rows of a mini-batch. "auto" is 4 % of the rows, from 32 to 512. Unused by "gd" and "lbfgs".
     max_iter : int in [1, inf), default=200
@@ -246,7 +247,8 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets, finite, at most a quarter of the largest number of the dtype. With "poisson", not negative.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights, not negative. They are not normalized: a weight of 2 doubles the gradient of a row.
+            Weights, not negative and not all zero. They are not normalized: a weight of 2 doubles the gradient of a
+            row.
 
         Returns
         -------
@@ -266,8 +268,8 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         -----
         ConvergenceWarning
             If the loss is not finite (the earlier weights are then restored), or if it has risen during the call to
-            more than twice the loss that an output of zero (``Z2 = 0``) has on these rows. If this is lower than its
-            loss on the targets -1 and 1 (with "poisson", on zeros), the latter counts.
+            more than twice the loss of an output of zero (``Z2 = 0``). That is its loss on these rows, or the one on
+            the targets -1 and 1 (with "poisson": on zeros) if it is higher.
         UserWarning
             If `init_scale` is 0, if all targets of the first call are equal or so far from zero that the dtype is too
             coarse, or if targets are on another scale than those of the first call, whose mean and scale are kept.

@@ -66,7 +66,7 @@ class Loss(Component):
 
     @abstractmethod
     def loss_at_zero(self, Y: Array, w: Array | None = None) -> float:
-        """Return the weighted mean loss at ``Z2 = 0``. For regression, it is at least that of typical targets."""
+        """Return the weighted mean loss at ``Z2 = 0``. For regression, at least that on targets of size 1."""
 
     @abstractmethod
     def initial_bias(self, Y: Array, w: Array | None = None) -> Array | float:
@@ -170,7 +170,8 @@ class RegressionLoss(Loss):
     """Base class of losses for regression. They are summed over outputs.
 
     A subclass needs `loss_and_residual`, `initial_bias` and `best`, `has_kinks` if its gradient jumps, `curvature` if
-    its second derivative is far from 1, and `predicts_quantile` if it predicts a quantile.
+    its second derivative is far from 1, and `predicts_quantile` if it predicts a quantile. A loss must not be negative,
+    because `fit` compares fractions of losses: subtract the lowest loss of each row, as `Poisson` does.
 
     Attributes
     ----------
@@ -227,14 +228,18 @@ class RegressionLoss(Loss):
 
     def loss_of_constant(self, Y: Array, w: Array | None = None) -> float:
         Z2 = np.tile(self.initial_bias(Y, w).astype(Y.dtype), (len(Y), 1))
-        loss, _ = self.loss_and_residual(Z2, Y)
-        return float(_mean(loss, w).sum())
+        return self._mean_loss(Z2, Y, w)
 
     def loss_at_zero(self, Y: Array, w: Array | None = None) -> float:
-        # A single row may have a loss of 0. Typical standardized targets are of size 1.
-        typical = [np.tile([[-1.0], [1.0]], Y.shape[1])] if self.standardizes else []
-        losses = [self.loss_and_residual(np.zeros_like(targets), targets)[0] for targets in (Y, *typical)]
-        return float(max([_mean(losses[0], w).sum(), *(loss.sum(axis=1).mean() for loss in losses[1:])]))
+        loss = self._mean_loss(np.zeros_like(Y), Y, w)
+        if not self.standardizes:
+            return loss
+        typical = np.tile([[-1.0], [1.0]], Y.shape[1])  # a single row may have a loss of 0
+        return max(loss, self._mean_loss(np.zeros_like(typical), typical))
+
+    def _mean_loss(self, Z2: Array, Y: Array, w: Array | None = None) -> float:
+        loss, _ = self.loss_and_residual(Z2, Y)
+        return float(_mean(loss, w).sum())
 
 
 class SquaredError(RegressionLoss):

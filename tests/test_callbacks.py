@@ -112,6 +112,8 @@ def test_max_iter_is_not_a_plateau(max_iter, iris, quiet):
     """With "adaptive", a plateau divides the rate; it can happen in the last epoch."""
     net = net_of(solver="sgd", learning_rate="adaptive", tol=0.5, n_iter_no_change=3, max_iter=max_iter)
     assert net.fit(*iris).stop_reason_ == "max_iter"
+    net.set_params(n_iter_no_change=1)
+    assert {net.partial_fit(*iris).stop_reason_ for _ in range(5)} == {"max_iter"}
 
 
 def test_lbfgs_that_converges_at_max_iter_has_converged(iris):

@@ -9,7 +9,7 @@ import sklearn
 import threadpoolctl
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
@@ -420,10 +420,24 @@ def test_a_note_tells_of_probabilities_of_zero(binary, iris):
     ]
     assert np.mean(missed) > 0
     text = " ".join(str(comparison).split())
-    assert f"tree gives the true class probability 0 in {np.mean(missed):.2%} of test rows." in text
+    assert f"tree gives the true class a probability of 0, or nearly so, in {np.mean(missed):.2%} of test rows." in text
     assert "net gives" not in text
     assert comparison.to_frame().loc["tree", "zeros"] == pytest.approx(np.mean(missed))
-    assert "probability 0" not in str(compare(X, y, estimators, scoring="neg_brier_score"))
+    assert "a probability of 0" not in str(compare(X, y, estimators, scoring="neg_brier_score"))
+
+
+def test_a_note_tells_of_probabilities_that_the_log_loss_clips():
+    """Six rows, far away and with wrong labels, have losses of hundreds of nats. A row counts 36, in float32 16."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((120, 2))
+    y = X[:, 0] > 0
+    X[:6], y[:6] = 1000 * X[:6], ~y[:6]
+    nets = dict.fromkeys("ab", net_of(alpha=0, hidden_size=20))
+    exact, rounded = (compare(X.astype(dtype), y, nets, cv=2) for dtype in (np.float64, np.float32))
+    for comparison, most in ((exact, 36), (rounded, 16)):
+        assert_allclose(comparison.figures["zeros"]["a"], [0.1, 0])
+        assert_allclose(comparison.scores_["a"][0], -0.1 * most, atol=1)
+        assert "(float32: 16)" in str(comparison)
 
 
 # Groups

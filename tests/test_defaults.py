@@ -1,5 +1,6 @@
 """The rules behind "auto" and None, the rows they use, and the attributes that show their values."""
 
+import re
 import warnings
 from itertools import product
 
@@ -197,6 +198,24 @@ def test_a_limit_that_ends_a_round_that_gained_is_told():
     with pytest.warns(ConvergenceWarning, match=r"still improving \(max_iter=40\): the last round of epochs lowered"):
         net.fit(X, X[:, :3].prod(axis=1))
     assert net.stop_reason_ == "max_iter"
+
+
+def test_a_limit_tells_the_scores_of_the_rounds():
+    """The best score of the last round may be older than its last ten epochs."""
+    rng, texts = np.random.default_rng(0), []
+    X = rng.standard_normal((300, 4))
+    y = X[:, 0] * X[:, 1] + 0.3 * rng.standard_normal(300) > 0
+    for seed in range(30):
+        net = net_of(early_stopping=True, scoring="accuracy", max_iter=30, alpha=0.1, random_state=seed)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            net.fit(X, y)
+        texts += [str(warning.message) for warning in caught]
+    changes = [
+        re.search(r"raised the best validation score from (\S+) to (\S+)\. Raise max_iter", text) for text in texts
+    ]
+    assert len(changes) >= 2
+    assert all(float(change[1]) < float(change[2]) for change in changes)
 
 
 def test_a_warm_start_begins_again_with_the_first_round(digits, quiet):

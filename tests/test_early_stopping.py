@@ -412,12 +412,14 @@ def test_a_score_has_the_weights_that_the_user_gives(iris, quiet):
     assert len(seen[2]) == 15
 
 
-def test_weights_all_zero_in_a_part(iris):
+def test_rows_of_weight_zero_are_not_held_out(iris):
+    """Of four rows with weight, two are held out, whatever the seed is. One row is too few."""
     X, y = iris
     w = np.zeros(150)
-    w[:1] = 1
-    with pytest.raises(
-        ValueError,
-        match=r"positive for at least one row .* Got at most 0 in",
-    ):
+    w[[0, 1, 50, 51]] = 1
+    for seed in range(10):
+        net = stopping(random_state=seed).fit(X, y, sample_weight=w)
+        assert np.isfinite(net.validation_scores_).all()
+    w[1:] = 0
+    with pytest.raises(ValueError, match=r"holds out 2 of 1 rows .* and rows of weight 0 not at all"):
         stopping().fit(X, y, sample_weight=w)

@@ -347,6 +347,13 @@ def test_inspection_needs_the_memory_of_a_block(call, kind, iris, plt):
     assert peaks[1] < 10 * 8 * BLOCK_NUMBERS
 
 
+def test_the_loss_curve_of_one_class_is_zero(iris, plt):
+    """A logarithmic axis would have nothing to show."""
+    with pytest.warns(UserWarning, match="one class only"):
+        net = net_of(alpha=0).fit(iris[0], np.zeros(150, dtype=int))
+    assert LossCurveDisplay.from_estimator(net).ax_.get_yscale() == "linear"
+
+
 @parametrize("activation", NAMES)
 @parametrize("dtype", [np.float32, np.float64])
 def test_huge_weights_give_readable_numbers(activation, dtype, iris, plt):

@@ -119,6 +119,10 @@ class Data:
         sums = np.minimum(sums, np.finfo(np.float64).max)
         return replace(part, w=None if all_ones else sums, unmerged=self, index=index)
 
+    def with_weight(self) -> "Data":
+        """Return the rows without those of weight 0."""
+        return self if self.w is None or self.w.all() else self.take(np.flatnonzero(self.w))
+
     def with_class_weights(self, class_weights: Callable[[np.ndarray], np.ndarray | None]) -> "Data":
         unmerged = None if self.unmerged is None else self.unmerged.with_class_weights(class_weights)
         return replace(self, c=class_weights(self.y), unmerged=unmerged)
@@ -232,7 +236,7 @@ def hold_out(data: Data, fraction: float, seed: int) -> tuple[Data, Data, bool]:
     Returns training rows, validation rows, and False if the rows should be stratified but cannot be.
     Raises ValueError if there are too few rows or groups.
     """
-    rows = data if data.unmerged is None else data.merged()
+    rows = data.with_weight() if data.unmerged is None else data.merged()
     m, units, strata = len(rows.y), rows.units(), rows.targets.strata(rows.y)
     n_units, n_validation = n_distinct(units), max(2, int(np.ceil(float(fraction) * m)))
     _check_sizes(rows, n_units, n_validation, fraction)
@@ -253,7 +257,7 @@ def _check_sizes(data: Data, n_units: int, n_validation: int, fraction: float) -
         needed = f"two groups: one to hold out and one to train on. Got {n_units}. Leave groups out"
     elif n_validation >= m or (data.groups is None and n_units < 3):
         m, n_validation = (n_units, 2) if n_units < 3 else (m, n_validation)
-        without_weight = ", and rows of weight 0 not at all" if data.unmerged else ""
+        without_weight = "" if data.w is None else ", and rows of weight 0 not at all"
         needed = (
             f"two rows to hold out and one to train on, but validation_fraction={fraction} holds out {n_validation} of "
             f"{m} rows (equal ones count once{without_weight}). Change validation_fraction"
@@ -269,7 +273,9 @@ def _choose_rows(m: int, strata: np.ndarray | None, n_validation: int, seed: int
     stratified = bool(counts.min() >= 2 and len(counts) <= min(n_validation, m - n_validation))
     stratify = strata if stratified else None
     _, rows = train_test_split(np.arange(m), test_size=n_validation, stratify=stratify, random_state=seed)
-    return np.isin(np.arange(m), rows), stratified
+    is_held_out = np.zeros(m, dtype=bool)
+    is_held_out[rows] = True
+    return is_held_out, stratified
 
 
 def _choose_units(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from inspect import signature
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
@@ -31,7 +31,13 @@ SHORT_FULL_BATCH_STEPS = 1000  # of the short fit that shows what the net can le
 MAX_MISSED = 0.1  # share of the short fit's gain that a net may miss; half of it if its loss is twice as high
 SAMPLE_ROWS = 2048  # rows of the sample that is checked first; if its loss is fine, the full pass is skipped
 
-Cause = tuple[bool, str, str]  # whether it applies; the data or the setting to blame, or ""; what to try
+
+class Cause(NamedTuple):
+    """A possible cause of a problem: the data or the setting to blame, or only what to try."""
+
+    applies: bool
+    blame: str = ""
+    advice: str = ""
 
 
 def keep_best(network: Network, monitor: Monitor) -> None:
@@ -205,10 +211,15 @@ class Ending:
     @computed_once
     def _different(self) -> str:
         """The features of the validation set that are on another scale; "" if its loss is fine."""
-        held_out, validation = self.fit.held_out, self.fit.validation_set
-        if held_out is None or validation is None or held_out.loss() <= self.constant / 2:
+        validation = self.fit.validation_set
+        if validation is None or self._validation_loss <= self.constant / 2:
             return ""
         return different_features(self.fit.data.X, validation.X, self._names)
+
+    @computed_once
+    def _validation_loss(self) -> float:
+        """The loss of the returned weights on the validation set; nan without one."""
+        return self.fit.held_out.loss() if self.fit.held_out else np.nan
 
     def _validation_is_bad(self) -> bool:
         """Return whether a constant would do better on the user's validation set, although the net has learned.
@@ -219,7 +230,7 @@ class Ending:
         if held_out is None or self.fit.validation_set is None or self.monitor.losses[-1] > self.bound:
             return False
         scorer_decides = has_scorer and (self.returned is None or self.returned <= self.bound)
-        return not scorer_decides and held_out.loss() > max(self.bound, held_out.loss_of_constant())
+        return not scorer_decides and self._validation_loss > max(self.bound, held_out.loss_of_constant())
 
     @property
     def _never_stops_itself(self) -> bool:
@@ -231,11 +242,11 @@ class Ending:
     def _failure(self, what: str, causes: list[Cause]) -> str:
         """Write a warning. The last cause is named only if nothing else is to blame."""
         scaling = f"unscaled features, {self._unscaled}: {self._scaler}"
-        *possible, otherwise = [(bool(self._unscaled), scaling, ""), *causes]
-        found = list(dict.fromkeys(cause for cause in possible if cause[0]))
-        blamed = [blame for _, blame, _ in found if blame]
-        advice = [] if blamed else [text for *_, text in found if text] or [otherwise[2]]
-        blamed = blamed or [otherwise[1]]
+        *possible, otherwise = [Cause(bool(self._unscaled), scaling), *causes]
+        found = list(dict.fromkeys(cause for cause in possible if cause.applies))
+        blamed = [cause.blame for cause in found if cause.blame]
+        advice = [] if blamed else [cause.advice for cause in found if cause.advice] or [otherwise.advice]
+        blamed = blamed or [otherwise.blame]
         likely = f" Likely cause{'s' * (len(blamed) > 1)}: {'; '.join(blamed)}." if any(blamed) else ""
         return what + likely + (f" Try this: {'; '.join(advice)}." if any(advice) else "")
 
@@ -247,7 +258,7 @@ class Ending:
 
     def _if_given(self, name: str, applies: bool, blame: str, advice: str = "") -> Cause:
         """Return a cause that blames a parameter only if the user has changed it."""
-        return applies, blame if self._is_given(name) else "", advice
+        return Cause(applies, blame if self._is_given(name) else "", advice)
 
     def _causes_of_divergence(self) -> list[Cause]:
         network, w, rate = self.network, self.network.w, self.plan.learning_rate_init
@@ -257,18 +268,18 @@ class Ending:
         alpha, alpha_high = f"alpha={network.alpha:.3g} is too high", step_of_penalty > 2 * network.sample_size
         rate_high = self._blame_rate("too high")
         return [
-            (largest > MAX_SAMPLE_WEIGHT, weights, ""),
+            Cause(largest > MAX_SAMPLE_WEIGHT, weights),
             self._if_given("alpha", alpha_high, f"{alpha} for this learning rate", "set a lower alpha"),
             self._batch_is_small,
             self._if_given("learning_rate_init", rate is not None, rate_high, f"lower {self._rate_now}"),
             self._first_weights,
-            (True, *self._first_weights[1:]),
+            self._first_weights._replace(applies=True),
         ]
 
     def _causes_of_slowness(self) -> list[Cause]:
         if self._rate_is_high():
-            return [(True, self._blame_rate("too high"), ""), (True, "", "")]
-        limit, plan = self._limit, self.plan
+            return [Cause(True, self._blame_rate("too high")), Cause(True)]
+        limit, plan = self._ended_by, self.plan
         otherwise = ""  # in rounds, where nobody gave a rate
         if not plan.first_round:
             otherwise = "scale the features" if plan.learning_rate_init is None else f"raise {self._rate_now}"
@@ -277,11 +288,11 @@ class Ending:
             *([self._limit_is_low(limit)] if limit in (Limit.MAX_ITER, Limit.MAX_FUN) else []),
             self._first_weights,
             *self._causes_of_nothing()[:-1],
-            (True, "", otherwise),
+            Cause(True, advice=otherwise),
         ]
 
     @property
-    def _limit(self) -> Limit | None:
+    def _ended_by(self) -> Limit | None:
         """What ended training. A schedule of known length ends at `max_iter`."""
         return self.limit or (None if self.plan.max_iter_is_limit or self.monitor.signal else Limit.MAX_ITER)
 
@@ -301,7 +312,7 @@ class Ending:
         too_large = self._first_loss > 5 * self.zero
         if self.fit.state.fitted:
             text = "the weights of the earlier call do not suit these data: set warm_start=False and call fit"
-            return (False, "", "") if self.plan.incremental else (too_large, text, "")
+            return Cause(too_large and not self.plan.incremental, text)
         parameter = "init" if self._is_given("init") else "init_scale"
         advice = f"lower init_scale (now {self.fit.estimator.init_scale:g})"
         return self._if_given(parameter, too_large, "the initial weights are too large: lower init_scale", advice)
@@ -315,22 +326,22 @@ class Ending:
         linear = " linear" if isinstance(network.activation, Identity) else ""
         n_epochs, limit_is_low = len(self.monitor.losses), self._limit_is_low(Limit.MAX_ITER)
         steps = n_epochs * -(-network.n_samples // plan.batch_size)
-        is_short = self._limit is Limit.MAX_ITER and (n_epochs < SHORT_EPOCHS or steps < SHORT_STEPS)
+        is_short = self._ended_by is Limit.MAX_ITER and (n_epochs < SHORT_EPOCHS or steps < SHORT_STEPS)
         small_targets = f"the targets are too small for tol={plan.tol:g}: multiply y, so that its mean is about 1"
         return [
-            (not self.monitor.first_theta.any(), f"{no_start} leaves every weight at zero", ""),
-            (0 < scale < SMALL_SCALE, f"init_scale={scale:g} is too small", ""),
+            Cause(not self.monitor.first_theta.any(), f"{no_start} leaves every weight at zero"),
+            Cause(0 < scale < SMALL_SCALE, f"init_scale={scale:g} is too small"),
             self._batch_is_small,
-            (is_short and not self._outlier and limit_is_low[0], *limit_is_low[1:]),
-            (self._targets_are_tiny, small_targets, ""),
-            *([(True, self._outlier, "")] if self._outlier else self._causes_in_the_features()),
+            limit_is_low._replace(applies=is_short and not self._outlier and limit_is_low.applies),
+            Cause(self._targets_are_tiny, small_targets),
+            *([Cause(True, self._outlier)] if self._outlier else self._causes_in_the_features()),
             self._if_given("alpha", shrunk, f"alpha={network.alpha:.3g} is too high: it has shrunk the weights"),
             self._if_given(
                 "learning_rate_init", self._rate_is_too_low(), self._blame_rate("too low"), f"raise {self._rate_now}"
             ),
-            (network.dropout >= 0.8, f"dropout={network.dropout:g} is too high", ""),
+            Cause(network.dropout >= 0.8, f"dropout={network.dropout:g} is too high"),
             *self._causes_of_a_plateau(),
-            (True, f"the features may carry no{linear} information about the {self.targets.name}", ""),
+            Cause(True, f"the features may carry no{linear} information about the {self.targets.name}"),
         ]
 
     @property
@@ -345,7 +356,7 @@ class Ending:
     def _targets_are_tiny(self) -> bool:
         return self.targets.unit_matters and MIN_EXPLAINED * self.network.Y.mean() <= self.plan.tol
 
-    @property
+    @computed_once
     def _outlier(self) -> str:
         """Words for a target that has more than half of the variance, or ""."""
         if self.targets.has_classes or self.targets.unit_matters:
@@ -367,10 +378,10 @@ class Ending:
         tiny = f"features are tiny (root mean square at most {largest:.2g})"
         dead, are_tiny = "all hidden units are dead: raise hidden_size, or use leaky_relu", largest < TINY_RMS
         return [
-            (not varies, "all features are constant", ""),
-            (varies and not (are_tiny or self.shrunk) and self._is_dead(), dead, ""),
-            (varies and are_tiny, f"{tiny}: {self._scaler}", ""),
-            (bool(n_far), f"{hardly_varying}: {self._scaler}", ""),
+            Cause(not varies, "all features are constant"),
+            Cause(varies and not (are_tiny or self.shrunk) and self._is_dead(), dead),
+            Cause(varies and are_tiny, f"{tiny}: {self._scaler}"),
+            Cause(bool(n_far), f"{hardly_varying}: {self._scaler}"),
         ]
 
     def _causes_of_a_plateau(self) -> list[Cause]:
@@ -381,9 +392,9 @@ class Ending:
         hasty = f"training stopped too soon: n_iter_no_change={patience:g} is too low"
         high_tol = (plateau or converged) and tol > self._default("tol")
         return [
-            (high_tol, f"training stopped too soon: tol={tol:g} is too high", ""),
-            (too_soon and patience < self._default("n_iter_no_change"), hasty, ""),
-            (too_soon and not self.plan.first_round, "", f"raise n_iter_no_change (now {patience:g})"),
+            Cause(high_tol, f"training stopped too soon: tol={tol:g} is too high"),
+            Cause(too_soon and patience < self._default("n_iter_no_change"), hasty),
+            Cause(too_soon and not self.plan.first_round, advice=f"raise n_iter_no_change (now {patience:g})"),
         ]
 
     def _unfinished(self) -> str:
@@ -396,14 +407,15 @@ class Ending:
         if len(monitor.losses) == 1:
             loss, advice = monitor.losses[0], f"Raise {name}" if equals else advice
             return f"The fit stopped after one {unit} ({reached}), at a training loss of {loss:.6g}. {advice}."
+        if monitor.round_change is not None:
+            before, after = monitor.round_change
+            what = "raised the best validation score" if monitor.scores else "lowered the objective"
+            return (
+                f"The fit stopped while it was still improving ({reached}): the last round of epochs {what} from "
+                f"{before:.6g} to {after:.6g}{'' if monitor.scores else self.unit}. {advice}."
+            )
         what = "validation score" if monitor.scores else "training loss"
         before, after = monitor.recent_change()
-        if plan.first_round and not monitor.scores:
-            before, after = monitor.objectives[-2:]
-            return (
-                f"The fit stopped while it was still improving ({reached}): the last round of epochs lowered the "
-                f"objective from {before:.6g} to {after:.6g}{self.unit}. {advice}."
-            )
         n = min(len(monitor.losses) - 1, monitor.window)
         return (
             f"The fit stopped while it was still improving ({reached}): the best {what} was {before:.6g} before the "
@@ -423,13 +435,13 @@ class Ending:
         )
 
     def _high_rate(self) -> str:
-        return self._failure(self._less_than_it_could, [(True, self._blame_rate("too high"), ""), (True, "", "")])
+        return self._failure(self._less_than_it_could, [Cause(True, self._blame_rate("too high")), Cause(True)])
 
     def _inverse_scaling(self) -> str:
         """Write a warning. `MLPClassifier` ignores this schedule with "adam", so scripts may have it by accident."""
         rate = float(self.plan.schedule.rate(self.plan.learning_rate_init or 0.0, self.fit.state.clock))
         blame = f"learning_rate='invscaling', which has lowered the rate to {rate:.2g}: use 'auto' or 'constant'"
-        return self._failure(self._less_than_it_could, [(True, blame, ""), (True, "", "")])
+        return self._failure(self._less_than_it_could, [Cause(True, blame), Cause(True)])
 
     @property
     def _less_than_it_could(self) -> str:
@@ -441,23 +453,22 @@ class Ending:
         )
 
     def _validation_differs(self) -> str:
-        loss = self.fit.held_out.loss() if self.fit.held_out else np.nan
         return (
             "The validation set seems to be on another scale than the training rows. Its loss is "
-            f"{loss:.4g}{self.unit}; {self._reference}. These features differ: {self._different}. Transform X_val "
-            'like X. A pipeline does so with Pipeline(..., transform_input=["X_val"]), '
+            f"{self._validation_loss:.4g}{self.unit}; {self._reference}. These features differ: {self._different}. "
+            'Transform X_val like X. A pipeline does so with Pipeline(..., transform_input=["X_val"]), '
             "set_fit_request(X_val=True, y_val=True) and sklearn.set_config(enable_metadata_routing=True)."
         )
 
     def _bad_validation(self) -> str:
-        loss = self.fit.held_out.loss() if self.fit.held_out else np.nan
-        what = f"The net does badly on the validation set: its loss is {loss:.4g}{self.unit}, but {self._reference}."
+        loss = f"{self._validation_loss:.4g}{self.unit}"
+        what = f"The net does badly on the validation set: its loss is {loss}, but {self._reference}."
         causes = (
             "X_val and y_val do not belong together",
             "they are of another kind than the training rows",
             f"the features carry no information about the {self.targets.name}",
         )
-        return self._failure(what, [*((True, cause, "") for cause in causes), (True, "", "")])
+        return self._failure(what, [*(Cause(True, cause) for cause in causes), Cause(True)])
 
     def _reached(self, limit: Limit | None) -> str:
         solver: Any = self.plan.solver

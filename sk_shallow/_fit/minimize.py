@@ -83,7 +83,7 @@ def _descend_for(n_epochs: int, network: Network, plan: Plan, state: TrainingSta
             monitor.restart_patience()
         if signal is Signal.PLATEAU and not plan.schedule.stops(rate, clock):
             clock.plateaus += 1
-            monitor.no_improvement_count = 0
+            monitor.no_improvement_count, monitor.signal = 0, Signal.CONTINUE
         elif signal:
             return signal
     return Signal.CONTINUE

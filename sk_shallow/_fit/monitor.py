@@ -66,9 +66,8 @@ class Monitor:
     An epoch improves if it beats the best one so far by more than `tol`. A plateau is more than `n_iter_no_change`
     epochs in a row without improvement. ``score()`` returns the validation score of the current parameters, greater is
     better. `best_theta` holds the weights after the epoch with the best score, and of equal scores, with the lowest
-    ``tie_breaker()``. Without scores, it holds the weights with the lowest loss. The loss of an epoch is a mean over
-    its steps, so these are the weights before the epoch. With L-BFGS, the loss is that of the weights after the epoch,
-    so these are kept.
+    ``tie_breaker()``. Without scores, it holds the weights before the epoch with the lowest loss, because this loss is
+    a mean over the steps of the epoch. With L-BFGS, it is the loss of the weights after the epoch, so these are kept.
     """
 
     def __init__(
@@ -88,6 +87,7 @@ class Monitor:
         self.scores: list[float] = []  # validation score of each epoch
         self.objectives: list[float] = []  # J of the weights after each round, without dropout
         self.first_score_of_round = 0  # its index in `scores`
+        self.round_change: tuple[float, float] | None = None  # J (or the best score) before the last round, and after
         self.still_gains = False  # whether the last round gained enough for another round
         self.best = np.inf  # the lowest loss, or minus the highest score, since the learning rate last rose
         self.best_of_all, self.loss_of_best = np.inf, np.inf
@@ -131,11 +131,13 @@ class Monitor:
         """
         self.restart_patience()
         if self.objectives and self.scores:
-            scores, earlier = self.scores[self.first_score_of_round :], self.scores[: self.first_score_of_round]
-            self.still_gains = max(scores) > max(earlier) + self.plan.tol
+            before, after = max(self.scores[: self.first_score_of_round]), max(self.scores)
+            self.still_gains = after > before + self.plan.tol
+            self.round_change = before, after
         elif self.objectives:
             before = self.objectives[-1]
             self.still_gains = before - objective >= max(MIN_GAIN * before, self.plan.tol)
+            self.round_change = before, objective
         is_first, self.first_score_of_round = not self.objectives, len(self.scores)
         self.objectives.append(objective)
         if not self.scores and objective < self.best_of_all:

@@ -79,7 +79,7 @@ class ClassTargets(Targets):
 
     def __init__(self, classes: np.ndarray) -> None:
         self.classes = classes
-        self.n_outputs = len(classes)
+        self.n_outputs = 1 if self.is_binary else len(classes)
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -109,10 +109,9 @@ class LabelTargets(ClassTargets):
     """
 
     def __init__(self, classes: np.ndarray) -> None:
-        super().__init__(classes)
         self.is_binary = len(classes) == 2
+        super().__init__(classes)
         self.loss_function = SigmoidLogLoss() if self.is_binary else SoftmaxLogLoss()
-        self.n_outputs = 1 if self.is_binary else len(classes)
         if len(classes) == 1:
             label = classes.tolist()[0]
             self.nothing_to_learn = f"y has one class only, {label!r}. Every prediction is this class."

@@ -242,7 +242,7 @@ class LossCurveDisplay(Display):
     first_epochs : dict of str to int or None, default=None
         Epoch, counted from 1, with which each validation curve begins. None means 1 for all.
     unit : str, default="nats per sample"
-        Unit of the losses. That of standardized targets is "": they have none.
+        Unit of the losses. Losses of standardized targets have none, "".
 
     Attributes
     ----------
@@ -327,8 +327,10 @@ class LossCurveDisplay(Display):
                 epochs = np.arange(len(losses)) + self.first_epochs.get(label, 1)
                 self.ax_.plot(epochs, losses, color=color, linestyle="--", label=f"{label}, validation")
                 self.ax_.plot(self.kept_epochs_[label], min(losses), "o", color=color, label=f"{label}, kept")
-        self.ax_.set(xlabel="epoch", ylabel=f"loss, {self.unit}" if self.unit else "loss", yscale="log")
-        _label_with_decimals(self.ax_.yaxis)
+        self.ax_.set(xlabel="epoch", ylabel=f"loss, {self.unit}" if self.unit else "loss")
+        if any((np.array(curve) > 0).any() for curve in self.curves.values()):  # there was something to learn
+            self.ax_.set_yscale("log")
+            _label_with_decimals(self.ax_.yaxis)
         locator = self.ax_.xaxis.get_major_locator()
         if isinstance(locator, MaxNLocator):
             locator.set_params(integer=True)

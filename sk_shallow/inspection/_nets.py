@@ -29,7 +29,7 @@ def walk(estimator, prefix=""):
 def walk_to_net(estimator):
     """Return the pairs of `walk`, the net last. Raises ValueError if there is no net."""
     pairs = list(walk(estimator))
-    if not has_net(estimator):
+    if not isinstance(pairs[-1][1], ShallowNet):
         raise ValueError(
             "estimator must be a net of sk_shallow, a pipeline that ends in one, or a search over either. "
             f"Got {type(pairs[-1][1]).__name__} instead."

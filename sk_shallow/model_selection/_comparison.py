@@ -58,14 +58,14 @@ def compare_estimators(
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Labels or numbers.
     reference : str or None, default=None
-        Label of the estimator that each other one is compared with. Choose it before you see the results. None takes
-        the first.
+        Label of the estimator to compare the others with. Choose it before you see the results. None takes the first.
     cv : int, splitter, iterable or None, default=None
         Splits, as in `cross_validate`. None is five folds, shuffled anew four times: `StratifiedKFold`, or with
         `groups` `StratifiedGroupKFold`. For numbers and multilabel targets, it is `KFold` or `GroupKFold`.
     scoring : str, callable or None, default=None
         One scikit-learn scorer, greater is better. None is minus the log loss, in nats per sample, for classifiers, and
-        "neg_mean_squared_error" for regressors.
+        "neg_mean_squared_error" for regressors. The log loss of a row counts as at most 36
+        (float32: 16).
     rope : float in [0, inf) or None, default=None
         Region of practical equivalence: differences of mean scores up to `rope`, in units of the score, do not matter
         to you. None is no region.
@@ -172,8 +172,8 @@ def compare_activations(estimator, X, y, *, activations=None, reference=None, **
         What to compare. The keys of a dict are the labels in the results; two labels may have the same activation.
         None takes all registered activations.
     reference : str or None, default=None
-        Label of the activation that each other one is compared with. None takes the activation of the estimator, which
-        is added if it is missing.
+        Label of the activation to compare the others with. None takes the activation of the estimator, which is added
+        if it is missing.
     **kwargs
         cv, scoring, rope, paired_seeds, refit, groups, params, n_jobs, random_state and callbacks, as in
         `compare_estimators`.
@@ -213,8 +213,8 @@ def compare_parameter(estimator, X, y, param_name, param_range, *, reference=Non
     param_range : sequence, or dict of str to value
         Values to compare. The keys of a dict are the labels in the results.
     reference : object or None, default=None
-        Label or value that each other one is compared with. None takes the estimator's own value if it is among them,
-        and otherwise the first.
+        Label or value to compare the others with. None takes the estimator's own value if it is among them, and
+        otherwise the first.
     **kwargs
         cv, scoring, rope, paired_seeds, refit, groups, params, n_jobs, random_state and callbacks, as in
         `compare_estimators`.
@@ -453,6 +453,7 @@ def _log_loss(y, splits):
 
 
 def _zeros(y_true, y_proba, labels, sample_weight=None):
-    """Return the share of rows whose class has probability 0."""
+    """Return the share of rows whose class has a probability at which `log_loss` clips it, the eps of its dtype."""
     y_proba = np.column_stack([1 - y_proba, y_proba]) if y_proba.ndim == 1 else y_proba
-    return np.mean(y_proba[np.arange(len(y_true)), np.searchsorted(labels, y_true)] == 0)
+    of_class = y_proba[np.arange(len(y_true)), np.searchsorted(labels, y_true)]
+    return np.mean(of_class <= np.finfo(of_class.dtype).eps)
