@@ -30,7 +30,7 @@ FEW_ROWS = 500  # with fewer rows, skip the weakest strength, which often wins b
 MAX_ROWS, MAX_NUMBERS = 2000, 2**18  # of X and Y that are used; 100 rows are used in any case
 MAX_WIDE_ROWS = 2**9  # with more features than rows: finding the space of 2,000 would take seconds
 N_FOLDS = 3
-MIN_EPOCHS, MIN_STEPS = 15, 40
+MIN_EPOCHS, MIN_STEPS = 15, 60
 BATCH_ROWS = 48
 MAX_PARAMETERS = 2**18  # of the nets that are trained together
 
