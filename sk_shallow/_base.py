@@ -15,7 +15,7 @@ from sk_shallow._component import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, all_or_n
 from sk_shallow._fit.prediction import PredictionMixin, hidden_overflow
 from sk_shallow._fit.set_up import SmallAlphaWarning
 from sk_shallow._fit.train import train
-from sk_shallow._fit.validation import check_fit, check_partial_fit
+from sk_shallow._fit.validation import GivenRows, check_fit, check_partial_fit
 from sk_shallow._model.network import hidden_activations
 from sk_shallow.activations import ACTIVATIONS, ALIASES, Activation, as_activation
 from sk_shallow.initializers import INITIALIZERS, Initializer
@@ -179,7 +179,8 @@ class ShallowNet(
             another scale, because it keeps the first mean and scale. Once per process, if `alpha` is above zero, but
             far below the values that "auto" tries (not with "gd" and "lbfgs").
         """
-        return self._finish(self._fit((X, y, sample_weight, groups), (X_val, y_val, sample_weight_val)))
+        rows = GivenRows(X, y, sample_weight, groups)
+        return self._finish(self._fit(rows, GivenRows(X_val, y_val, sample_weight_val)))
 
     @np.errstate(all="ignore")
     def transform(self, X):
@@ -248,7 +249,8 @@ class ShallowNet(
             resume = self.warm_start and hasattr(self, "coefs_")
             return self._store(train(self, *check_fit(self, rows, validation, resume), resume=resume))
 
-    def _partial_fit(self, rows, classes=None):
+    def _partial_fit(self, X, y, sample_weight, classes=None):
+        rows = GivenRows(X, y, sample_weight)
         with _unchanged_on_error(self):
             resume = hasattr(self, "coefs_")
             return self._store(train(self, check_partial_fit(self, rows, classes), resume=resume, incremental=True))

@@ -281,7 +281,7 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
         UserWarning
             If `init_scale` is 0, or `classes` has one class only.
         """
-        return self._finish(self._partial_fit((X, y, sample_weight), classes))
+        return self._finish(self._partial_fit(X, y, sample_weight, classes))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -274,7 +274,7 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
             If `init_scale` is 0, if all targets of the first call are equal or so far from zero that the dtype is too
             coarse, or if targets are on another scale than those of the first call, whose mean and scale are kept.
         """
-        return self._finish(self._partial_fit((X, y, sample_weight)))
+        return self._finish(self._partial_fit(X, y, sample_weight))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -4,7 +4,7 @@ Like scikit-learn's helpers, the functions store two things on the estimator: th
 the classes of `partial_fit`. They change nothing else.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
@@ -19,31 +19,39 @@ from sk_shallow.schedules import SCHEDULES
 from sk_shallow.solvers import LBFGS, SOLVERS
 
 DTYPES = (np.float64, np.float32)
-Arguments = tuple[Any, ...]  # X, y and sample_weight as a method was given them; in `fit`, groups too
 IN_A_PIPELINE = (
     "In a pipeline, let the steps transform X_val too: enable metadata routing, and use Pipeline(..., "
     'transform_input=["X_val"]) with set_fit_request(X_val=True, y_val=True) of the net.'
 )
 
 
+class GivenRows(NamedTuple):
+    """GivenRows as a method was given them."""
+
+    X: Any
+    y: Any
+    sample_weight: Any = None
+    groups: Any = None
+
+
 @np.errstate(all="ignore")
-def check_fit(estimator: Any, rows: Arguments, validation: Arguments, resume: bool = False) -> tuple[Data, Data | None]:
+def check_fit(estimator: Any, rows: GivenRows, validation: GivenRows, resume: bool = False) -> tuple[Data, Data | None]:
     """Return the training data of a call of `fit`, and the validation data or None.
 
     Raises ValueError if a parameter or an argument is invalid.
     """
     _check_parameters(estimator)
-    _check_fit_arguments(estimator, *validation)
-    X, y = _validated(estimator, *rows[:2], reset=not resume)
-    groups = None if rows[3] is None else index_of_groups(rows[3], len(y))
-    groups = groups if validation[0] is None else None
-    data = _data(estimator, (X, y, rows[2]), estimator._targets_of(y, resume), groups)
+    _check_fit_arguments(estimator, validation)
+    rows = _validated(estimator, rows, reset=not resume)
+    groups = None if rows.groups is None else index_of_groups(rows.groups, len(rows.y))
+    groups = groups if validation.X is None else None
+    data = _data(estimator, rows, estimator._targets_of(rows.y, resume), groups)
     class_weights = estimator._class_weights(data)
-    if validation[0] is None:
+    if validation.X is None:
         return data.with_class_weights(class_weights), None
     try:
-        X_val, y_val = _validated(estimator, *validation[:2], reset=False, dtype=X.dtype)
-        held_out = _data(estimator, (X_val, y_val, validation[2]), data.targets)
+        validation = _validated(estimator, validation, reset=False, dtype=rows.X.dtype)
+        held_out = _data(estimator, validation, data.targets)
     except ValueError as error:
         advice = f" {IN_A_PIPELINE}" if "feature" in str(error) else ""
         raise ValueError(f"Invalid validation set (X_val, y_val, sample_weight_val): {error}{advice}") from error
@@ -51,27 +59,27 @@ def check_fit(estimator: Any, rows: Arguments, validation: Arguments, resume: bo
 
 
 @np.errstate(all="ignore")
-def check_partial_fit(estimator: Any, rows: Arguments, classes: Any) -> Data:
+def check_partial_fit(estimator: Any, rows: GivenRows, classes: Any) -> Data:
     """Return the training data of a call of `partial_fit`. Raises ValueError as `check_fit`."""
     _check_parameters(estimator)
     _check_partial_fit_parameters(estimator)
     resume = hasattr(estimator, "coefs_")
     dtype = estimator.coefs_[0].dtype if resume else DTYPES
-    X, y = _validated(estimator, *rows[:2], reset=not resume, dtype=dtype)
-    data = _data(estimator, (X, y, rows[2]), estimator._targets_of_part(y, classes))
+    rows = _validated(estimator, rows, reset=not resume, dtype=dtype)
+    data = _data(estimator, rows, estimator._targets_of_part(rows.y, classes))
     return data.with_class_weights(estimator._class_weights(data))
 
 
 @np.errstate(all="ignore")
-def check_rows(estimator: Any, rows: Arguments) -> Data:
+def check_rows(estimator: Any, rows: GivenRows) -> Data:
     """Return the rows on which to evaluate the objective of an estimator, whether fitted or not.
 
     If it is fitted, a class may be missing. Raises ValueError as `check_fit`.
     """
     _check_parameters(estimator)
     fitted = hasattr(estimator, "coefs_")
-    X, y = _validated(estimator, *rows[:2], reset=not fitted)
-    data = _data(estimator, (X, y, rows[2]), estimator._targets if fitted else estimator._targets_of(y))
+    rows = _validated(estimator, rows, reset=not fitted)
+    data = _data(estimator, rows, estimator._targets if fitted else estimator._targets_of(rows.y))
     return data.with_class_weights(estimator._class_weights(data))
 
 
@@ -84,12 +92,12 @@ def _check_parameters(estimator: Any) -> None:
     validate_parameters(estimator)
 
 
-def _check_fit_arguments(estimator: Any, X_val: Any, y_val: Any, sample_weight_val: Any) -> None:
-    given = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+def _check_fit_arguments(estimator: Any, validation: GivenRows) -> None:
+    given = {"X_val": validation.X, "y_val": validation.y, "sample_weight_val": validation.sample_weight}
     for one, other in (("X_val", "y_val"), ("y_val", "X_val"), ("sample_weight_val", "X_val")):
         if given[one] is not None and given[other] is None:
             raise ValueError(f"{one} is provided, but {other} was not provided.")
-    if X_val is not None and not estimator.early_stopping and estimator.alpha != "auto":
+    if validation.X is not None and not estimator.early_stopping and estimator.alpha != "auto":
         raise ValueError(
             "X_val and y_val need early_stopping=True or alpha='auto', which use them. Got early_stopping=False and "
             f"alpha={estimator.alpha!r}. Set one of them, or leave X_val and y_val out. {IN_A_PIPELINE}"
@@ -122,7 +130,9 @@ def _check_partial_fit_parameters(estimator: Any) -> None:
         )
 
 
-def _validated(estimator: Any, X: Any, y: Any, *, reset: bool, dtype: Any = DTYPES) -> tuple[Any, np.ndarray]:
+def _validated(estimator: Any, rows: GivenRows, *, reset: bool, dtype: Any = DTYPES) -> GivenRows:
+    """Return the rows with X and y as arrays of a dtype of the nets."""
+    X, y, *_ = rows
     columns = (X.dtypes if hasattr(X, "dtypes") else X.schema.types) if hasattr(X, "columns") else ()
     names = {str(column).lower().removeprefix("sparse[").split(",")[0] for column in columns}
     if dtype is DTYPES and names and names <= {"float32", "float", "float[pyarrow]"}:
@@ -135,12 +145,12 @@ def _validated(estimator: Any, X: Any, y: Any, *, reset: bool, dtype: Any = DTYP
         if not X.has_canonical_format:
             X = X.copy()
             X.sum_duplicates()
-    return X, estimator._checked_y(y, X.dtype)
+    return rows._replace(X=X, y=estimator._checked_y(y, X.dtype))
 
 
-def _data(estimator: Any, rows: Arguments, targets: Targets, groups: np.ndarray | None = None) -> Data:
+def _data(estimator: Any, rows: GivenRows, targets: Targets, groups: np.ndarray | None = None) -> Data:
     """Return the checked rows. If the solver uses all rows in each step, equal rows are merged."""
-    X, y, sample_weight = rows
+    X, y, sample_weight, _ = rows
     targets.check(y)
     _check_loss(estimator, targets)
     w = None

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_scalar
 from sk_shallow._base import ShallowNet
 from sk_shallow._fit.set_up import initial_network
 from sk_shallow._fit.state import TrainingState
-from sk_shallow._fit.validation import check_rows
+from sk_shallow._fit.validation import GivenRows, check_rows
 from sk_shallow.activations import as_activation
 
 # Steps h of the central differences. A large one crosses kinks and sees curvature, a small one sees rounding.
@@ -174,7 +174,7 @@ def _network(estimator, X, y, sample_weight):
     fitted = hasattr(estimator, "coefs_")
     if fitted:
         estimator.set_params(alpha=estimator.alpha_)
-    data = check_rows(estimator, (X, y, sample_weight))
+    data = check_rows(estimator, GivenRows(X, y, sample_weight))
     data = replace(data, matrix=data.matrix.astype(np.float64))
     data = data if fitted else data.with_fitted_targets()
     activation = estimator._activation if fitted else as_activation(estimator.activation)
