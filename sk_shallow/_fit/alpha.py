@@ -75,10 +75,13 @@ def _best(
 ) -> Choice | None:
     """Return the choice among alphas that are sorted from the strongest, or None if no loss is finite.
 
-    The second and the third are tried first. If the third is better, weaker ones follow as long as they help; if the
-    second is, the strongest follows. If neither net learned anything, weaker ones follow until one does, and if none
-    does, the strongest. If even its nets overfit, so that a constant would be better, 10 times the strongest follows;
-    it is taken only if its nets learned something. If there are just three, they are tried together, which is faster.
+    1. Try the second and the third. (If there are just three, try all together, which is faster.)
+    2. If the third is better, try weaker ones as long as they help. If the nets of neither learned anything, try weaker
+       ones until one learns.
+    3. If the second is better, or still no net learned anything, try the strongest.
+    4. If the strongest is the best, but overfits, so that a constant would be better, try 10 times the strongest. Take
+       it only if its nets learned something.
+
     `losses_of` returns the held-out losses of some alphas, and `constant` is the loss of the best constant.
     """
     losses: dict[float, float] = {}

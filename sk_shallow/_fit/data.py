@@ -283,7 +283,8 @@ def _choose_units(
 ) -> tuple[np.ndarray, bool]:
     """Choose whole units, the best of some draws. Returns the same as `_choose_rows`.
 
-    The names of units and classes do not matter.
+    The names of units and classes do not matter. (`StratifiedGroupKFold` holds out only fractions of ``1 / k``, and
+    refuses rare classes.)
     """
     m, units, rng = len(units), in_order_of_appearance(units), check_random_state(seed)
     enough = strata is None or len(np.unique(strata)) <= n_validation
