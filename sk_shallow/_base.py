@@ -171,7 +171,7 @@ class ShallowNet(
             has no round before it, so if `max_iter` cuts it, there is no such warning. If `learning_rate_init` is far
             too low. If it is too high, or "invscaling" is too fast, and the net learned less than it could. Regressors:
             if unscaled features make the default rate very small. If the validation set seems to be on another scale,
-            or if a constant would do better on it.
+            or if a constant does better on it.
         UserWarning
             If `batch_size` is above the number of rows, if `init_scale` is 0, if `y` has only one class or number (rows
             of weight zero do not count), or if a class has too few rows or groups for a stratified split. Regressors:

@@ -60,9 +60,9 @@ class ShallowNetClassifier(ClassPredictions, ClassifierMixin, ShallowNet):
         given; otherwise training goes in rounds. "cosine" and "one_cycle" are one cycle of exactly `max_iter` epochs.
         Unused by "lbfgs".
     learning_rate_init : float in (0, inf) or None, default=None
-        Initial learning rate; on "one_cycle", the largest. If given, "auto" is "constant". None lets the solver choose
-        (see the user guide), and `learning_rate_init_` shows the value used: in rounds, the largest. Lower it if the
-        loss diverges. Unused by "lbfgs".
+        Initial learning rate; on "one_cycle", the largest. If you give it, ``learning_rate="auto"`` means "constant".
+        None lets the solver choose (see the user guide), and `learning_rate_init_` shows the value used: in rounds, the
+        largest. Lower it if the loss diverges. Unused by "lbfgs".
     batch_size : int in [1, inf) or "auto", default="auto"
         Rows of a mini-batch. "auto" is 4 % of the rows, from 32 to 512. Unused by "gd" and "lbfgs".
     max_iter : int in [1, inf), default=200

@@ -57,9 +57,9 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         given; otherwise training goes in rounds. "cosine" and "one_cycle" are one cycle of exactly `max_iter` epochs.
         Unused by "lbfgs".
     learning_rate_init : float in (0, inf) or None, default=None
-        Initial learning rate; on "one_cycle", the largest. If given, "auto" is "constant". None lets the solver choose
-        (see the user guide), and `learning_rate_init_` shows the value used: in rounds, the largest. Lower it if the
-        loss diverges. Unused by "lbfgs".
+        Initial learning rate; on "one_cycle", the largest. If you give it, ``learning_rate="auto"`` means "constant".
+        None lets the solver choose (see the user guide), and `learning_rate_init_` shows the value used: in rounds, the
+        largest. Lower it if the loss diverges. Unused by "lbfgs".
     batch_size : int in [1, inf) or "auto", default="auto"
         Rows of a mini-batch. "auto" is 4 % of the rows, from 32 to 512. Unused by "gd" and "lbfgs".
     max_iter : int in [1, inf), default=200
@@ -268,8 +268,8 @@ class ShallowNetRegressor(NumberPredictions, MultiOutputMixin, RegressorMixin, S
         -----
         ConvergenceWarning
             If the loss is not finite (the earlier weights are then restored), or if it has risen during the call to
-            more than twice the loss of an output of zero (``Z2 = 0``). That is its loss on these rows, or the one on
-            the targets -1 and 1 (with "poisson": on zeros) if it is higher.
+            more than twice the loss of an output of zero (``Z2 = 0``). This is the higher one of two losses: on these
+            rows, and on the targets -1 and 1 (with "poisson": on zeros).
         UserWarning
             If `init_scale` is 0, if all targets of the first call are equal or so far from zero that the dtype is too
             coarse, or if targets are on another scale than those of the first call, whose mean and scale are kept.

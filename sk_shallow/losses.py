@@ -9,7 +9,7 @@ from abc import abstractmethod
 from numbers import Real
 
 import numpy as np
-from scipy.special import entr, expit, log_expit, log_softmax, softmax, xlogy
+from scipy.special import entr, expit, log_expit, log_softmax, logit, softmax, xlogy
 
 from sk_shallow._compat import Interval
 from sk_shallow._component import Component
@@ -59,6 +59,10 @@ class Loss(Component):
     @abstractmethod
     def loss_and_residual(self, Z2: Array, Y: Array) -> tuple[Array, Array]:
         """Return the losses of each row, (m, 1), or of each output, (m, n2), and ``dL/dZ2``. May overwrite `Z2`."""
+
+    @abstractmethod
+    def best_constant(self, Y: Array, w: Array | None = None) -> Array:
+        """Return `Z2` of the best constant prediction, (n2,), finite."""
 
     @abstractmethod
     def loss_of_constant(self, Y: Array, w: Array | None = None) -> float:
@@ -125,6 +129,10 @@ class SigmoidLogLoss(LogLoss):
     def log_probabilities(self, Z2: Array) -> Array:
         return log_expit(Z2)
 
+    def best_constant(self, Y: Array, w: Array | None = None) -> Array:
+        limits = np.finfo(Y.dtype)
+        return logit(np.clip(_mean(Y, w), limits.tiny, 1 - limits.epsneg))
+
     def loss_of_constant(self, Y: Array, w: Array | None = None) -> float:
         frequencies = np.minimum(_mean(Y, w), 1)  # rounding could exceed 1
         share = np.ones(1) if w is None else w.sum(axis=0) / w.sum(axis=0).mean()
@@ -158,6 +166,9 @@ class SoftmaxLogLoss(LogLoss):
 
     def log_probabilities(self, Z2: Array) -> Array:
         return log_softmax(Z2, axis=1)
+
+    def best_constant(self, Y: Array, w: Array | None = None) -> Array:
+        return np.log(np.maximum(_mean(Y, w), np.finfo(Y.dtype).tiny))
 
     def loss_of_constant(self, Y: Array, w: Array | None = None) -> float:
         return float(entr(np.minimum(_mean(Y, w), 1)).sum())  # rounding could exceed 1
@@ -225,6 +236,9 @@ class RegressionLoss(Loss):
     @abstractmethod
     def initial_bias(self, Y: Array, w: Array | None = None) -> Array:
         """Return `Z2` of the best constant prediction, (n2,)."""
+
+    def best_constant(self, Y: Array, w: Array | None = None) -> Array:
+        return self.initial_bias(Y, w)
 
     def loss_of_constant(self, Y: Array, w: Array | None = None) -> float:
         Z2 = np.tile(self.initial_bias(Y, w).astype(Y.dtype), (len(Y), 1))

@@ -420,10 +420,19 @@ def test_a_note_tells_of_probabilities_of_zero(binary, iris):
     ]
     assert np.mean(missed) > 0
     text = " ".join(str(comparison).split())
-    assert f"tree gives the true class a probability of 0, or nearly so, in {np.mean(missed):.2%} of test rows." in text
+    assert f"tree gives the true class a probability of about 0 in {np.mean(missed):.2%} of test rows." in text
     assert "net gives" not in text
     assert comparison.to_frame().loc["tree", "zeros"] == pytest.approx(np.mean(missed))
-    assert "a probability of 0" not in str(compare(X, y, estimators, scoring="neg_brier_score"))
+    assert "a probability of about 0" not in str(compare(X, y, estimators, scoring="neg_brier_score"))
+
+
+def test_probabilities_may_be_integers(iris):
+    class Certain(DecisionTreeClassifier):
+        def predict_proba(self, X):
+            return super().predict_proba(X).astype(int)
+
+    comparison = compare(*iris, {"certain": Certain(), "tree": DecisionTreeClassifier()})
+    assert_allclose(comparison.scores_["certain"], comparison.scores_["tree"])
 
 
 def test_a_note_tells_of_probabilities_that_the_log_loss_clips():
@@ -437,7 +446,7 @@ def test_a_note_tells_of_probabilities_that_the_log_loss_clips():
     for comparison, most in ((exact, 36), (rounded, 16)):
         assert_allclose(comparison.figures["zeros"]["a"], [0.1, 0])
         assert_allclose(comparison.scores_["a"][0], -0.1 * most, atol=1)
-        assert "(float32: 16)" in str(comparison)
+        assert "(in float32: 16)" in " ".join(str(comparison).split())
 
 
 # Groups

@@ -364,6 +364,16 @@ def test_partial_fit_that_diverges_warns(iris):
         net.partial_fit(X, y, classes=[0, 1, 2])
 
 
+def test_a_second_part_that_diverges_does_not_blame_the_first_call():
+    """Large weights of the rows are to blame; `warm_start` has no effect on `partial_fit`."""
+    X = np.random.default_rng(0).standard_normal((200, 3))
+    y = X[:, 0] + X[:, 1] ** 2
+    net = ShallowNetRegressor(100, activation="softplus", solver="sgd", random_state=0).partial_fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="Training diverged") as caught:
+        net.partial_fit(X, y, sample_weight=np.full(200, 100.0))
+    assert "warm_start" not in str(caught[0].message)
+
+
 def test_partial_fit_on_parts_of_one_class_does_not_warn(iris):
     X, y = iris
     net = net_of(learning_rate_init=0.01, activation="tanh")
@@ -835,11 +845,34 @@ def test_far_features_with_a_good_loss_are_fine():
 def test_a_validation_set_that_contradicts_the_training_rows_is_named(cancer, early_stopping, order):
     """Its loss is worse than that of a constant, but no feature differs."""
     X, y = cancer
-    y_val = {"opposite": 1 - y[:100], "random": np.random.default_rng(0).permutation(y[:100])}[order]
-    (text,) = messages_of(net_of(early_stopping=early_stopping), X[100:], y[100:], X_val=X[:100], y_val=y_val)
-    assert text.startswith("The net does badly on the validation set: its loss is ")
-    assert "Likely causes: X_val and y_val do not belong together; " in text
-    assert not messages_of(net_of(early_stopping=early_stopping), X[100:], y[100:], X_val=X[:100], y_val=y[:100])
+    is_held_out = np.arange(len(y)) % 4 == 0
+    X, X_val, y, right = X[~is_held_out], X[is_held_out], y[~is_held_out], y[is_held_out]
+    y_val = {"opposite": 1 - right, "random": np.random.default_rng(0).permutation(right)}[order]
+    net = net_of(early_stopping=early_stopping)
+    (text,) = messages_of(net, X, y, X_val=X_val, y_val=y_val)
+    constant = log_loss(y_val, np.full(len(y_val), y.mean()))
+    assert "does badly on the validation set: at the end of training, its loss is " in text
+    assert f"always predicting the class frequencies of the training rows gives {constant:.4g}." in text
+    assert "X_val and y_val do not belong together; " in text
+    assert ("the net overfits" in text) == (not early_stopping)
+    assert not messages_of(net, X, y, X_val=X_val, y_val=right)
+
+
+@parametrize("kind", ["rare", "few", "noisy"])
+def test_a_good_validation_set_is_not_blamed(kind):
+    """With another share of classes, the constant of the training rows does worse than the net. Few rows say little."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        if kind == "rare":
+            y = np.repeat([0, 1, 0, 1], [1960, 40, 100, 100])
+            X = rng.standard_normal((2200, 2)) + 1.5 * y[:, np.newaxis]
+            train = np.arange(2200) < 2000
+        else:
+            X = rng.standard_normal((300, 10))
+            y = (X[:, 0] + (3 if kind == "noisy" else 1) * rng.standard_normal(300) > 0).astype(int)
+            train = np.arange(300) < (250 if kind == "noisy" else 295)
+        texts = messages_of(net_of(early_stopping=True), X[train], y[train], X_val=X[~train], y_val=y[~train])
+        assert "validation set" not in str(texts)
 
 
 def test_a_net_that_hardly_trained_does_not_blame_the_validation_set(cancer):
@@ -847,6 +880,11 @@ def test_a_net_that_hardly_trained_does_not_blame_the_validation_set(cancer):
     net = net_of(early_stopping=True, learning_rate_init=1e-6, max_iter=5)
     (text,) = messages_of(net, X[100:], y[100:], X_val=X[:100], y_val=y[:100])
     assert "learning_rate_init=1e-06 is too low" in text
+    y = np.arange(569) % 10 == 0
+    (text,) = messages_of(
+        net_of(early_stopping=True), np.ones((469, 2)), y[100:], X_val=np.ones((100, 2)), y_val=~y[:100]
+    )
+    assert "all features are constant" in text
 
 
 def test_a_scorer_need_not_agree_with_the_loss(cancer):
@@ -856,16 +894,19 @@ def test_a_scorer_need_not_agree_with_the_loss(cancer):
     net = net_of(early_stopping=True, scoring=lambda net, X, y: -abs(next(epochs) - 20))
     assert not messages_of(net, X[100:], y[100:], **given)
     (text,) = messages_of(net.set_params(scoring="accuracy"), X[100:], y[100:], **given)
-    assert text.startswith("The net does badly on the validation set: its loss is ")
+    assert "does badly on the validation set: at the end of training, its loss is " in text
 
 
-def test_a_validation_set_that_contradicts_the_training_rows_of_a_regressor_is_named():
-    X = np.random.default_rng(0).standard_normal((300, 3))
-    y = X[:, 0] + X[:, 1] ** 2
-    net = ShallowNetRegressor(early_stopping=True, random_state=0)
-    (text,) = messages_of(net, X[100:], y[100:], X_val=X[:100], y_val=np.roll(y[:100], 1))
+@parametrize("loss", ["squared_error", "absolute_error", "poisson"])
+def test_a_validation_set_that_contradicts_the_training_rows_of_a_regressor_is_named(loss):
+    X = np.random.default_rng(0).standard_normal((600, 3))
+    y = np.exp(X[:, 0] + X[:, 1] / 2)
+    net = ShallowNetRegressor(loss=loss, random_state=0)
+    (text,) = messages_of(net, X[300:], y[300:], X_val=X[:300], y_val=np.roll(y[:300], 1))
     assert "does badly on the validation set" in text
-    assert "always predicting the mean gives" in text
+    assert (
+        f"always predicting the {'median' if loss == 'absolute_error' else 'mean'} of the training rows gives" in text
+    )
 
 
 # Advice

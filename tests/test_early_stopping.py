@@ -69,10 +69,10 @@ def test_every_problem_and_dtype(solver, kind, dtype, problems, quiet):
 
 def test_split_is_stratified_and_reproducible():
     y = np.repeat([0, 1, 2], [10, 30, 160])
-    data = Data(np.arange(200.0).reshape(-1, 1), y, targets_of(y), np.arange(200.0))
+    data = Data(np.arange(1.0, 201).reshape(-1, 1), y, targets_of(y), np.arange(1.0, 201))
     training, validation, stratified = hold_out(data, 0.1, seed=0)
     assert_array_equal(np.bincount(validation.y), [1, 3, 16])
-    assert_array_equal(np.sort(np.concatenate([training.X, validation.X]).ravel()), np.arange(200))
+    assert_array_equal(np.sort(np.concatenate([training.X, validation.X]).ravel()), np.arange(1, 201))
     assert_array_equal(validation.X[:, 0], validation.w)
     assert stratified
     assert_array_equal(hold_out(data, 0.1, seed=0)[1].X, validation.X)
@@ -412,14 +412,19 @@ def test_a_score_has_the_weights_that_the_user_gives(iris, quiet):
     assert len(seen[2]) == 15
 
 
-def test_rows_of_weight_zero_are_not_held_out(iris):
+@parametrize("solver", ["adam", "gd"])
+def test_rows_of_weight_zero_are_not_held_out(solver, iris, quiet):
     """Of four rows with weight, two are held out, whatever the seed is. One row is too few."""
     X, y = iris
     w = np.zeros(150)
     w[[0, 1, 50, 51]] = 1
     for seed in range(10):
-        net = stopping(random_state=seed).fit(X, y, sample_weight=w)
+        net = stopping(random_state=seed, solver=solver).fit(X, y, sample_weight=w)
         assert np.isfinite(net.validation_scores_).all()
+        net.set_params(class_weight={0: 1, 1: 1, 2: 0}, validation_fraction=0.02).fit(X[48:], y[48:])
+        assert np.isfinite(net.validation_scores_).all()
+    with pytest.raises(ValueError, match=r"two groups: .* Got 1 \(without those of weight 0\)"):
+        stopping(solver=solver).fit(X, y, sample_weight=w, groups=np.arange(150) < 100)
     w[1:] = 0
     with pytest.raises(ValueError, match=r"holds out 2 of 1 rows .* and rows of weight 0 not at all"):
         stopping().fit(X, y, sample_weight=w)

@@ -76,8 +76,8 @@ def _best(
     """Return the choice among alphas that are sorted from the strongest, or None if no loss is finite.
 
     1. Try the second and the third. (If there are just three, try all together, which is faster.)
-    2. If the third is better, try weaker ones as long as they help. If the nets of neither learned anything, try weaker
-       ones until one learns.
+    2. If the third is better, try weaker ones as long as they help. If no net learned anything, try weaker ones until
+       one does.
     3. If the second is better, or still no net learned anything, try the strongest.
     4. If the strongest is the best, but overfits, so that a constant would be better, try 10 times the strongest. Take
        it only if its nets learned something.

@@ -121,7 +121,7 @@ class Data:
 
     def with_weight(self) -> "Data":
         """Return the rows without those of weight 0."""
-        return self if self.w is None or self.w.all() else self.take(np.flatnonzero(self.w))
+        return self if self.n_weighted() == len(self.y) else self.take(np.flatnonzero(self._has_weight()))
 
     def with_class_weights(self, class_weights: Callable[[np.ndarray], np.ndarray | None]) -> "Data":
         unmerged = None if self.unmerged is None else self.unmerged.with_class_weights(class_weights)
@@ -182,8 +182,11 @@ class Data:
 
     def n_weighted(self) -> int:
         """Return the number of rows with a positive weight."""
-        w = self.weights()
-        return len(self.y) if w is None else int(np.count_nonzero(w.any(axis=1)))
+        return int(np.count_nonzero(self._has_weight()))
+
+    def _has_weight(self) -> np.ndarray:
+        w: Any = self.weights()
+        return np.ones(len(self.y), dtype=bool) if w is None else w.any(axis=1)
 
     def sample_size(self) -> float:
         """Return the divisor of the penalty: the sum of weights, at least the number of given rows with weight.
@@ -231,12 +234,13 @@ def rows_in_c_order(matrix: Any, rows: np.ndarray) -> Any:
 def hold_out(data: Data, fraction: float, seed: int) -> tuple[Data, Data, bool]:
     """Hold out a fraction of the rows, at least two, stratified by class where targets allow it.
 
-    The rows of a unit (see `Data.units`) stay together, so the fraction is met as nearly as units allow.
+    The rows of a unit (see `Data.units`) stay together, so the fraction is met as nearly as units allow. Rows of weight
+    0 are in neither part.
 
     Returns training rows, validation rows, and False if the rows should be stratified but cannot be.
     Raises ValueError if there are too few rows or groups.
     """
-    rows = data.with_weight() if data.unmerged is None else data.merged()
+    rows = (data if data.unmerged is None else data.merged()).with_weight()
     m, units, strata = len(rows.y), rows.units(), rows.targets.strata(rows.y)
     n_units, n_validation = n_distinct(units), max(2, int(np.ceil(float(fraction) * m)))
     _check_sizes(rows, n_units, n_validation, fraction)
@@ -254,7 +258,8 @@ def _check_sizes(data: Data, n_units: int, n_validation: int, fraction: float) -
     """Raise ValueError if there are too few rows or groups to hold out some of them."""
     m = len(data.y)
     if data.groups is not None and n_units < 2:
-        needed = f"two groups: one to hold out and one to train on. Got {n_units}. Leave groups out"
+        without_weight = "" if data.w is None else " (without those of weight 0)"
+        needed = f"two groups: one to hold out and one to train on. Got {n_units}{without_weight}. Leave groups out"
     elif n_validation >= m or (data.groups is None and n_units < 3):
         m, n_validation = (n_units, 2) if n_units < 3 else (m, n_validation)
         without_weight = "" if data.w is None else ", and rows of weight 0 not at all"

@@ -28,6 +28,7 @@ DEFAULT_FIT_STEPS = 1500  # about as many as a default fit on some thousand rows
 LOW_RATE, HIGH_RATE = 0.1, 2.0  # rates below or above so many times the default peak rate are reported
 SMALL_BATCH, SMALL_SCALE = 16, 0.01  # batches and scales of initial weights below these may be too small
 SHORT_FULL_BATCH_STEPS = 1000  # of the short fit that shows what the net can learn; on a sample, they are cheap
+MIN_VALIDATION_ROWS = 10  # with fewer, a validation set says too little to contradict the training rows
 MAX_MISSED = 0.1  # share of the short fit's gain that a net may miss; half of it if its loss is twice as high
 SAMPLE_ROWS = 2048  # rows of the sample that is checked first; if its loss is fine, the full pass is skipped
 
@@ -66,10 +67,13 @@ class Ending:
         last = fit.network.parameters.weights  # not the biases, which the penalty does not shrink
         first = fit.monitor.first_theta[: last.size]
         self.shrunk = bool(np.linalg.norm(last) < np.linalg.norm(first) / 2)  # even if other weights are returned
+        self.has_learned = False  # whether the last weights have, even if others are returned
+        self.last_theta = fit.network.parameters.theta
         self.returned: float | None = None  # the loss of the returned weights; None: fine
         self.loss: float | None = None  # the same, or that of the last weights if it is larger
         self.zero = fit.network.loss_at_zero()
         self.constant = np.inf if self.plan.incremental else fit.network.loss_of_constant()
+        self.highest = (1 - MIN_EXPLAINED) * self.constant  # loss of a net that has learned something
         margin = max(self.plan.tol, 0.01 * self.zero)
         self.bound = 2 * self.zero if self.plan.incremental else self.constant + margin
 
@@ -79,6 +83,8 @@ class Ending:
         Raises ValueError if the loss of `fit` was never finite.
         """
         last = self._loss_unless_fine()
+        self.has_learned = last is None or last <= self.highest
+        self.last_theta = self.network.parameters.theta.copy()
         weights_finite = bool(np.isfinite(self.network.parameters.theta).all())
         self.monitor.diverged |= not (weights_finite and (last is None or np.isfinite(last)))
         returned = self._loss_unless_fine() if self._restore_weights() else last
@@ -145,11 +151,10 @@ class Ending:
         yield self._rate_is_limited(), self._limited_rate
         unfinished = self.limit is not None and not self._never_stops_itself and self.monitor.still_improves()
         yield unfinished, self._unfinished
-        highest = (1 - MIN_EXPLAINED) * self.constant  # loss of a net that has learned something
-        nothing = self.returned is not None and self.returned > highest
+        nothing = self.returned is not None and self.returned > self.highest
         yield nothing, failure("The net learned almost nothing", self._causes_of_nothing)
         bad_end = "Training ended badly, so earlier weights are returned"
-        yield loss > highest, failure(bad_end, self._causes_of_slowness)
+        yield loss > self.highest, failure(bad_end, self._causes_of_slowness)
         yield self._rate_is_low(), self._low_rate
 
     def _rate_is_low(self) -> bool:
@@ -222,15 +227,29 @@ class Ending:
         return self.fit.held_out.loss() if self.fit.held_out else np.nan
 
     def _validation_is_bad(self) -> bool:
-        """Return whether a constant would do better on the user's validation set, although the net has learned.
+        """Return whether the user's validation set contradicts the training rows, which the net has learned.
 
-        If a scorer chose the weights, it need not agree with the loss, unless it chose weights that learned nothing.
+        At the end of training, a constant does better on it by two standard errors. The returned weights do worse than
+        the constant, too, or have learned nothing of the training rows. If a scorer chose them, only the latter counts.
         """
         held_out, has_scorer = self.fit.held_out, self.monitor.tie_breaker is not None
-        if held_out is None or self.fit.validation_set is None or self.monitor.losses[-1] > self.bound:
+        if held_out is None or self.fit.validation_set is None or not self.has_learned:
             return False
-        scorer_decides = has_scorer and (self.returned is None or self.returned <= self.bound)
-        return not scorer_decides and self._validation_loss > max(self.bound, held_out.loss_of_constant())
+        nothing = self.returned is not None and self.returned > self.highest
+        returned_are_bad = nothing or (not has_scorer and self._excess() >= 0)
+        enough = held_out.n_samples >= MIN_VALIDATION_ROWS
+        return enough and returned_are_bad and held_out.value_at(self.last_theta, self._excess) > 2
+
+    def _excess(self) -> float:
+        """Return the loss of the net on the validation set, minus that of a constant, in standard errors."""
+        held_out: Any = self.fit.held_out
+        excess = held_out.row_losses() - held_out.row_losses(self._best_constant)
+        return float(excess.mean() / max(excess.std() / np.sqrt(len(excess)), np.finfo(np.float64).tiny))
+
+    @property
+    def _best_constant(self) -> np.ndarray:
+        """`Z2` of the best constant prediction on the training rows."""
+        return self.network.loss_function.best_constant(self.network.Y, self.network.w)
 
     @property
     def _never_stops_itself(self) -> bool:
@@ -312,7 +331,7 @@ class Ending:
         too_large = self._first_loss > 5 * self.zero
         if self.fit.state.fitted:
             text = "the weights of the earlier call do not suit these data: set warm_start=False and call fit"
-            return Cause(too_large and not self.plan.incremental, text)
+            return Cause(False) if self.plan.incremental else Cause(too_large, text)
         parameter = "init" if self._is_given("init") else "init_scale"
         advice = f"lower init_scale (now {self.fit.estimator.init_scale:g})"
         return self._if_given(parameter, too_large, "the initial weights are too large: lower init_scale", advice)
@@ -461,14 +480,23 @@ class Ending:
         )
 
     def _bad_validation(self) -> str:
-        loss = f"{self._validation_loss:.4g}{self.unit}"
-        what = f"The net does badly on the validation set: its loss is {loss}, but {self._reference}."
-        causes = (
-            "X_val and y_val do not belong together",
-            "they are of another kind than the training rows",
-            f"the features carry no information about the {self.targets.name}",
+        held_out: Any = self.fit.held_out
+        loss, constant = (
+            held_out.value_at(self.last_theta, held_out.loss),
+            held_out.row_losses(self._best_constant).mean(),
         )
-        return self._failure(what, [*(Cause(True, cause) for cause in causes), Cause(True)])
+        what = (
+            f"The net has learned the training rows, but does badly on the validation set: at the end of training, its "
+            f"loss is {loss:.4g}{self.unit}, but always predicting {self.network.loss_function.best()} of the training "
+            f"rows gives {constant:.4g}."
+        )
+        causes = [
+            Cause(not self.monitor.scores, "the net overfits: set early_stopping=True"),
+            Cause(True, "X_val and y_val do not belong together"),
+            Cause(True, "X_val comes from another source than X"),
+            Cause(True, f"the features carry no information about the {self.targets.name}"),
+        ]
+        return self._failure(what, [*causes, Cause(True)])
 
     def _reached(self, limit: Limit | None) -> str:
         solver: Any = self.plan.solver

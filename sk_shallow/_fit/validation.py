@@ -26,7 +26,7 @@ IN_A_PIPELINE = (
 
 
 class GivenRows(NamedTuple):
-    """GivenRows as a method was given them."""
+    """The rows as a method was given them."""
 
     X: Any
     y: Any

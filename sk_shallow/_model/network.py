@@ -223,11 +223,17 @@ class Network:
 
     def loss(self) -> float:
         """Return the weighted mean loss over all rows, in nats per sample, without penalty and dropout."""
-        total = 0.0
+        return float(self.row_losses().sum()) / self.n_samples
+
+    def row_losses(self, constant: Array | None = None) -> Array:
+        """Return the loss of each row times its weight, (m,). `constant`, (n2,), replaces the logits of all rows."""
+        losses = np.empty(self.n_samples)
         for rows in slices(self.n_samples, rows_per_block(self.Y.shape[1])):
-            loss, _ = self.loss_function.loss_and_residual(self.logits(self.X[rows]), self.Y[rows])
-            total += float((loss if self.w is None else loss * self.w[rows]).sum(dtype=np.float64))
-        return total / self.n_samples
+            Y = self.Y[rows]
+            Z2 = self.logits(self.X[rows]) if constant is None else np.tile(constant.astype(Y.dtype), (len(Y), 1))
+            loss, _ = self.loss_function.loss_and_residual(Z2, Y)
+            losses[rows] = (loss if self.w is None else loss * self.w[rows]).sum(axis=1, dtype=np.float64)
+        return losses
 
     def objective(self) -> float:
         """Return `J` over all rows, in nats per sample, without dropout."""

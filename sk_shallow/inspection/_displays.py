@@ -231,7 +231,7 @@ def _labelled(labels, values):
 class LossCurveDisplay(Display):
     """Plot of the training and validation loss of one or several fitted nets.
 
-    The loss is drawn by epoch, on a logarithmic axis.
+    The loss is drawn by epoch, on a logarithmic axis (if all losses are 0, on a linear one).
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ class LossCurveDisplay(Display):
     first_epochs : dict of str to int or None, default=None
         Epoch, counted from 1, with which each validation curve begins. None means 1 for all.
     unit : str, default="nats per sample"
-        Unit of the losses. Losses of standardized targets have none, "".
+        Unit of the losses. It is "" for standardized targets, whose losses have no unit.
 
     Attributes
     ----------

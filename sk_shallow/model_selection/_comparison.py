@@ -65,7 +65,7 @@ def compare_estimators(
     scoring : str, callable or None, default=None
         One scikit-learn scorer, greater is better. None is minus the log loss, in nats per sample, for classifiers, and
         "neg_mean_squared_error" for regressors. The log loss of a row counts as at most 36
-        (float32: 16).
+        (for float32 probabilities: 16).
     rope : float in [0, inf) or None, default=None
         Region of practical equivalence: differences of mean scores up to `rope`, in units of the score, do not matter
         to you. None is no region.
@@ -456,4 +456,4 @@ def _zeros(y_true, y_proba, labels, sample_weight=None):
     """Return the share of rows whose class has a probability at which `log_loss` clips it, the eps of its dtype."""
     y_proba = np.column_stack([1 - y_proba, y_proba]) if y_proba.ndim == 1 else y_proba
     of_class = y_proba[np.arange(len(y_true)), np.searchsorted(labels, y_true)]
-    return np.mean(of_class <= np.finfo(of_class.dtype).eps)
+    return np.mean(of_class <= np.finfo(np.result_type(of_class, np.float32)).eps)  # integers become float64

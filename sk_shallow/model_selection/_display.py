@@ -219,8 +219,8 @@ def _notes_on_fits(comparison):
     for label, zeros in comparison.figures.get("zeros", {}).items():
         if zeros.any():
             yield (
-                f"{label} gives the true class a probability of 0, or nearly so, in {max(zeros.mean(), 1e-4):.2%} of "
-                "test rows. The log loss of each counts as 36 (float32: 16). Compare scoring='neg_brier_score' too."
+                f"{label} gives the true class a probability of about 0 in {max(zeros.mean(), 1e-4):.2%} of "
+                "test rows. The log loss of each counts as 36 (in float32: 16). Compare scoring='neg_brier_score' too."
             )
     warned = [bool(texts) for splits in comparison.warnings_.values() for texts in splits]
     if any(warned):

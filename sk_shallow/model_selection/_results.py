@@ -23,7 +23,7 @@ class Comparison(ShownAsTable):
     ----------
     figures : dict of str to dict of str to ndarray of shape (n_splits,)
         "score" and "seconds" per fit, for each label on each split. For the default log loss, also "zeros": the
-        fraction of test rows whose class has a probability of 0, or nearly so. For nets, also "epochs", the number of
+        fraction of test rows whose class has a probability of about 0. For nets, also "epochs", the number of
         "weights" (with biases), and the fractions of "dead" and "saturated" hidden units.
     reference : str
         The label that the others are compared with.
