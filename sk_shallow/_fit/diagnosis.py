@@ -481,12 +481,10 @@ class Ending:
 
     def _bad_validation(self) -> str:
         held_out: Any = self.fit.held_out
-        loss, constant = (
-            held_out.value_at(self.last_theta, held_out.loss),
-            held_out.row_losses(self._best_constant).mean(),
-        )
+        loss = held_out.value_at(self.last_theta, held_out.loss)
+        constant = held_out.row_losses(self._best_constant).mean()
         what = (
-            f"The net has learned the training rows, but does badly on the validation set: at the end of training, its "
+            "The net has learned the training rows, but does badly on the validation set: at the end of training, its "
             f"loss is {loss:.4g}{self.unit}, but always predicting {self.network.loss_function.best()} of the training "
             f"rows gives {constant:.4g}."
         )
