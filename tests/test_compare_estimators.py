@@ -420,8 +420,8 @@ def test_a_note_tells_of_probabilities_of_zero(binary, iris):
     ]
     assert np.mean(missed) > 0
     text = " ".join(str(comparison).split())
-    assert f"tree gives the true class a probability of about 0 in {np.mean(missed):.2%} of test rows." in text
-    assert "net gives" not in text
+    assert f"gets a probability of about 0 from tree in {np.mean(missed):.2%} of test rows." in text
+    assert "from net" not in text
     assert comparison.to_frame().loc["tree", "zeros"] == pytest.approx(np.mean(missed))
     assert "a probability of about 0" not in str(compare(X, y, estimators, scoring="neg_brier_score"))
 

@@ -216,12 +216,13 @@ def _notes(comparison):
 
 
 def _notes_on_fits(comparison):
-    for label, zeros in comparison.figures.get("zeros", {}).items():
-        if zeros.any():
-            yield (
-                f"{label} gives the true class a probability of about 0 in {max(zeros.mean(), 1e-4):.2%} of "
-                "test rows. The log loss of each counts as 36 (in float32: 16). Compare scoring='neg_brier_score' too."
-            )
+    shares = {label: zeros.mean() for label, zeros in comparison.figures.get("zeros", {}).items() if zeros.any()}
+    if shares:
+        who = " and ".join(f"from {label} in {max(share, 1e-4):.2%}" for label, share in shares.items())
+        yield (
+            f"The true class gets a probability of about 0 {who} of test rows. The log loss of such a row counts as 36 "
+            "(in float32: 16). Compare scoring='neg_brier_score' too."
+        )
     warned = [bool(texts) for splits in comparison.warnings_.values() for texts in splits]
     if any(warned):
         yield f"{sum(warned)} of {len(warned)} fits gave warnings: see warnings_."
