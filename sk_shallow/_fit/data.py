@@ -258,11 +258,11 @@ def _check_sizes(data: Data, n_units: int, n_validation: int, fraction: float) -
     """Raise ValueError if there are too few rows or groups to hold out some of them."""
     m = len(data.y)
     if data.groups is not None and n_units < 2:
-        without_weight = "" if data.w is None else " (without those of weight 0)"
+        without_weight = "" if data.given.w is None else " (without those of weight 0)"
         needed = f"two groups: one to hold out and one to train on. Got {n_units}{without_weight}. Leave groups out"
     elif n_validation >= m or (data.groups is None and n_units < 3):
         m, n_validation = (n_units, 2) if n_units < 3 else (m, n_validation)
-        without_weight = "" if data.w is None else ", and rows of weight 0 not at all"
+        without_weight = "" if data.given.w is None else ", and rows of weight 0 not at all"
         needed = (
             f"two rows to hold out and one to train on, but validation_fraction={fraction} holds out {n_validation} of "
             f"{m} rows (equal ones count once{without_weight}). Change validation_fraction"
