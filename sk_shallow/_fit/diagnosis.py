@@ -229,8 +229,9 @@ class Ending:
     def _validation_is_bad(self) -> bool:
         """Return whether the user's validation set contradicts the training rows, which the net has learned.
 
-        At the end of training, a constant does better on it by two standard errors. The returned weights do worse than
-        the constant, too, or have learned nothing of the training rows. If a scorer chose them, only the latter counts.
+        At the end of training, a constant does better on it by three standard errors. The returned weights also do
+        worse than the constant, or have learned nothing of the training rows. If a scorer chose them, only the latter
+        counts.
         """
         held_out, has_scorer = self.fit.held_out, self.monitor.tie_breaker is not None
         if held_out is None or self.fit.validation_set is None or not self.has_learned:
@@ -238,7 +239,7 @@ class Ending:
         nothing = self.returned is not None and self.returned > self.highest
         returned_are_bad = nothing or (not has_scorer and self._excess() >= 0)
         enough = held_out.n_samples >= MIN_VALIDATION_ROWS
-        return enough and returned_are_bad and held_out.value_at(self.last_theta, self._excess) > 2
+        return enough and returned_are_bad and held_out.value_at(self.last_theta, self._excess) > 3
 
     def _excess(self) -> float:
         """Return the loss of the net on the validation set, minus that of a constant, in standard errors."""
