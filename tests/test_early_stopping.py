@@ -412,6 +412,13 @@ def test_a_score_has_the_weights_that_the_user_gives(iris, quiet):
     assert len(seen[2]) == 15
 
 
+def test_a_validation_set_without_weight(iris):
+    X, y = iris
+    message = r"positive for at least one row of the training set and of the validation set\. Got at most 0 in 50 rows"
+    with pytest.raises(ValueError, match=message):
+        stopping(class_weight={0: 0, 1: 1, 2: 1}).fit(X, y, X_val=X[:50], y_val=y[:50])
+
+
 @parametrize("solver", ["adam", "gd"])
 def test_rows_of_weight_zero_are_not_held_out(solver, iris, quiet):
     """Of four rows with weight, two are held out, whatever the seed is. One row is too few."""

@@ -121,7 +121,8 @@ class Data:
 
     def with_weight(self) -> "Data":
         """Return the rows without those of weight 0."""
-        return self if self.n_weighted() == len(self.y) else self.take(np.flatnonzero(self._has_weight()))
+        has_weight = self._has_weight()
+        return self if has_weight.all() else self.take(np.flatnonzero(has_weight))
 
     def with_class_weights(self, class_weights: Callable[[np.ndarray], np.ndarray | None]) -> "Data":
         unmerged = None if self.unmerged is None else self.unmerged.with_class_weights(class_weights)

@@ -223,8 +223,9 @@ class Ending:
 
     @computed_once
     def _validation_loss(self) -> float:
-        """The loss of the returned weights on the validation set; nan without one."""
-        return self.fit.held_out.loss() if self.fit.held_out else np.nan
+        """The loss of the returned weights on the validation set."""
+        held_out: Any = self.fit.held_out
+        return held_out.loss()
 
     def _validation_is_bad(self) -> bool:
         """Return whether the user's validation set contradicts the training rows, which the net has learned.
@@ -237,20 +238,21 @@ class Ending:
         if held_out is None or self.fit.validation_set is None or not self.has_learned:
             return False
         nothing = self.returned is not None and self.returned > self.highest
-        returned_are_bad = nothing or (not has_scorer and self._excess() >= 0)
+        returned_are_bad = nothing or (not has_scorer and self._validation_loss >= self._losses_of_constant.mean())
         enough = held_out.n_samples >= MIN_VALIDATION_ROWS
         return enough and returned_are_bad and held_out.value_at(self.last_theta, self._excess) > 3
 
     def _excess(self) -> float:
         """Return the loss of the net on the validation set, minus that of a constant, in standard errors."""
         held_out: Any = self.fit.held_out
-        excess = held_out.row_losses() - held_out.row_losses(self._best_constant)
+        excess = held_out.row_losses() - self._losses_of_constant
         return float(excess.mean() / max(excess.std() / np.sqrt(len(excess)), np.finfo(np.float64).tiny))
 
-    @property
-    def _best_constant(self) -> np.ndarray:
-        """`Z2` of the best constant prediction on the training rows."""
-        return self.network.loss_function.best_constant(self.network.Y, self.network.w)
+    @computed_once
+    def _losses_of_constant(self) -> np.ndarray:
+        """The losses of the validation rows, (m,), if the best constant of the training rows is always predicted."""
+        held_out: Any = self.fit.held_out
+        return held_out.row_losses(self.network.loss_function.best_constant(self.network.Y, self.network.w))
 
     @property
     def _never_stops_itself(self) -> bool:
@@ -482,8 +484,7 @@ class Ending:
 
     def _bad_validation(self) -> str:
         held_out: Any = self.fit.held_out
-        loss = held_out.value_at(self.last_theta, held_out.loss)
-        constant = held_out.row_losses(self._best_constant).mean()
+        loss, constant = held_out.value_at(self.last_theta, held_out.loss), self._losses_of_constant.mean()
         what = (
             "The net has learned the training rows, but does badly on the validation set: at the end of training, its "
             f"loss is {loss:.4g}{self.unit}, but always predicting {self.network.loss_function.best()} of the training "

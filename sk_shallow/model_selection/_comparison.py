@@ -453,7 +453,7 @@ def _log_loss(y, splits):
 
 
 def _zeros(y_true, y_proba, labels, sample_weight=None):
-    """Return the share of rows whose class has a probability at which `log_loss` clips it, the eps of its dtype."""
+    """Return the share of rows whose class has such a small probability that `log_loss` replaces it by an eps."""
     y_proba = np.column_stack([1 - y_proba, y_proba]) if y_proba.ndim == 1 else y_proba
     of_class = y_proba[np.arange(len(y_true)), np.searchsorted(labels, y_true)]
     return np.mean(of_class <= np.finfo(np.result_type(of_class, np.float32)).eps)  # integers become float64

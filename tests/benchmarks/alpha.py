@@ -1,6 +1,6 @@
 """The choice of alpha: its quality in difficult situations, and its time.
 
-    python tests/benchmarks/alpha.py            # prints the tables, in a quarter of an hour
+    python tests/benchmarks/alpha.py            # prints the tables, in 40 minutes
     python tests/benchmarks/alpha.py --write    # also writes them to docs/benchmarks.rst
 
 ShallowNetClassifier() chooses alpha, is compared with MLPClassifier() and with the best of eight fixed values of alpha.
