@@ -880,6 +880,15 @@ def test_a_good_validation_set_is_seldom_blamed(kind):
     assert n_blamed <= (kind == "noisy")
 
 
+def test_early_stopping_that_prevents_overfitting_does_not_blame_the_validation_set():
+    """The last weights do worse than a constant; the returned ones do better."""
+    X = np.random.default_rng(0).standard_normal((600, 10))
+    y = (X[:, 0] + np.random.default_rng(1).standard_normal(600) > 0).astype(int)
+    net = net_of(hidden_size=100, early_stopping=True, alpha=0, n_iter_no_change=100)
+    assert not messages_of(net, X[:100], y[:100], X_val=X[100:], y_val=y[100:])
+    assert net.validation_scores_[-1] < -1 < -0.69 < net.best_validation_score_
+
+
 def test_a_net_that_hardly_trained_does_not_blame_the_validation_set(cancer):
     X, y = cancer
     net = net_of(early_stopping=True, learning_rate_init=1e-6, max_iter=5)
