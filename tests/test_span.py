@@ -9,6 +9,7 @@ import pytest
 from helpers import NAMES, random_network
 from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
+from sklearn.base import clone
 from sklearn.datasets import make_regression
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import scale
@@ -111,7 +112,8 @@ def test_rows_whose_squares_overflow_or_vanish_have_no_span(size):
         ({}, N0 // MIN_FEATURES_PER_ROW + 1, False),
         ({"solver": "sgd"}, M, True),
         ({"solver": "gd"}, M, False),
-        ({"solver": "lbfgs"}, M, False),
+        ({"solver": "lbfgs"}, M, True),
+        ({"solver": "lbfgs"}, N0 // MIN_FEATURES_PER_ROW + 1, False),
         ({"learning_rate": "one_cycle", "max_iter": 30}, M, False),
         ({"learning_rate_init": 0.01}, M, False),
         ({"init": (np.ones((N0, 8)), np.ones((8, 1)))}, M, False),
@@ -119,7 +121,7 @@ def test_rows_whose_squares_overflow_or_vanish_have_no_span(size):
 )
 @pytest.mark.usefixtures("quiet")
 def test_which_fits_use_the_span(spans, parameters, m, trains_in_span):
-    """Only fits in rounds do, because the other rules are the textbook's, step by step."""
+    """Fits in rounds and L-BFGS do. The other rules are the textbook's, step by step."""
     X, y = wide(m)
     net = net_of(alpha=1.0, **parameters).fit(X, y)
     assert bool(spans) == trains_in_span
@@ -179,6 +181,19 @@ def test_it_is_as_good_as_training_on_all_features(monkeypatch):
     outside_too = net_of(alpha=1.0, max_iter=200).fit(X[:60], y[:60])
     scores = [net.score(X[part], y[part]) for net in (inside, outside_too)]
     assert scores[0] > max(0.9, scores[1] - 0.03)
+
+
+@parametrize("n_classes", [2, 3])
+def test_lbfgs_finds_the_same_minimum_in_the_span(monkeypatch, n_classes):
+    """The identity has one minimum."""
+    X, y = wide(n_classes=n_classes)
+    net = net_of("identity", solver="lbfgs", alpha=5.0, max_iter=5000, tol=1e-9)
+    inside = clone(net).fit(X, y)
+    monkeypatch.setattr("sk_shallow._fit.set_up.MIN_FEATURES_PER_ROW", 10**9)
+    on_all_features = clone(net).fit(X, y)
+    assert inside.loss_ == pytest.approx(on_all_features.loss_, rel=1e-9)
+    new = np.random.default_rng(1).standard_normal((50, N0))  # rows outside the span, too
+    assert_allclose(inside.predict_proba(new), on_all_features.predict_proba(new), atol=1e-4)
 
 
 def test_regressors_too():

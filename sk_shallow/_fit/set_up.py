@@ -27,6 +27,7 @@ from sk_shallow._model.network import Network
 from sk_shallow._model.parameters import Parameters, initialize
 from sk_shallow.activations import ACTIVATIONS, Activation, as_activation
 from sk_shallow.initializers import INITIALIZERS
+from sk_shallow.solvers import LBFGS
 
 OUTPUT_GAIN = 0.5  # factor of W2 with init="auto", so that training starts near equal probabilities
 MIN_FEATURES_PER_ROW, MAX_ROWS_OF_SPAN = 4, 1000  # of rows that are trained on in the space that they span
@@ -73,7 +74,8 @@ def set_up(estimator: Any, data: Data, validation: Data | None, *, resume: bool,
     validation = validation and validation.with_targets(data.targets)
     network = initial_network(estimator, data, activation, state, incremental)
     plan = make_plan(estimator, data, network, incremental)
-    if plan.first_round and not state.fitted and _is_wide(estimator, data):
+    rotates = plan.first_round or isinstance(plan.solver, LBFGS)
+    if rotates and not state.fitted and _is_wide(estimator, data):
         network = network.in_span()
     held_out = None if validation is None else _validation_network(network, validation)
     tasks = None if incremental else _callback_tasks(estimator, data, plan, network)
