@@ -18,7 +18,7 @@ SHARE = Interval(Real, 0, 1, closed="left")
 
 
 class Component(BaseEstimator, metaclass=ABCMeta):
-    """Base class of activations, initializers, solvers and schedules.
+    """Base class of activations, initializers, losses, solvers and schedules.
 
     It has scikit-learn's `get_params`, `set_params` and `repr`, so that `clone` and nested grids work:
     ``{"activation__negative_slope": [0.01, 0.1]}``. As in scikit-learn, `__init__` stores its arguments unchanged,

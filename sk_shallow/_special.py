@@ -15,13 +15,8 @@ HART_Q = (
 )  # fmt: skip
 
 
-def zeros_row(Z: np.ndarray) -> np.ndarray:
-    """Return a row of zeros. With it, ``np.maximum`` takes half the time that it takes with the number 0."""
-    return np.zeros(Z.shape[-1:], dtype=Z.dtype)
-
-
 def sigmoid(Z: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """Return ``1 / (1 + exp(-Z))``. In float32, it is faster than `scipy.special.expit`."""
+    """Return ``1 / (1 + exp(-Z))``. It is faster than `scipy.special.expit`."""
     A = np.negative(Z, out=out)
     with np.errstate(over="ignore"):  # 1 / infinity is 0
         np.exp(A, out=A)
@@ -35,7 +30,7 @@ def softplus_and_slope(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     It takes a fraction of the time of ``numpy.logaddexp(0, Z)``.
     """
     E = np.exp(-np.abs(Z))
-    A = np.maximum(Z, zeros_row(Z)) + np.log1p(E)
+    A = np.maximum(Z, 0) + np.log1p(E)
     return A, np.where(Z > 0, E.dtype.type(1), E) / (1 + E)
 
 
@@ -43,11 +38,11 @@ def normal_distribution(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the distribution function Phi and the density phi of the standard normal distribution.
 
     For t = abs(z), ``Phi(-t) = exp(-t^2 / 2) P(t) / Q(t)``, with the polynomials 5666 of Hart et al., "Computer
-    approximations", 1968. In float64, Phi is within 3e-16 of `scipy.special.ndtr`. On processors with AVX-512, it takes
-    half the time, in float32 a fifth; on others, about the same time.
+    approximations", 1968. In float64, Phi is within 3e-16 of `scipy.special.ndtr`. On processors with AVX-512, both
+    functions take 0.8 of the time of `ndtr` and a density, in float32 0.6; on others, about the same time.
     """
     t = np.abs(Z)
-    np.minimum(t, zeros_row(Z) + 40, out=t)  # beyond 40, phi is 0 and the polynomials can overflow
+    np.minimum(t, 40, out=t)  # beyond 40, phi is 0 and the polynomials can overflow
     phi = t * t
     phi *= -0.5
     np.exp(phi, out=phi)

@@ -15,7 +15,7 @@ import numpy as np
 
 from sk_shallow._compat import Interval
 from sk_shallow._component import COUNT, POSITIVE, Component, from_name
-from sk_shallow._special import normal_distribution, onnx_normal_cdf, sigmoid, softplus_and_slope, zeros_row
+from sk_shallow._special import normal_distribution, onnx_normal_cdf, sigmoid, softplus_and_slope
 
 
 class Activation(Component):
@@ -187,7 +187,7 @@ class ReLU(ElementwiseActivation):
     reference = 'Nair, Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML, 2010'
 
     def value(self, Z: np.ndarray) -> np.ndarray:
-        return np.maximum(Z, zeros_row(Z), out=Z)
+        return np.maximum(Z, 0, out=Z)
 
     def slope(self, A: np.ndarray) -> np.ndarray:
         return A > 0
@@ -245,7 +245,7 @@ class ELU(ElementwiseActivation):
         self.alpha = alpha
 
     def value(self, Z: np.ndarray) -> np.ndarray:
-        return np.maximum(Z, zeros_row(Z)) + float(self.alpha) * (np.exp(np.minimum(Z, zeros_row(Z))) - 1)
+        return np.maximum(Z, 0) + float(self.alpha) * (np.exp(np.minimum(Z, 0)) - 1)
 
     def slope(self, A: np.ndarray) -> np.ndarray:
         return np.where(A > 0, A.dtype.type(1), A + float(self.alpha))

@@ -360,7 +360,10 @@ class Poisson(RegressionLoss):
 
     def check_mean(self, mean: Array) -> None:
         if (mean == 0).any():
-            raise ValueError("loss='poisson' needs a positive target in each output. Got zeros only.")
+            raise ValueError(
+                "loss='poisson' needs a positive target in each output. Got zeros only. Use loss='squared_error', or "
+                "leave this output out."
+            )
 
     def loss_and_residual(self, Z2: Array, Y: Array) -> tuple[Array, Array]:
         rate = np.exp(Z2)

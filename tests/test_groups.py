@@ -320,14 +320,14 @@ def test_merged_rows_know_their_groups():
     by_group, across = data.merged(), data.merged(across_groups=True)
     assert len(across.y) < len(by_group.y) <= M
     assert across.groups is None
-    assert_array_equal(by_group.groups, by_group.units())
+    assert_array_equal(by_group.groups, by_group.split_groups())
     for merged in (by_group, across):
         assert_array_equal(merged.merged().X, by_group.X)
         assert_array_equal(merged.merged(across_groups=True).w, across.w)
         assert merged.w.sum() == M
     part = by_group.take(np.flatnonzero(by_group.groups < 5))
     assert set(part.given.groups) == set(range(5))
-    assert_array_equal(replace(data, groups=None).merged().units(), np.arange(len(across.y)))
+    assert_array_equal(replace(data, groups=None).merged().split_groups(), np.arange(len(across.y)))
 
 
 @parametrize("solver", FULL_BATCH)

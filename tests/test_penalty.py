@@ -452,6 +452,19 @@ def test_verbose_prints_what_was_tried(noisy, capsys):
     )
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("hidden_size", "n_units"), [(1, 1), (50, 50), (60, 50), (100, 50), (240, 120)])
+def test_the_choice_trains_the_first_half_of_the_units(name, hidden_size, n_units, noisy, monkeypatch):
+    stacks, start = [], network_at_start(net := ShallowNetClassifier(hidden_size, name, random_state=0), *noisy)
+    monkeypatch.setattr(choice, "_train", lambda network, **kwargs: stacks.append(network))
+    net.fit(*noisy)
+    n_pieces = start.activation.n_pieces
+    W1 = start.parameters.W1.reshape(-1, n_pieces, hidden_size)[..., :n_units].reshape(-1, n_pieces * n_units)
+    for net_of_the_choice in stacks[0].parameters.W1:
+        assert_allclose(net_of_the_choice, W1, rtol=1e-6)
+    assert_allclose(stacks[0].parameters.W2[0], start.parameters.W2[:n_units], rtol=1e-6)
+
+
 def test_the_choice_does_not_depend_on_how_many_nets_are_trained_together(noisy, monkeypatch):
     scores = ShallowNetClassifier(random_state=0).fit(*noisy).alpha_scores_
     monkeypatch.setattr("sk_shallow._fit.alpha.MAX_PARAMETERS", 1)

@@ -1,8 +1,8 @@
 """`alpha="auto"`: choose the strength of the penalty by cross-validation.
 
 Two strengths are tried first, then weaker or stronger ones. For each strength, one net per fold is trained for a
-short time in float32. Nets are trained together, by Adam on one_cycle for every solver, because the best penalty does
-not depend on the solver. With sparse rows, they are trained one after the other.
+short time in float32, with half the hidden units. Nets are trained together, by Adam on one_cycle for every solver,
+because the best penalty does not depend on the solver. With sparse rows, they are trained one after the other.
 """
 
 from collections.abc import Callable
@@ -32,6 +32,7 @@ MAX_WIDE_ROWS = 2**9  # with more features than rows: finding the space of 2,000
 N_FOLDS = 3
 MIN_EPOCHS, MIN_STEPS = 15, 60
 BATCH_ROWS = 48
+MIN_UNITS = 50  # nets with more hidden units are halved
 MAX_PARAMETERS = 2**18  # of the nets that are trained together
 
 
@@ -57,13 +58,13 @@ def choose_alpha(network: Network, data: Data, plan: Plan, held_out: Network | N
     untried = Choice(STRENGTH_OF_FEW_ROWS * alpha if few else alpha, {})
     if not alpha or (few and held_out is None):
         return untried
-    rows, shares = _chosen_rows(data, _n_rows(network.X, data.targets.n_outputs), seed)
+    rows, counts = _chosen_rows(data, _n_rows(network.X, data.targets.n_outputs), seed)
     folds = np.zeros(len(rows), dtype=int) if held_out else _folds(data, rows, seed)
     n_held_out = held_out.n_samples if held_out else min(np.bincount(folds).min(), np.count_nonzero(folds))
     if n_held_out < min_held_out:
         return untried
     judge = held_out.sample(len(rows)).astype(np.float32) if held_out else None
-    sample, judge = _in_span(_sample(network, data, rows, shares), judge, principal=network.span is None)
+    sample, judge = _in_span(_sample(network, data, rows, counts), judge, principal=network.span is None)
     losses_of = partial(_held_out_losses, sample, judge, folds, partial(_train, plan=plan, seed=seed))
     strengths = _strengths(len(rows), network.sample_size / data.n_weighted())
     alphas, weakest = [alpha * strength for strength in strengths], alpha * STRENGTHS[-1]
@@ -143,7 +144,7 @@ def _chosen_rows(data: Data, n_rows: int, seed: int) -> tuple[np.ndarray, np.nda
     w = data.weights()
     rows = np.arange(len(data.y)) if w is None else np.flatnonzero(w.any(axis=1))
     rows = Stream.ALPHA_ROWS.rng(seed).permutation(rows)
-    classes = in_order_of_appearance(data.kinds()[rows])  # renaming the classes must not change the sample
+    classes = in_order_of_appearance(data.classes()[rows])  # renaming the classes must not change the sample
     rows, sizes = rows[np.argsort(classes, kind="stable")], np.bincount(classes)
     if len(rows) <= n_rows:
         return rows, np.ones(len(rows))
@@ -164,7 +165,7 @@ def _folds(data: Data, rows: np.ndarray, seed: int) -> np.ndarray:
     folds, n_folds = np.zeros(len(rows), dtype=int), min(N_FOLDS, groups.max() + 1)
     if n_folds > 1:
         splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-        classes = data.kinds()[rows]
+        classes = data.classes()[rows]
         counts = np.bincount(classes)
         classes = np.where(counts[classes] < n_folds, counts.argmax(), classes)  # the splitter refuses rare classes
         for fold, (_, test) in enumerate(splitter.split(rows, classes, groups)):
@@ -172,26 +173,32 @@ def _folds(data: Data, rows: np.ndarray, seed: int) -> np.ndarray:
     return folds
 
 
-def _sample(network: Network, data: Data, rows: np.ndarray, shares: np.ndarray) -> Network:
-    """Return the network on a sample, in float32. Its `sample_size` shrinks with the information in the rows."""
+def _sample(network: Network, data: Data, rows: np.ndarray, counts: np.ndarray) -> Network:
+    """Return the network on a sample, in float32, with half the hidden units if there are many.
+
+    Its `sample_size` shrinks with the information in the rows.
+    """
     w, part = data.normalized_weights(), data.take(rows)
-    w = shares.reshape(-1, 1) * (1.0 if w is None else w[rows])
-    size = network.sample_size * _fraction(part.kinds(), shares) * w.mean() * len(w) / len(data.y)
+    w = counts.reshape(-1, 1) * (1.0 if w is None else w[rows])
+    size = network.sample_size * _fraction(part.classes(), counts) * w.mean() * len(w) / len(data.y)
     X: Any = part.X if network.span is None else _coordinates(network, part)
     X = dense_if_small(X)  # only dense rows stack
     Y = part.targets.encode(part.y, np.float32)
-    return replace(network, X=X, Y=Y, w=w / w.mean(), sample_size=size, span=None).astype(np.float32)
+    n_units = network.parameters.sizes[1]
+    parameters = network.parameters.of_units(min(n_units, max(MIN_UNITS, n_units // 2)))
+    w /= w.mean()
+    return replace(network, parameters=parameters, X=X, Y=Y, w=w, sample_size=size, span=None).astype(np.float32)
 
 
-def _fraction(classes: np.ndarray, shares: np.ndarray) -> float:
+def _fraction(classes: np.ndarray, counts: np.ndarray) -> float:
     """Return the fraction of the information of all rows that the sample has: of ``n (1 - sum_k p_k^2)``.
 
     With two classes, this is ``2 n_1 n_2 / n``. Its inverse is proportional to the variance of a difference between two
     means, ``1 / n_1 + 1 / n_2``. So a sample with all rows of a rare class has nearly all information.
     """
-    if (shares == shares[0]).all():  # also if there is one class only
-        return float(1 / shares[0])
-    sizes = np.bincount(classes), np.bincount(classes, shares)  # in the sample, and of all rows
+    if (counts == counts[0]).all():  # also if there is one class only
+        return float(1 / counts[0])
+    sizes = np.bincount(classes), np.bincount(classes, counts)  # in the sample, and of all rows
     sample, everything = (n.sum() - np.square(n).sum() / n.sum() for n in sizes)
     return float(sample / everything)
 

@@ -15,7 +15,7 @@ from sk_shallow._fit.distinct import distinct_index, first_and_sum, index_by_gro
 from sk_shallow._fit.targets import Targets
 from sk_shallow._model.network import rows_per_block, slices
 
-# Draw whole units again if their numbers of rows per class are off by more than this share of all rows wanted.
+# Draw whole groups again if their numbers of rows per class are off by more than this share of all rows wanted.
 MAX_DRAWS, SMALL_ERROR = 10, 0.05
 MAX_DENSE_NUMBERS = 2**20  # numbers of a small sparse matrix, zeros included
 
@@ -23,7 +23,8 @@ MAX_DENSE_NUMBERS = 2**20  # numbers of a small sparse matrix, zeros included
 def computed_once(compute: Callable[[Any], Any]) -> Any:
     """Return a property that is computed at first use, like functools.cached_property, but without a lock.
 
-    In Python 3.11, that one has a lock for all objects: a forked child could wait for it forever.
+    In Python 3.11, that one has a lock for all objects: a forked child could wait for it forever. Remove this
+    function when Python 3.12 is the lowest version.
     """
 
     @wraps(compute)
@@ -87,10 +88,10 @@ class Data:
         index = new_index[self.index]
         return replace(part, unmerged=self.unmerged.take(np.flatnonzero(index >= 0)), index=index[index >= 0])
 
-    def units(self) -> np.ndarray:
-        """Return the index of the unit of each row, (m,). A split must keep the rows of a unit together.
+    def split_groups(self) -> np.ndarray:
+        """Return the index of the group of each row, (m,), that a split must keep together.
 
-        A unit is a group or, if no groups were given, all copies of a row ``(x, y)``.
+        If no groups were given, all copies of a row ``(x, y)`` are a group.
         """
         if self.groups is not None:
             return self.groups
@@ -133,11 +134,8 @@ class Data:
         return self.with_targets(self.targets.fitted_to(self.y, self.w))
 
     def with_limits(self) -> "Data":
-        """Return the rows with the limits of predictions that they set, if the targets may have limits."""
-        if not self.targets.has_limits:
-            return self
-        distinct = self.merged()
-        return self.with_targets(self.targets.limited_to(distinct.y, distinct.w))
+        """Return the rows with the limits of predictions that they set, if the targets have limits."""
+        return self.with_targets(self.targets.limited_to(self))
 
     def with_targets(self, targets: Targets) -> "Data":
         if targets is self.targets:
@@ -145,8 +143,8 @@ class Data:
         unmerged = None if self.unmerged is None else self.unmerged.with_targets(targets)
         return replace(self, targets=targets, unmerged=unmerged)
 
-    def kinds(self) -> np.ndarray:
-        """Return the index of the labels of each row, (m,): rows of one kind differ in X only. Numbers are one kind."""
+    def classes(self) -> np.ndarray:
+        """Return the index of the class, or set of labels, of each row, (m,). Numbers are one class."""
         return distinct_index(self.y) if self.targets.has_classes else np.zeros(len(self.y), dtype=int)
 
     def weights(self) -> np.ndarray | None:
@@ -165,7 +163,8 @@ class Data:
         if not 0 < largest < np.inf:
             raise ValueError(
                 "sample_weight times class_weight must be finite, and positive for at least one row of the training "
-                f"set and of the validation set. Got at most {largest:g} in {len(w)} rows."
+                f"set and of the validation set. Got at most {largest:g} in {len(w)} rows. Pass smaller weights, or "
+                "give a class that has rows a positive weight."
             )
         w /= largest
         return w / w.mean()
@@ -235,34 +234,34 @@ def rows_in_c_order(matrix: Any, rows: np.ndarray) -> Any:
 def hold_out(data: Data, fraction: float, seed: int) -> tuple[Data, Data, bool]:
     """Hold out a fraction of the rows, at least two, stratified by class where targets allow it.
 
-    The rows of a unit (see `Data.units`) stay together, so the fraction is met as nearly as units allow. Rows of weight
-    0 are in neither part.
+    The rows of a group (see `Data.split_groups`) stay together, so the fraction is met as nearly as groups allow. Rows
+    of weight 0 are in neither part.
 
     Returns training rows, validation rows, and False if the rows should be stratified but cannot be.
     Raises ValueError if there are too few rows or groups.
     """
     rows = (data if data.unmerged is None else data.merged()).with_weight()
-    m, units, strata = len(rows.y), rows.units(), rows.targets.strata(rows.y)
-    n_units, n_validation = n_distinct(units), max(2, int(np.ceil(float(fraction) * m)))
-    _check_sizes(rows, n_units, n_validation, fraction)
-    if n_units == m:
+    m, groups, strata = len(rows.y), rows.split_groups(), rows.targets.strata(rows.y)
+    n_groups, n_validation = n_distinct(groups), max(2, int(np.ceil(float(fraction) * m)))
+    _check_sizes(rows, n_groups, n_validation, fraction)
+    if n_groups == m:
         is_held_out, stratified = _choose_rows(m, strata, n_validation, seed)
     else:
-        is_held_out, stratified = _choose_units(units, strata, n_validation, seed)
+        is_held_out, stratified = _choose_groups(groups, strata, n_validation, seed)
     training, validation = (rows.take(np.flatnonzero(is_held_out == side)) for side in (False, True))
     if data.unmerged is not None:
         training, validation = training.merged(across_groups=True), validation.merged(across_groups=True)
     return training, validation, stratified
 
 
-def _check_sizes(data: Data, n_units: int, n_validation: int, fraction: float) -> None:
+def _check_sizes(data: Data, n_groups: int, n_validation: int, fraction: float) -> None:
     """Raise ValueError if there are too few rows or groups to hold out some of them."""
     m = len(data.y)
-    if data.groups is not None and n_units < 2:
+    if data.groups is not None and n_groups < 2:
         without_weight = "" if data.given.w is None else " (without those of weight 0)"
-        needed = f"two groups: one to hold out and one to train on. Got {n_units}{without_weight}. Leave groups out"
-    elif n_validation >= m or (data.groups is None and n_units < 3):
-        m, n_validation = (n_units, 2) if n_units < 3 else (m, n_validation)
+        needed = f"two groups: one to hold out and one to train on. Got {n_groups}{without_weight}. Leave groups out"
+    elif n_validation >= m or (data.groups is None and n_groups < 3):
+        m, n_validation = (n_groups, 2) if n_groups < 3 else (m, n_validation)
         without_weight = "" if data.given.w is None else ", and rows of weight 0 not at all"
         needed = (
             f"two rows to hold out and one to train on, but validation_fraction={fraction} holds out {n_validation} of "
@@ -284,43 +283,43 @@ def _choose_rows(m: int, strata: np.ndarray | None, n_validation: int, seed: int
     return is_held_out, stratified
 
 
-def _choose_units(
-    units: np.ndarray, strata: np.ndarray | None, n_validation: int, seed: int
+def _choose_groups(
+    groups: np.ndarray, strata: np.ndarray | None, n_validation: int, seed: int
 ) -> tuple[np.ndarray, bool]:
-    """Choose whole units, the best of some draws. Returns the same as `_choose_rows`.
+    """Choose whole groups, the best of some draws. Returns the same as `_choose_rows`.
 
-    The names of units and classes do not matter. (`StratifiedGroupKFold` holds out only fractions of ``1 / k``, and
+    The names of groups and classes do not matter. (`StratifiedGroupKFold` holds out only fractions of ``1 / k``, and
     refuses rare classes.)
     """
-    m, units, rng = len(units), in_order_of_appearance(units), check_random_state(seed)
+    m, groups, rng = len(groups), in_order_of_appearance(groups), check_random_state(seed)
     enough = strata is None or len(np.unique(strata)) <= n_validation
     classes = in_order_of_appearance(strata if strata is not None and enough else np.zeros(m))
     classes = np.argsort(np.argsort(np.bincount(classes), kind="stable"))[classes]  # the rarest first
     wanted, smallest = n_validation / m * np.bincount(classes), np.inf
     for _ in range(MAX_DRAWS):
-        is_drawn = _draw_units(units, classes, n_validation / m, rng)
+        is_drawn = _draw_groups(groups, classes, n_validation / m, rng)
         n_drawn = np.bincount(classes[is_drawn], minlength=len(wanted))
         error = np.abs(n_drawn - wanted).sum() / n_validation
         if error < smallest:
             is_held_out, n_held_out, smallest = is_drawn, n_drawn, error
         if error < SMALL_ERROR:
             break
-    n_units = np.bincount(np.unique(classes * m + units) // m)
-    return is_held_out, enough and bool(np.all((n_units > 1) & ((n_held_out > 0) | (wanted < 1))))
+    n_groups = np.bincount(np.unique(classes * m + groups) // m)
+    return is_held_out, enough and bool(np.all((n_groups > 1) & ((n_held_out > 0) | (wanted < 1))))
 
 
-def _draw_units(units: np.ndarray, classes: np.ndarray, fraction: float, rng: np.random.RandomState) -> np.ndarray:
-    """Return whether each row is drawn, (m,): about this fraction of each class, in whole units.
+def _draw_groups(groups: np.ndarray, classes: np.ndarray, fraction: float, rng: np.random.RandomState) -> np.ndarray:
+    """Return whether each row is drawn, (m,): about this fraction of each class, in whole groups.
 
-    Class by class, units are drawn until the number of rows of this class is as near as possible to the wanted number.
-    A unit with twice that number of rows or more is never drawn, nor is the only unit of a class.
+    Class by class, groups are drawn until the number of rows of this class is as near as possible to the wanted number.
+    A group with twice that number of rows or more is never drawn, nor is the only group of a class.
     """
-    n_units = units.max() + 1
-    units = rng.permutation(n_units)[units]
-    pairs, counts = np.unique(classes * n_units + units, return_counts=True)
-    ends = np.flatnonzero(np.diff(pairs // n_units)) + 1
-    parts = list(zip(np.split(pairs % n_units, ends), np.split(counts, ends), strict=True))
-    is_drawn, is_decided, shortfall = np.zeros(n_units, dtype=bool), np.zeros(n_units, dtype=bool), 0.0
+    n_groups = groups.max() + 1
+    groups = rng.permutation(n_groups)[groups]
+    pairs, counts = np.unique(classes * n_groups + groups, return_counts=True)
+    ends = np.flatnonzero(np.diff(pairs // n_groups)) + 1
+    parts = list(zip(np.split(pairs % n_groups, ends), np.split(counts, ends), strict=True))
+    is_drawn, is_decided, shortfall = np.zeros(n_groups, dtype=bool), np.zeros(n_groups, dtype=bool), 0.0
     for members, _ in parts:
         is_decided[members] |= len(members) == 1
     for members, counts in parts:
@@ -331,8 +330,8 @@ def _draw_units(units: np.ndarray, classes: np.ndarray, fraction: float, rng: np
         is_drawn[members[small[:n_drawn]]] = is_decided[members] = True
         shortfall = max(0.0, wanted) - sums[n_drawn]
     if not is_drawn.any():
-        is_drawn[np.bincount(units).argmin()] = True
-    return is_drawn[units]
+        is_drawn[np.bincount(groups).argmin()] = True
+    return is_drawn[groups]
 
 
 def dense_if_small(X: Any) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from inspect import signature
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from scipy.sparse import issparse
@@ -116,7 +116,8 @@ class Ending:
             if monitor.diverged:
                 self.network.parameters.theta[:] = monitor.first_theta
             return monitor.diverged
-        not_the_best = self.limit is None and (bool(monitor.signal) or monitor.losses[-1] > min(monitor.losses))
+        ended_itself = self.limit is None and not monitor.stopped
+        not_the_best = ended_itself and (bool(monitor.signal) or monitor.losses[-1] > min(monitor.losses))
         if monitor.objectives and not monitor.stopped:
             not_the_best = monitor.objectives[-1] > min(monitor.objectives)
         restore = bool(monitor.scores) or monitor.diverged or not_the_best
@@ -319,11 +320,10 @@ class Ending:
         return self.limit or (None if self.plan.max_iter_is_limit or self.monitor.signal else Limit.MAX_ITER)
 
     def _limit_is_low(self, limit: Limit) -> Cause:
-        reached = self._reached(limit)
-        name, _, value = reached.partition("=")
+        name, value = limit.value, getattr(self._owner(limit.value), limit.value)
         long_enough = len(self.monitor.losses) >= SHORT_EPOCHS and self._is_given("learning_rate_init")
         applies = not (long_enough and self._rate_is_too_low())  # then the rate alone is to blame
-        return self._if_given(name, applies, f"{reached} is too low", f"raise {name} (now {value})")
+        return self._if_given(name, applies, f"{name}={value} is too low", f"raise {name} (now {value})")
 
     def _rate_is_too_low(self) -> bool:
         rate, plan = self.plan.learning_rate_init, self.plan
@@ -420,14 +420,14 @@ class Ending:
         ]
 
     def _unfinished(self) -> str:
-        monitor, plan = self.monitor, self.plan
-        reached = self._reached(self.limit)
-        name, equals, _ = reached.partition("=")
+        monitor, plan, limit = self.monitor, self.plan, cast(Limit, self.limit)
+        name = "" if limit is Limit.LINE_SEARCH else limit.value
+        reached = f"{name}={getattr(self._owner(name), name)}" if name else limit.value
         unit = "iteration" if plan.learning_rate_init is None else "epoch"
         rate = "" if unit == "iteration" or plan.first_round or self._rate_is_high() else f", {self._rate_now}"
-        advice = f"Raise {name}{rate} or tol" if equals else "Scale the features, or raise tol"
+        advice = f"Raise {name}{rate} or tol" if name else "Scale the features, or raise tol"
         if len(monitor.losses) == 1:
-            loss, advice = monitor.losses[0], f"Raise {name}" if equals else advice
+            loss, advice = monitor.losses[0], f"Raise {name}" if name else advice
             return f"The fit stopped after one {unit} ({reached}), at a training loss of {loss:.6g}. {advice}."
         if monitor.round_change is not None:
             before, after = monitor.round_change
@@ -497,14 +497,6 @@ class Ending:
             Cause(True, f"the features carry no information about the {self.targets.name}"),
         ]
         return self._failure(what, [*causes, Cause(True)])
-
-    def _reached(self, limit: Limit | None) -> str:
-        solver: Any = self.plan.solver
-        if limit is Limit.MAX_FUN:
-            return f"max_fun={solver.max_fun}"
-        return (
-            f"max_iter={self.plan.max_iter}" if limit is Limit.MAX_ITER else "SciPy's line search found no lower loss"
-        )
 
     @property
     def _rate(self) -> str:

@@ -4,7 +4,7 @@ Both take the gradient of the objective from the network, and report each epoch 
 """
 
 from collections.abc import Iterator
-from enum import Enum, auto
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,9 @@ from sk_shallow.solvers import LBFGS
 class Limit(Enum):
     """What stopped training before it converged."""
 
-    MAX_ITER = auto()
-    MAX_FUN = auto()  # evaluations of L-BFGS
-    LINE_SEARCH = auto()  # SciPy's, which found no better point
-    CALLBACK = auto()
+    MAX_ITER = "max_iter"
+    MAX_FUN = "max_fun"  # evaluations of L-BFGS
+    LINE_SEARCH = "SciPy's line search found no lower loss"
 
 
 def minimize(network: Network, plan: Plan, state: TrainingState, monitor: Monitor) -> Limit | None:
@@ -34,10 +33,8 @@ def minimize(network: Network, plan: Plan, state: TrainingState, monitor: Monito
     """
     with one_thread_if_small(network.largest_product(plan.batch_size)):
         if isinstance(plan.solver, LBFGS):
-            limit = _minimize_by_lbfgs(network, plan, monitor)
-        else:
-            limit = _descend(network, plan, state, monitor)
-    return limit or (Limit.CALLBACK if monitor.stopped else None)
+            return _minimize_by_lbfgs(network, plan, monitor)
+        return _descend(network, plan, state, monitor)
 
 
 def minimize_anew(network: Network, plan: Plan, seed: int, stream: Stream) -> None:

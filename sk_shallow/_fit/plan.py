@@ -70,7 +70,7 @@ def make_plan(estimator: Any, data: Data, network: Network, incremental: bool = 
     in_rounds = planned and estimator.learning_rate == "auto"
     n_rows = len(data.given.y)
     batch_size = n_rows if solver.full_batch else min(_given(estimator.batch_size, batch_size_rule(m)), n_rows)
-    curvature = data.targets.curvature(data.y, data.w)
+    curvature = network.loss_function.curvature(network.Y, network.w)
     q1 = 0.0 if data.targets.has_classes or isinstance(solver, Adam | LBFGS) else network.mean_squared_length_of_A1()
     rate = float(_given(estimator.learning_rate_init, default_rates(solver, q, curvature, q1)[planned]))
     return Plan(

@@ -28,7 +28,6 @@ class Targets(ABC):
     loss_function: Loss
     n_outputs: int  # n2
     has_classes: bool = True
-    has_limits: bool = False  # whether predictions may have limits
     unit_matters: bool = False  # whether the loss depends on the unit of `y`
     name: str = "classes"  # for warnings, like `guess`: an output of zero
     guess: str = "giving every class the same probability gives"
@@ -51,13 +50,9 @@ class Targets(ABC):
         """Return the targets with all that they take from the training rows."""
         return self
 
-    def limited_to(self, y: np.ndarray, w: np.ndarray | None) -> "Targets":
-        """Return the targets with the limits that the distinct rows set, if they may have limits."""
+    def limited_to(self, data: Any) -> "Targets":
+        """Return the targets with the limits of predictions that the distinct rows of `data` set."""
         return self
-
-    def curvature(self, y: np.ndarray, w: np.ndarray | None) -> float:
-        """Return a typical second derivative of the loss with respect to `Z2`."""
-        return self.loss_function.curvature(y, w)
 
     def strata(self, y: np.ndarray) -> np.ndarray | None:
         """Return the labels whose frequencies a split of the rows should keep, or None."""
@@ -118,7 +113,10 @@ class LabelTargets(ClassTargets):
 
     def check(self, y: np.ndarray) -> None:
         if y.ndim > 1:
-            raise ValueError(f"y must hold one label per row, one of {self.classes.tolist()}. Got shape {y.shape}.")
+            raise ValueError(
+                f"y must hold one label per row, one of {self.classes.tolist()}. Got shape {y.shape}. Fit a new "
+                "estimator to multilabel targets."
+            )
         unseen = np.setdiff1d(y, self.classes)
         if unseen.size:
             raise ValueError(
@@ -160,7 +158,10 @@ class MultilabelTargets(ClassTargets):
     def check(self, y: np.ndarray) -> None:
         if y.ndim != 2 or y.shape[1] != self.n_outputs or not np.isin(y, (0, 1)).all():
             shape, values = f"(n_samples, {self.n_outputs}), a column per label", np.unique(y)[:4].tolist()
-            raise ValueError(f"y must be an array of zeros and ones of shape {shape}. Got {values} in shape {y.shape}.")
+            raise ValueError(
+                f"y must be an array of zeros and ones of shape {shape}. Got {values} in shape {y.shape}. Pass the "
+                "labels of the first call, or fit a new estimator."
+            )
 
     def encode(self, y: np.ndarray, dtype: Any) -> np.ndarray:
         return np.asfortranarray(y, dtype=dtype)
@@ -195,7 +196,7 @@ class NumberTargets(Targets):
         self, loss: RegressionLoss, mean: np.ndarray, scale: np.ndarray, limits: np.ndarray | None = None
     ) -> None:
         self.loss_function: RegressionLoss = loss
-        self.unit_matters, self.has_limits = not loss.standardizes, loss.predicts_quantile
+        self.unit_matters = not loss.standardizes
         self.mean, self.scale = mean, scale
         self.n_outputs = len(mean)
         self.limits = np.tile([[-np.inf], [np.inf]], self.n_outputs) if limits is None else limits
@@ -211,7 +212,10 @@ class NumberTargets(Targets):
     def check(self, y: np.ndarray) -> None:
         n_outputs = 1 if y.ndim == 1 else y.shape[1]
         if n_outputs != self.n_outputs:
-            raise ValueError(f"y must have as many columns as the training targets, {self.n_outputs}. Got {n_outputs}.")
+            raise ValueError(
+                f"y must have as many columns as the training targets, {self.n_outputs}. Got {n_outputs}. Fit a new "
+                "estimator to other outputs."
+            )
         self.loss_function.check(y)
 
     def fitted_to(self, y: np.ndarray, w: np.ndarray | None) -> "NumberTargets":
@@ -233,15 +237,18 @@ class NumberTargets(Targets):
             mean, scale = np.where(scale == 0, mean, 0), np.sign(scale)
         return NumberTargets(self.loss_function, mean, scale)
 
-    def limited_to(self, y: np.ndarray, w: np.ndarray | None) -> "NumberTargets":
-        """Return the targets with a limit where the smallest or largest one is common.
+    def limited_to(self, data: Any) -> "NumberTargets":
+        """Return the targets with a limit where the smallest or largest one is common, if a quantile is predicted.
 
         Without it, many predictions are a little less than 0 if most targets are 0 and none are less.
         """
-        Y = y.reshape(len(y), -1)
+        if not self.loss_function.predicts_quantile:
+            return self
+        rows = data.merged()
+        Y = rows.y.reshape(len(rows.y), -1)
         ends = np.stack([Y.min(axis=0), Y.max(axis=0)])
         equal = ends[:, np.newaxis] == Y  # (2, m, n2)
-        common = (np.average(equal, axis=1, weights=w) > COMMON) & (equal.sum(axis=1) >= MIN_COMMON)
+        common = (np.average(equal, axis=1, weights=rows.w) > COMMON) & (equal.sum(axis=1) >= MIN_COMMON)
         limits = np.where(common & (self.scale > 0), ends, [[-np.inf], [np.inf]])
         return NumberTargets(self.loss_function, self.mean, self.scale, limits)
 
@@ -258,9 +265,6 @@ class NumberTargets(Targets):
         if self.loss_function.standardizes:
             Y = (Y - self.mean) / np.where(self.scale == 0, np.inf, self.scale)
         return np.asfortranarray(Y, dtype=dtype)
-
-    def curvature(self, y: np.ndarray, w: np.ndarray | None) -> float:
-        return super().curvature(self.encode(y, np.float64), None if w is None else w.reshape(-1, 1))
 
     def are_coarse_in(self, dtype: Any) -> bool:
         return bool((np.finfo(dtype).eps * np.abs(self.mean) > 1e-3 * self.scale)[self.scale > 0].any())
@@ -367,7 +371,7 @@ def targets_of_warm_start(targets: ClassTargets, y: np.ndarray) -> ClassTargets:
         if not np.array_equal(classes, targets.classes):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
-                f"got {targets.classes}, `y` has {classes}"
+                f"got {targets.classes}, `y` has {classes}. Pass rows of all classes, or set warm_start=False."
             )
     return targets
 

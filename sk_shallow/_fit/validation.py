@@ -96,7 +96,7 @@ def _check_fit_arguments(estimator: Any, validation: GivenRows) -> None:
     given = {"X_val": validation.X, "y_val": validation.y, "sample_weight_val": validation.sample_weight}
     for one, other in (("X_val", "y_val"), ("y_val", "X_val"), ("sample_weight_val", "X_val")):
         if given[one] is not None and given[other] is None:
-            raise ValueError(f"{one} is provided, but {other} was not provided.")
+            raise ValueError(f"{one} is provided, but {other} was not provided. Pass both, or none.")
     if validation.X is not None and not estimator.early_stopping and estimator.alpha != "auto":
         raise ValueError(
             "X_val and y_val need early_stopping=True or alpha='auto', which use them. Got early_stopping=False and "

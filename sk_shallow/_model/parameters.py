@@ -40,10 +40,7 @@ class Parameters:
         ends = list(accumulate(prod(nets + shape) for shape in shapes))
         self.theta = np.zeros(ends[-1], dtype=dtype)
         for name, shape, start, end in zip(self.BLOCKS, shapes, [0, *ends[:-1]], ends, strict=True):
-            part = self.theta[start:end]
-            # Column by column where it is wider than high: X^T dZ1 then takes 15 us instead of 22 at (200, 30, 100).
-            by_columns = shape[0] < shape[-1]
-            setattr(self, name, part.reshape(nets + shape[::-1]).mT if by_columns else part.reshape(nets + shape))
+            setattr(self, name, self.theta[start:end].reshape(nets + shape))
         self.weights = self.theta[: ends[1]]
 
     @property
@@ -70,6 +67,14 @@ class Parameters:
         for name in self.BLOCKS:
             getattr(one, name)[...] = getattr(self, name)[net]
         return one
+
+    def of_units(self, n_units: int) -> "Parameters":
+        """Return a copy of the parameters of the first hidden units."""
+        n0, n1, n2, n_pieces = self.sizes
+        fewer = Parameters((n0, n_units, n2, n_pieces), self.theta.dtype)
+        columns = np.arange(n_pieces * n1) % n1 < n_units
+        fewer.fill([self.W1[:, columns], self.W2[:n_units]], [self.b1[columns], self.b2])
+        return fewer
 
     def fill(self, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray]) -> None:
         """Copy `coefs_` and `intercepts_` into the parameters. Raises ValueError if their shapes differ."""

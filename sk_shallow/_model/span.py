@@ -30,7 +30,7 @@ class Span:
 
     @classmethod
     def of(cls, X: Matrix, *, principal: bool = False) -> "Span | None":
-        """Return the span of some rows, or None if their squared lengths are not normal numbers."""
+        """Return the span of some rows, or None if the sum of their squared lengths overflows or almost vanishes."""
         gram = safe_sparse_dot(X, X.T, dense_output=True).astype(np.float64)
         limits = np.finfo(X.dtype)
         if not (np.isfinite(gram).all() and limits.tiny / limits.eps < gram.trace() < limits.max):

@@ -45,7 +45,7 @@ class Display(ABC):
         n, width, height = self._panels()
         axes = _new_axes(n, width, height) if ax is None else np.ravel(ax)[:n]
         if len(axes) < n:
-            raise ValueError(f"{n} axes are needed. Got {len(axes)}.")
+            raise ValueError(f"{n} axes are needed. Got {len(axes)}. Pass one for each panel, or ax=None.")
         self.axes_, self.ax_, self.figure_ = axes, axes[0], axes[0].figure
         self._draw()
         return self
@@ -302,7 +302,10 @@ class LossCurveDisplay(Display):
             raise ValueError("There is no net to draw. Pass at least one.")
         for label, net in nets.items():
             if net.validation_scores_ and net.scoring != "loss":
-                raise ValueError(f"LossCurveDisplay needs scoring='loss'. Got scoring={net.scoring!r} for {label}.")
+                raise ValueError(
+                    f"LossCurveDisplay needs scoring='loss'. Got scoring={net.scoring!r} for {label}. Leave this net "
+                    "out."
+                )
         units = {net._targets.loss_function.unit.strip() for net in nets.values()}
         if len(units) > 1:
             raise ValueError(

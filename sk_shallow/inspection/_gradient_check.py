@@ -16,6 +16,7 @@ from sk_shallow._fit.validation import GivenRows, check_rows
 from sk_shallow.activations import as_activation
 
 # Steps h of the central differences. A large one crosses kinks and sees curvature, a small one sees rounding.
+BLOCKS = ("W1", "b1", "W2", "b2")  # layer by layer
 DIFFERENCE_STEPS = (1e-4, 1e-5, 1e-6, 1e-7)
 
 
@@ -89,9 +90,7 @@ def check_gradient(estimator, X, y, sample_weight=None, *, n_directions=10, rand
     with np.errstate(all="ignore"):
         objective(start)
         gradient = network.gradient.theta.copy()
-        return {
-            block: float(np.median([error(block) for _ in range(n_directions)])) for block in ("W1", "b1", "W2", "b2")
-        }
+        return {block: float(np.median([error(block) for _ in range(n_directions)])) for block in BLOCKS}
 
 
 def compute_gradient(estimator, X, y, sample_weight=None):
@@ -155,7 +154,7 @@ def compute_gradient(estimator, X, y, sample_weight=None):
     with np.errstate(all="ignore"):
         network = _network(copy(estimator), X, y, sample_weight)
         network.value_and_gradient()
-    return Bunch(**{f"d{name}": getattr(network.gradient, name).copy() for name in ("W1", "b1", "W2", "b2")})
+    return Bunch(**{f"d{name}": getattr(network.gradient, name).copy() for name in BLOCKS})
 
 
 @np.errstate(all="ignore")

@@ -445,7 +445,7 @@ def _log_loss(y, splits):
         if missing := np.setdiff1d(classes, y[split.train]).tolist():
             raise ValueError(
                 f"Split {split.number} has no training row of class {missing[0]!r}, which has "
-                f"{np.sum(y == missing[0])} rows, so its log loss would be infinite. Merge rare classes, or pass "
+                f"{np.sum(y == missing[0])} rows, so no estimator could predict it. Merge rare classes, or pass "
                 "another cv or scoring."
             )
     given = {"response_method": "predict_proba", "labels": classes}

@@ -20,7 +20,6 @@ from sk_shallow._compat import (
     params_of_rows,
     params_of_steps,
     routed_params,
-    rows_of,
     split_of,
     with_callbacks,
 )
@@ -119,9 +118,8 @@ class Task:
 
     def with_sample(self):
         """Return the task with a random sample of the training rows."""
-        n = len(self.train[1])
-        indices = resample(np.arange(n), replace=False, n_samples=min(n, MAX_UNIT_ROWS), random_state=0)
-        return replace(self, sample=rows_of(self.train[0], np.sort(indices)))
+        X, y = self.train
+        return replace(self, sample=resample(X, replace=False, n_samples=min(len(y), MAX_UNIT_ROWS), random_state=0))
 
     def after_first_steps(self):
         """Fit all steps but the last, and return the task with transformed rows."""
