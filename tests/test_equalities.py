@@ -10,20 +10,8 @@ from sklearn.neural_network import MLPClassifier
 
 from sk_shallow import ShallowNetClassifier
 from sk_shallow.activations import LeakyReLU, Maxout
-from sk_shallow.initializers import Initializer
 
 parametrize = pytest.mark.parametrize
-
-
-class Given(Initializer):
-    """Returns given weights."""
-
-    def __init__(self, W1, W2):
-        self.W1 = W1
-        self.W2 = W2
-
-    def draw(self, rng, fan_in, fan_out):
-        return self.W1 if self.W1.shape == (fan_in, fan_out) else self.W2
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +56,7 @@ def test_lbfgs_reaches_mlpclassifiers_loss(activation, n_classes, overlapping):
         b[:] = 0
     W1, W2 = (W.copy() for W in start.coefs_)
     start.set_params(solver="lbfgs", **limits).fit(X, y)
-    net = ShallowNetClassifier(7, activation, init=Given(W1, W2), solver="lbfgs", alpha=alpha, **limits)
+    net = ShallowNetClassifier(7, activation, init=(W1, W2), solver="lbfgs", alpha=alpha, **limits)
     net.fit(X, y)
     assert net.loss_ == pytest.approx(start.loss_, rel=1e-3)  # MLPClassifier's ftol is larger
     assert net.loss_ < 0.97 * net.loss_curve_[0]

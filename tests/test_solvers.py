@@ -14,7 +14,6 @@ from sk_shallow._fit.state import TrainingState
 from sk_shallow._model import network as model
 from sk_shallow._model.network import Network
 from sk_shallow.activations import ACTIVATIONS
-from sk_shallow.initializers import Initializer
 from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.schedules import SCHEDULES, Adaptive, Clock, Constant, OneCycle
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, FirstOrderSolver, GradientDescent
@@ -181,24 +180,13 @@ def test_first_two_sgd_steps(nesterov):
     assert theta[0] == pytest.approx(expected)
 
 
-class Given(Initializer):
-    """Returns given weights."""
-
-    def __init__(self, W1, W2):
-        self.W1 = W1
-        self.W2 = W2
-
-    def draw(self, rng, fan_in, fan_out):
-        return np.array(self.W1 if len(self.W1) == fan_in and len(self.W1[0]) == fan_out else self.W2)
-
-
 def test_one_step_of_gradient_descent_by_hand(quiet):
     """Two rows, three features, two sigmoid units and one logit, computed with scalars."""
     X, y = np.array([[1.0, 0, 2], [0, 1, -1]]), np.array([0, 1])
     W1, W2 = [[0.1, -0.2], [0.3, 0.4], [-0.5, 0.6]], [[0.7], [-0.8]]
     rate, alpha = 0.5, 0.1  # for the mean loss of two rows
     net = ShallowNetClassifier(
-        2, "sigmoid", init=Given(W1, W2), solver="gd", learning_rate_init=rate, alpha=2 * alpha, max_iter=1
+        2, "sigmoid", init=(W1, W2), solver="gd", learning_rate_init=rate, alpha=2 * alpha, max_iter=1
     ).fit(X, y)
 
     # z = x W1: (0.1 - 1.0, -0.2 + 1.2) and (0.3 + 0.5, 0.4 - 0.6)
@@ -432,7 +420,7 @@ def test_trajectory_is_mlpclassifiers(solver, iris, quiet):
     }  # fmt: skip
     mlp = MLPClassifier(6, max_iter=1, **kwargs).fit(X, y)
     net = ShallowNetClassifier(6, max_iter=20, **kwargs)
-    net.set_params(init=Given(mlp.coefs_[0].copy(), mlp.coefs_[1].copy()))
+    net.set_params(init=[W.copy() for W in mlp.coefs_])
     for array in mlp.intercepts_:
         array[:] = 0
     del mlp._optimizer
