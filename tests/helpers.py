@@ -6,6 +6,7 @@ from sk_shallow._fit.plan import Plan
 from sk_shallow._model.network import Network
 from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import ACTIVATIONS
+from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.losses import SigmoidLogLoss, SoftmaxLogLoss
 from sk_shallow.solvers import GradientDescent
 
@@ -37,3 +38,28 @@ def plan_of(**changes):
 def values_equal(a, b):
     """Return whether two lists of arrays are exactly equal."""
     return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def weights(net):
+    """Return all weights and biases of a fitted net."""
+    return net.coefs_ + net.intercepts_
+
+
+def fitted_network(net, X, y):
+    """Return the network of a fitted net on X and y."""
+    network = network_at_start(net, X, y)
+    network.parameters.fill(net.coefs_, net.intercepts_)
+    return network
+
+
+def interrupt_after(monkeypatch, n_calls):
+    """Interrupt the n-th evaluation of the objective."""
+    original, calls = Network.loss_and_gradient, []
+
+    def interrupting(self, *args, **kwargs):
+        calls.append(None)
+        if len(calls) == n_calls:
+            raise KeyboardInterrupt
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(Network, "loss_and_gradient", interrupting)

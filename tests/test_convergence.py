@@ -8,7 +8,7 @@ from itertools import count
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import plan_of, values_equal
+from helpers import fitted_network, plan_of, values_equal
 from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn.base import clone
@@ -464,10 +464,8 @@ def test_the_best_weights_come_back(kwargs, digits):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         net.fit(X, y)
-    network = network_at_start(net, X, y)
-    network.parameters.fill(net.coefs_, net.intercepts_)
     assert net.loss_ > 1.2 * net.best_loss_
-    assert network.objective() <= 1.05 * net.best_loss_
+    assert fitted_network(net, X, y).objective() <= 1.05 * net.best_loss_
 
 
 @parametrize("scoring", ["loss", "roc_auc", "accuracy"])

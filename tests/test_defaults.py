@@ -1,11 +1,12 @@
 """The rules behind "auto" and None, the rows they use, and the attributes that show their values."""
 
 import warnings
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
-from helpers import NAMES, plan_of, values_equal
+from helpers import NAMES, fitted_network, plan_of, values_equal
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
@@ -44,8 +45,7 @@ def test_a_planned_fit_does_not_warn(activation, kwargs, problems):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             net = ShallowNetClassifier(activation=activation, random_state=0, **kwargs).fit(X, y)
-        network = network_at_start(net, X, y)
-        network.parameters.fill(net.coefs_, net.intercepts_)
+        network = fitted_network(net, X, y)
         assert network.loss() < 0.9 * network.loss_of_constant()
 
 
@@ -108,24 +108,17 @@ def test_the_first_round_has_15_epochs_and_120_steps(solver, quiet):
 @parametrize("activation", ["relu", "tanh"])
 def test_rounds_end_at_a_plateau(solver, activation, digits):
     """A round gained less than 20 %, and all rounds before it gained more."""
-    (X, y), objectives = digits, []
-    X = scale(X)
+    X, y, objectives = scale(digits[0]), digits[1], []
     with pytest.MonkeyPatch.context() as patch:
         original = Monitor.round_end
         patch.setattr(Monitor, "round_end", lambda self, J, whole: objectives.append(J) or original(self, J, whole))
-        net = net_of(solver=solver, activation=activation, hidden_size=20, max_iter=1000).fit(
-            scale(digits[0]), digits[1]
-        )
+        net = net_of(solver=solver, activation=activation, hidden_size=20, max_iter=1000).fit(X, y)
     assert net.stop_reason_ == "plateau"
     gains = 1 - np.array(objectives[1:]) / objectives[:-1]
     assert gains[-1] < 0.2
     assert (gains[:-1] >= 0.2).all()
     assert net.n_iter_ == 15 * (2 ** len(objectives) - 1)
-    network = network_at_start(net, X, y)
-    network.parameters.fill(net.coefs_, net.intercepts_)
-    assert_allclose(
-        network.loss() + net.alpha_ / 2 * sum((W**2).sum() for W in net.coefs_) / len(digits[1]), min(objectives)
-    )
+    assert_allclose(replace(fitted_network(net, X, y), alpha=net.alpha_).objective(), min(objectives))
 
 
 @parametrize(("tol", "n_rounds"), [(0.0, 3), (0.05, 2)])
@@ -179,9 +172,7 @@ def test_an_interrupt_in_a_later_round_returns_no_worse_weights_than_the_rounds_
     net = net_of(solver=solver, hidden_size=20, alpha=1.0)
     with pytest.raises(KeyboardInterrupt):
         net.fit(X, y)
-    network = network_at_start(net, X, y)
-    network.parameters.fill(net.coefs_, net.intercepts_)
-    assert network.objective() <= kept[0] * (1 + 1e-12)
+    assert fitted_network(net, X, y).objective() <= kept[0] * (1 + 1e-12)
 
 
 def test_max_iter_is_a_limit(digits):

@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from helpers import NAMES, values_equal
+from helpers import NAMES, values_equal, weights
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -39,10 +39,6 @@ LABELS = {
 W = RNG.integers(0, 4, 60)
 ROWS = RNG.permutation(np.repeat(np.arange(60), W))
 NEGATIVE_ZEROS = np.where(X == 0, -0.0, X)
-
-
-def weights(net):
-    return net.coefs_ + net.intercepts_
 
 
 def with_explicit_zeros(X):

@@ -2,7 +2,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from helpers import NAMES
+from helpers import NAMES, fitted_network
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn import config_context
@@ -377,9 +377,7 @@ def test_a_finite_score_of_infinite_logits_is_a_divergence(scoring, activation, 
     net = stopping(activation=activation, solver="gd", learning_rate_init=rate, scoring=scoring)
     with pytest.warns(ConvergenceWarning, match="Training diverged"):
         net.fit(X, y)
-    network = network_at_start(net, X, y)
-    network.parameters.fill(net.coefs_, net.intercepts_)
-    assert np.isfinite(network.loss())
+    assert np.isfinite(fitted_network(net, X, y).loss())
 
 
 @parametrize("class_weight", [{0: 3.0, 1: 1.0, 2: 0.5}, "balanced"], ids=str)

@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from helpers import values_equal
+from helpers import values_equal, weights
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
@@ -17,10 +17,6 @@ from sk_shallow.solvers import Adam
 parametrize = pytest.mark.parametrize
 MINI_BATCH = ["sgd", "adam"]
 FILL_VALUES = [1e20, 1e25, 3e38, np.finfo(np.float32).min]  # values that mark missing data in climate and map files
-
-
-def weights(net):
-    return net.coefs_ + net.intercepts_
 
 
 def all_finite(net):

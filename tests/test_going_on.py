@@ -9,7 +9,7 @@ import re
 import joblib
 import numpy as np
 import pytest
-from helpers import NAMES, values_equal
+from helpers import NAMES, fitted_network, interrupt_after, values_equal, weights
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_iris
@@ -32,10 +32,6 @@ def net_of(**kwargs):
     """Return a net for which k calls equal one long fit: constant rate, no penalty (it depends on rows seen)."""
     plain = {"hidden_size": 6, "batch_size": 32, "random_state": 0, "learning_rate": "constant", "alpha": 0.0}
     return ShallowNetClassifier(**plain | kwargs)
-
-
-def weights(net):
-    return net.coefs_ + net.intercepts_
 
 
 def through_pickle(net):
@@ -315,18 +311,6 @@ def test_warm_start_keeps_the_classes(iris):
 # Ctrl-C
 
 
-def interrupt_after(monkeypatch, n_calls):
-    original, calls = Network.loss_and_gradient, []
-
-    def interrupting(self, *args, **kwargs):
-        calls.append(None)
-        if len(calls) == n_calls:
-            raise KeyboardInterrupt
-        return original(self, *args, **kwargs)
-
-    monkeypatch.setattr(Network, "loss_and_gradient", interrupting)
-
-
 @parametrize("solver", SOLVERS)
 @parametrize("early_stopping", [False, True])
 @parametrize("n_calls", [1, 2, 20])
@@ -356,9 +340,7 @@ def n_evaluations(monkeypatch, net, X, y):
 
 def check_best_weights(net, X, y):
     """Check that the objective of the net is at most the smallest reported loss, to the rounding of the dtype."""
-    network = network_at_start(net, X, y)
-    network.parameters.fill(net.coefs_, net.intercepts_)
-    assert network.objective() <= net.best_loss_ * (1 + 16 * np.finfo(X.dtype).eps)
+    assert fitted_network(net, X, y).objective() <= net.best_loss_ * (1 + 16 * np.finfo(X.dtype).eps)
 
 
 @parametrize("dtype", [np.float32, np.float64])
@@ -432,9 +414,7 @@ def test_best_weights_after_an_interruption(iris, monkeypatch):
     interrupt_after(monkeypatch, 5)
     with pytest.raises(KeyboardInterrupt):
         net.set_params(learning_rate_init=1e3).fit(X, y)
-    network = network_at_start(net, X, y)
-    network.parameters.fill(net.coefs_, net.intercepts_)
-    assert network.objective() <= loss
+    assert fitted_network(net, X, y).objective() <= loss
 
 
 class Interrupting:

@@ -2,11 +2,10 @@
 
 import pickle
 import warnings
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from helpers import NAMES, values_equal
+from helpers import NAMES, interrupt_after, values_equal
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -16,7 +15,6 @@ from sklearn.exceptions import NotFittedError
 
 from sk_shallow import ShallowNetClassifier, ShallowNetRegressor
 from sk_shallow._fit.threads import numpy_has_one_thread, scipy_has_one_thread
-from sk_shallow._model.network import Network
 from sk_shallow.losses import LOSSES
 
 RNG = np.random.default_rng(0)
@@ -37,24 +35,6 @@ class FailureError(Exception):
 
 def failing_scorer(estimator, X, y):
     raise FailureError
-
-
-@contextmanager
-def interrupted_at(n_calls):
-    """Interrupt the n-th evaluation of the objective."""
-    original, calls = Network.loss_and_gradient, []
-
-    def interrupting(self, *args, **kwargs):
-        calls.append(None)
-        if len(calls) == n_calls:
-            raise KeyboardInterrupt
-        return original(self, *args, **kwargs)
-
-    Network.loss_and_gradient = interrupting
-    try:
-        yield
-    finally:
-        Network.loss_and_gradient = original
 
 
 class Net(RuleBasedStateMachine):
@@ -198,7 +178,8 @@ class Net(RuleBasedStateMachine):
 
     @rule(n_calls=st.integers(1, 6))
     def interrupt(self, n_calls):
-        with interrupted_at(n_calls):
+        with pytest.MonkeyPatch.context() as patch:
+            interrupt_after(patch, n_calls)
             try:
                 self.net.fit(self.X, self.y)
             except KeyboardInterrupt:  # before it is fitted, "auto" chooses alpha

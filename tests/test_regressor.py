@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from helpers import NAMES, values_equal
+from helpers import NAMES, interrupt_after, values_equal, weights
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
@@ -19,7 +19,6 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_shallow import ShallowNetClassifier, ShallowNetRegressor
 from sk_shallow._fit import set_up
-from sk_shallow._model.network import Network
 from sk_shallow.losses import LOSSES, Quantile, SquaredError
 from sk_shallow.solvers import LBFGS, SOLVERS
 
@@ -51,10 +50,6 @@ def net_of(**kwargs):
 def y_of(loss, n_outputs=1):
     y = COUNTS if loss == "poisson" else NUMBERS
     return y if n_outputs == 1 else np.column_stack([y, y[::-1]])
-
-
-def weights(net):
-    return net.coefs_ + net.intercepts_
 
 
 # Equalities with other models
@@ -674,15 +669,7 @@ def test_alpha_is_chosen_on_a_validation_set():
 
 @parametrize("loss", [*LOSSES])
 def test_an_interrupt_leaves_the_best_weights(loss, monkeypatch):
-    original, calls = Network.loss_and_gradient, []
-
-    def interrupting(self, *args, **kwargs):
-        calls.append(None)
-        if len(calls) == 40:
-            raise KeyboardInterrupt
-        return original(self, *args, **kwargs)
-
-    monkeypatch.setattr(Network, "loss_and_gradient", interrupting)
+    interrupt_after(monkeypatch, 40)
     net = net_of(loss=loss, alpha=0.1, max_iter=100)
     with pytest.raises(KeyboardInterrupt):
         net.fit(X, y_of(loss))

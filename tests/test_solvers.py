@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from helpers import NAMES, plan_of, random_network
+from helpers import NAMES, fitted_network, plan_of, random_network
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize
 from scipy.special import expit
@@ -14,7 +14,6 @@ from sk_shallow._fit.state import TrainingState
 from sk_shallow._model import network as model
 from sk_shallow._model.network import Network
 from sk_shallow.activations import ACTIVATIONS
-from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.schedules import SCHEDULES, Adaptive, Clock, Constant, OneCycle
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, FirstOrderSolver, GradientDescent
 
@@ -273,8 +272,7 @@ def test_auto_batch_size(schedule, iris, monkeypatch, quiet):
 def test_lbfgs_converges_to_a_stationary_point(iris):
     net = ShallowNetClassifier(5, "tanh", solver="lbfgs", alpha=0.1, tol=1e-6, max_iter=500, random_state=0).fit(*iris)
     assert net.n_iter_ < 500
-    network = network_at_start(net, *iris)
-    network.parameters.fill(net.coefs_, net.intercepts_)
+    network = fitted_network(net, *iris)
     assert net.loss_ == pytest.approx(network.value_and_gradient())
     assert np.abs(network.gradient.theta).max() <= 1e-6
     assert (np.diff(net.loss_curve_) <= 0).all()
