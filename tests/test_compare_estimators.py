@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import sklearn
 import threadpoolctl
+from helpers import of_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -660,11 +661,6 @@ def test_warnings_of_shared_steps_count_for_each(iris):
 
 
 # Tables
-
-
-def of_scores(scores, **kwargs):
-    ones = {label: np.ones(len(values)) for label, values in scores.items()}
-    return Comparison({"score": scores, "seconds": ones}, reference=next(iter(scores)), test_ratio=0.25, **kwargs)
 
 
 LABELS = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1, max_size=120)

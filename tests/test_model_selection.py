@@ -9,6 +9,7 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
+from helpers import of_scores
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse, stats
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -34,7 +35,7 @@ from sklearn.preprocessing import StandardScaler, TargetEncoder, scale
 from sk_shallow import ShallowNetClassifier
 from sk_shallow._component import equal
 from sk_shallow.activations import ACTIVATIONS, FunctionActivation, LeakyReLU, ReLU, Tanh
-from sk_shallow.model_selection import Comparison, ComparisonDisplay, compare_activations
+from sk_shallow.model_selection import ComparisonDisplay, compare_activations
 from sk_shallow.model_selection._statistics import MeanDifference
 
 parametrize = pytest.mark.parametrize
@@ -48,13 +49,6 @@ def net_of(**kwargs):
 def compare(X, y, estimator=None, **kwargs):
     given = {"activations": TWO, "cv": StratifiedKFold(3, shuffle=True, random_state=0), "random_state": 0, **kwargs}
     return compare_activations(estimator or net_of(), X, y, **given)
-
-
-def of_scores(scores, reference="relu", **kwargs):
-    """Return a comparison of given scores; 20 of them stand for four repetitions of five folds."""
-    ones = {label: np.ones(len(values)) for label, values in scores.items()}
-    figures = {"score": scores, **dict.fromkeys(("seconds", "epochs", "weights", "dead", "saturated"), ones)}
-    return Comparison(figures, reference=reference, test_ratio=0.25, **kwargs)
 
 
 def test_scores_are_those_of_cross_validation_with_one_seed_per_split(iris):
