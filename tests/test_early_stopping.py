@@ -281,11 +281,6 @@ def test_classes_too_rare_to_stratify(y, fraction, n_validation, quiet):
     assert_array_equal(net.classes_, np.unique(y))
 
 
-def test_two_rows_and_one_to_train_on_are_needed():
-    with pytest.raises(ValueError, match="needs two rows to hold out and one to train on"):
-        stopping().fit(np.eye(2), [0, 1])
-
-
 @parametrize("m", [3, 4, 9, 11, 19])
 def test_two_rows_are_held_out_at_least(m):
     y = np.arange(m) % 2

@@ -359,7 +359,8 @@ def test_early_stopping_needs_two_groups(solver):
 @parametrize("n_rows", [1, 2])
 def test_early_stopping_needs_three_distinct_rows(solver, n_rows):
     rows = np.arange(20.0).reshape(-1, 1) % n_rows
-    with pytest.raises(ValueError, match=rf"needs two rows .* holds out 2 of {n_rows} rows \(equal ones count once"):
+    message = rf"two rows to hold out and one to train on, .* holds out 2 of {n_rows} rows \(equal ones count once"
+    with pytest.raises(ValueError, match=message):
         stopping(solver=solver).fit(rows, np.arange(20) % n_rows)
 
 
