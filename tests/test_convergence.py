@@ -170,9 +170,7 @@ def test_a_converged_fit_does_not_warn(solver, iris):
 def test_no_warning_where_nothing_improves_any_more(iris):
     """The loss has stopped improving when max_iter is reached, but not yet for n_iter_no_change epochs."""
     net = net_of(activation="tanh", max_iter=3000, learning_rate_init=0.05, alpha=0.1, tol=1e-3).fit(*iris)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        clone(net).set_params(max_iter=net.n_iter_ - 1).fit(*iris)
+    clone(net).set_params(max_iter=net.n_iter_ - 1).fit(*iris)  # a warning would be an error
 
 
 @parametrize("solver", ["gd", "sgd", "adam"])
@@ -385,9 +383,8 @@ def test_partial_fit_on_parts_of_one_class_does_not_warn(iris):
 def test_noise_that_is_learned_by_heart_does_not_warn():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((500, 5)), rng.integers(2, size=500)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        net_of(activation="tanh", learning_rate="one_cycle", max_iter=100, alpha=0.01).fit(X, y)
+    net = net_of(activation="tanh", learning_rate="one_cycle", max_iter=100, alpha=0.01)
+    net.fit(X, y)  # a warning would be an error
 
 
 @parametrize("weighted", [False, True])
