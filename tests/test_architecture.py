@@ -49,6 +49,7 @@ WITH_EXAMPLES = (
     "_classifier",
     "_regressor",
     "export",
+    "onnx",
     "inspection._gradient_check",
     "activations",
     "initializers",
@@ -140,11 +141,10 @@ def test_public_names_are_documented(public):
     assert public.__doc__
     for name in [] if is_dataclass(public) else inspect.signature(public).parameters:
         assert name.endswith("args") or re.search(rf"^ *(\w+, )*{name}(, \w+)* : ", public.__doc__, re.M), name
-    for name, method in inspect.getmembers(public, inspect.isfunction):
+    for name, _ in inspect.getmembers(public, inspect.isfunction):
         owner = next(cls for cls in public.__mro__ if name in vars(cls))
         if not name.startswith("_") and owner.__module__.startswith("sk_shallow"):
             assert inspect.getdoc(getattr(public, name)), f"{public.__name__}.{name}"
-            assert method
 
 
 @parametrize("public", PUBLIC, ids=lambda public: public.__name__)

@@ -1,6 +1,5 @@
 """ONNX models: onnxruntime predicts the same as the net."""
 
-import doctest
 import sys
 
 import numpy as np
@@ -15,7 +14,6 @@ from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-import sk_shallow.onnx
 from sk_shallow import ShallowNetClassifier, ShallowNetRegressor
 from sk_shallow.activations import ACTIVATIONS, ELU, Activation, FunctionActivation, LeakyReLU, Maxout, ReLU, Tanh
 from sk_shallow.losses import LOSSES, Quantile
@@ -485,12 +483,6 @@ def test_without_skl2onnx(monkeypatch):
     monkeypatch.setitem(sys.modules, "skl2onnx", None)
     with pytest.raises(ImportError, match="pip install skl2onnx"):
         register_converter()
-
-
-def test_examples():
-    result = doctest.testmod(sk_shallow.onnx)
-    assert result.failed == 0
-    assert result.attempted > 10
 
 
 class Forgetful(Square):
