@@ -4,6 +4,7 @@ import re
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 import threadpoolctl
@@ -623,11 +624,10 @@ def test_steps_are_equal_if_their_clones_do_the_same(wrap):
 
 def test_steps_that_cannot_be_compared_are_not_equal(iris):
     """Frozen estimators have learned something that no parameter shows; frames have no truth value."""
-    pandas = pytest.importorskip("pandas")
     one, other = (FrozenEstimator(StandardScaler().fit(iris[0] + k)) for k in range(2))
     assert equal(one, clone(one))
     assert not equal(one, other)
-    frames = [pandas.DataFrame({"a": [1, 2]}), pandas.DataFrame({"b": [1]})]
+    frames = [pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"b": [1]})]
     assert not equal(*(FunctionTransformer(kw_args={"frame": frame}) for frame in frames))
 
 

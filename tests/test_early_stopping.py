@@ -1,6 +1,7 @@
 from contextlib import nullcontext
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import NAMES, fitted_network
 from numpy.testing import assert_allclose, assert_array_equal
@@ -119,7 +120,6 @@ def test_scorers(scoring, iris, quiet):
 
 
 def test_frames_do_not_warn(iris, quiet):
-    pd = pytest.importorskip("pandas")
     X = pd.DataFrame(iris[0], columns=list("abcd"))
     stopping(scoring="accuracy", max_iter=3).fit(X, iris[1], X_val=X, y_val=iris[1])
 

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
@@ -39,8 +40,7 @@ def test_the_same_predictions(activation, problem, dtype, problems):
 
 
 def test_it_is_a_copy_with_the_attributes_that_users_read(iris):
-    pandas = pytest.importorskip("pandas")
-    X = pandas.DataFrame(iris[0], columns=list("abcd"))
+    X = pd.DataFrame(iris[0], columns=list("abcd"))
     net = net_of().fit(X, iris[1])
     mlp = to_mlpclassifier(net)
     mlp.coefs_[0][:] = 0
@@ -53,9 +53,8 @@ def test_it_is_a_copy_with_the_attributes_that_users_read(iris):
 
 @parametrize("problem", ["binary", "multiclass", "multilabel"])
 def test_changes_of_the_copy_do_not_reach_the_net(problem, problems):
-    pandas = pytest.importorskip("pandas")
     X, y = problems[problem]
-    X = pandas.DataFrame(X).add_prefix("x")
+    X = pd.DataFrame(X).add_prefix("x")
     net = net_of().partial_fit(X, y, classes=None if y.ndim == 2 else np.unique(y))
     before = pickle.dumps(net)
     mlp = to_mlpclassifier(net).partial_fit(X, y)

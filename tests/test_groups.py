@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import values_equal
 from hypothesis import example, given, settings
@@ -245,8 +246,7 @@ def test_names_of_groups_do_not_matter(form, solver):
 
 @parametrize("dtype", [None, "category", "string", "Int64", "float32"])
 def test_groups_of_pandas(dtype):
-    pandas = pytest.importorskip("pandas")
-    groups = pandas.Series(GROUPS, index=np.arange(M)[::-1])
+    groups = pd.Series(GROUPS, index=np.arange(M)[::-1])
     groups = groups.map(str).astype(dtype) if dtype == "string" else groups if dtype is None else groups.astype(dtype)
     assert values_equal(results(stopping().fit(X, y, groups=groups)), results(stopping().fit(X, y, groups=GROUPS)))
 
@@ -390,8 +390,7 @@ def test_bad_groups(groups, message, options, solver):
 
 @parametrize("dtype", ["Int64", "string", "category", object])
 def test_missing_groups_of_pandas(dtype):
-    pandas = pytest.importorskip("pandas")
-    groups = pandas.Series([pandas.NA if dtype in ("Int64", object) else None, *["1"] * (M - 1)])
+    groups = pd.Series([pd.NA if dtype in ("Int64", object) else None, *["1"] * (M - 1)])
     groups = groups.map(int, na_action="ignore") if dtype == "Int64" else groups
     for form in (groups.astype(dtype), np.asarray(groups.astype(dtype), dtype=object)):
         with pytest.raises(ValueError, match=r"missing values .* Got 1\."):

@@ -6,10 +6,13 @@ import tracemalloc
 from copy import deepcopy
 from itertools import pairwise
 
+import imblearn.pipeline
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from helpers import NAMES
+from imblearn.over_sampling import RandomOverSampler
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -69,10 +72,9 @@ def test_transform_works_in_blocks(iris):
 
 
 def test_transform_in_a_pipeline_with_names(iris):
-    pandas = pytest.importorskip("pandas")
     pipeline = make_pipeline(net_of().set_output(transform="pandas"), LogisticRegression()).fit(*iris)
     frame = pipeline[:-1].transform(iris[0])
-    assert isinstance(frame, pandas.DataFrame)
+    assert isinstance(frame, pd.DataFrame)
     assert frame.columns.tolist() == [f"shallownetclassifier{k}" for k in range(5)]
     assert pipeline.score(*iris) > 0.5
     search = GridSearchCV(pipeline, {"shallownetclassifier__activation": ["tanh", "maxout"]}, cv=2).fit(*iris)
@@ -115,8 +117,7 @@ class SamplingPipeline(Pipeline):
 
 
 def imblearn_pipeline(net):
-    sampler = pytest.importorskip("imblearn.over_sampling").RandomOverSampler(random_state=0)
-    return pytest.importorskip("imblearn.pipeline").make_pipeline(StandardScaler(), sampler, net)
+    return imblearn.pipeline.make_pipeline(StandardScaler(), RandomOverSampler(random_state=0), net)
 
 
 PIPELINES = {
@@ -151,8 +152,7 @@ def test_the_rows_that_reach_the_net_are_those_of_predict(kind, routing, iris, m
 
 
 def test_displays_take_pipelines_that_resample(plt, iris):
-    pandas = pytest.importorskip("pandas")
-    X = pandas.DataFrame(iris[0], columns=list("abcd"))
+    X = pd.DataFrame(iris[0], columns=list("abcd"))
     pipeline = imblearn_pipeline(net_of()).fit(X, iris[1])
     assert ActivationDisplay.from_estimator(pipeline, X).histogram[0].sum() > 0.99 * 150 * 5
     assert sorted(HiddenWeightsDisplay.from_estimator(pipeline).feature_names) == list("abcd")
@@ -358,7 +358,6 @@ def test_the_loss_curve_of_one_class_is_zero(iris, plt):
 @parametrize("dtype", [np.float32, np.float64])
 def test_huge_weights_give_readable_numbers(activation, dtype, iris, plt):
     """This holds for a net that has diverged, if its hidden layer does not overflow."""
-    pytest.importorskip("pandas")
     net = net_of(activation=activation).fit(iris[0].astype(dtype), iris[1])
     for array, exponent in zip(net.coefs_, (0.9, 0.99), strict=True):
         array *= dtype(10 ** int(exponent * np.log10(np.finfo(dtype).max)))
@@ -400,7 +399,6 @@ def test_displays_of_all_activations_under_seterr(plt):
 
 
 def test_report_as_text_frame_and_html(iris):
-    pytest.importorskip("pandas")
     pipeline = make_pipeline(StandardScaler(), net_of(hidden_size=30)).fit(*iris)
     report = hidden_unit_report(pipeline, iris[0])
     text, frame = str(report), report.to_frame()
@@ -577,8 +575,7 @@ def test_activation_display_refuses_unknown_names_and_empty_lists(plt):
 
 
 def test_names_go_through_nested_pipelines(plt, iris):
-    pandas = pytest.importorskip("pandas")
-    X = pandas.DataFrame(iris[0], columns=list("abcd"))
+    X = pd.DataFrame(iris[0], columns=list("abcd"))
     turned = ColumnTransformer([("r", "passthrough", [3, 2, 1, 0])], verbose_feature_names_out=False)
     display = HiddenWeightsDisplay.from_estimator(
         make_pipeline(turned, make_pipeline(StandardScaler(), net_of())).fit(X, iris[1])
@@ -633,7 +630,7 @@ NEW_NAMES = {
 @parametrize("kind", [*SAME_NAMES, *NEW_NAMES])
 def test_names_that_a_step_or_the_net_knows_are_found(plt, kind, iris):
     """Other steps may not know theirs, or not tell them."""
-    X = pytest.importorskip("pandas").DataFrame(np.abs(iris[0]), columns=list("abcd"))
+    X = pd.DataFrame(np.abs(iris[0]), columns=list("abcd"))
     steps, prefix = ({**SAME_NAMES, **NEW_NAMES})[kind], "new " * (kind in NEW_NAMES)
     pipeline = SamplingPipeline([(str(i), step) for i, step in enumerate([*steps, net_of()])]).fit(X, iris[1])
     assert sorted(HiddenWeightsDisplay.from_estimator(pipeline).feature_names) == [prefix + name for name in "abcd"]

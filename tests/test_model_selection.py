@@ -7,6 +7,7 @@ from itertools import product
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from helpers import of_scores
@@ -147,10 +148,9 @@ def test_a_search_tunes_each_activation_alike(iris):
 
 @parametrize("kind", ["frame", "sparse", "float32", "strings"])
 def test_data_of_any_kind(kind, iris):
-    pandas = pytest.importorskip("pandas")
     X, y = iris
     X = {
-        "frame": pandas.DataFrame(X, columns=list("abcd")),
+        "frame": pd.DataFrame(X, columns=list("abcd")),
         "sparse": sparse.csr_array(X),
         "float32": np.float32(X),
     }.get(kind, X)
@@ -171,9 +171,8 @@ def accuracy(estimator, X, y):
 )
 def test_a_column_of_labels_is_their_vector(kind, scoring, cv, iris):
     """There is one warning, as in scikit-learn."""
-    pandas = pytest.importorskip("pandas")
     X, y = iris[0], np.array(["a", "b", "c"])[iris[1]] if kind == "strings" else iris[1]
-    column = {"frame": pandas.DataFrame({"target": y}), "sparse": sparse.csr_array(iris[1][:, None])}.get(
+    column = {"frame": pd.DataFrame({"target": y}), "sparse": sparse.csr_array(iris[1][:, None])}.get(
         kind, y[:, None].tolist() if kind == "list" else y[:, None]
     )
     given = {"scoring": scoring, "cv": cv, "groups": np.arange(len(y)) % 5 if isinstance(cv, GroupKFold) else None}

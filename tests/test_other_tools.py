@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skops.io as sio
 from helpers import NAMES
 from numpy.testing import assert_array_equal
 
@@ -17,41 +18,38 @@ PAGE = (Path(__file__).parents[1] / "docs" / "other_tools.rst").read_text()
 
 @pytest.mark.parametrize("activation", NAMES)
 def test_skops_saves_every_activation_with_the_types_of_the_page(activation, iris):
-    skops = pytest.importorskip("skops.io")
     X, y = iris
     net = ShallowNetClassifier(5, activation, max_iter=3, random_state=0).fit(X, y)
-    saved, name = skops.dumps(net), type(as_activation(activation)).__name__
+    saved, name = sio.dumps(net), type(as_activation(activation)).__name__
     trusted = ["sk_shallow._classifier.ShallowNetClassifier", f"sk_shallow.activations.{name}"]
-    assert skops.get_untrusted_types(data=saved) == trusted
-    assert_array_equal(skops.loads(saved, trusted=trusted).predict_proba(X), net.predict_proba(X))
+    assert sio.get_untrusted_types(data=saved) == trusted
+    assert_array_equal(sio.loads(saved, trusted=trusted).predict_proba(X), net.predict_proba(X))
     assert trusted[0] in PAGE
     assert f"``{name}``" in PAGE or trusted[1] in PAGE
 
 
 def test_skops_saves_what_goes_on(iris):
-    skops = pytest.importorskip("skops.io")
     X, y = iris
     net = ShallowNetClassifier(5, random_state=0).partial_fit(X, y, classes=[0, 1, 2])
-    saved = skops.dumps(net)
-    types = skops.get_untrusted_types(data=saved)
+    saved = sio.dumps(net)
+    types = sio.get_untrusted_types(data=saved)
     assert types[-1] == "sk_shallow.schedules.Clock"
     assert types[-1] in PAGE
-    again = skops.loads(saved, trusted=types).partial_fit(X, y)
+    again = sio.loads(saved, trusted=types).partial_fit(X, y)
     assert_array_equal(again.coefs_[0], net.partial_fit(X, y).coefs_[0])
 
 
 def test_skops_saves_regressors_with_the_types_of_the_page():
-    skops = pytest.importorskip("skops.io")
     net = ShallowNetRegressor(5, max_iter=3, random_state=0).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 4.0])
-    saved = skops.dumps(net)
-    trusted = skops.get_untrusted_types(data=saved)
+    saved = sio.dumps(net)
+    trusted = sio.get_untrusted_types(data=saved)
     assert trusted == [
         "sk_shallow._regressor.ShallowNetRegressor",
         "sk_shallow.activations.ReLU",
         "sk_shallow.losses.SquaredError",
     ]
     assert all(name in PAGE for name in trusted)
-    assert_array_equal(skops.loads(saved, trusted=trusted).predict([[3.0]]), net.predict([[3.0]]))
+    assert_array_equal(sio.loads(saved, trusted=trusted).predict([[3.0]]), net.predict([[3.0]]))
 
 
 SCRIPT = """
@@ -79,7 +77,6 @@ if __name__ == "__main__":
 
 def test_dask_gives_the_same_scores(tmp_path):
     """Dask runs two worker processes."""
-    pytest.importorskip("distributed")
     script = tmp_path / "on_dask.py"
     script.write_text(SCRIPT)
     shown = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=180, cwd=tmp_path)

@@ -4,6 +4,7 @@ import pickle
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import NAMES, interrupt_after, values_equal, weights
 from numpy.testing import assert_allclose, assert_array_equal
@@ -426,10 +427,9 @@ def test_bad_targets_are_refused(y, message, method):
 
 
 def test_missing_numbers_of_pandas_are_refused():
-    pandas = pytest.importorskip("pandas")
-    y = pandas.Series(np.arange(80)).astype("Int64")
+    y = pd.Series(np.arange(80)).astype("Int64")
     net_of().fit(X, y)
-    y[3] = pandas.NA
+    y[3] = pd.NA
     with pytest.raises(ValueError, match="y must not have missing"):
         net_of().fit(X, y)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from sk_shallow.model_selection._statistics import MeanDifference, holm, letters, smallest_difference, splits_to_find
 
@@ -26,7 +27,7 @@ def test_without_overlap_it_is_the_paired_t_test(seed):
 def test_probabilities_equal_baycomp(seed, rope):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        baycomp = pytest.importorskip("baycomp")
+        import baycomp
     x, y = np.random.default_rng(seed).normal([[0.3], [0.0]], 1, (2, 20))
     its = baycomp.two_on_single(x, y, rope=rope, runs=4)
     its = its if rope else (its[0], 0.0, its[1])
@@ -61,9 +62,8 @@ def test_equal_differences_have_p_value_1(difference):
 
 @parametrize("seed", range(5))
 def test_holm_equals_statsmodels(seed):
-    multitest = pytest.importorskip("statsmodels.stats.multitest")
     p_values = np.random.default_rng(seed).uniform(0, 0.1, 11)
-    assert_allclose(holm(p_values), multitest.multipletests(p_values, method="holm")[1])
+    assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1])
 
 
 def test_the_smallest_difference_is_found_as_often_as_promised():
