@@ -8,7 +8,7 @@ from itertools import count
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import fitted_network, plan_of, values_equal
+from helpers import fitted_network, values_equal
 from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn.base import clone
@@ -21,9 +21,7 @@ from sk_shallow import ShallowNetClassifier, ShallowNetRegressor
 from sk_shallow._fit import diagnosis
 from sk_shallow._fit.diagnosis import short_fit
 from sk_shallow._fit.features import different_features, feature_moments, unscaled_features
-from sk_shallow._fit.monitor import Monitor, Signal
 from sk_shallow._model.network import Network
-from sk_shallow._model.parameters import Parameters
 from sk_shallow.initializers import Initializer
 from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS, GradientDescent
@@ -569,16 +567,6 @@ def test_a_warning_made_an_error_does_not_lose_the_net(iris):
     assert net.n_iter_ == 20
 
 
-@parametrize(("n_epochs", "stops"), [(4, False), (5, True)])
-def test_patience_is_more_than_n_iter_no_change_epochs(n_epochs, stops):
-    """As in MLPClassifier, n_iter_no_change=3 stops the fit at the fourth epoch in a row without improvement."""
-    monitor = Monitor(Parameters((1, 1, 1, 1)), plan_of(tol=0.1, n_iter_no_change=3))
-    signals = [monitor.epoch_end(loss) for loss in (1.0, 0.95, 0.95, 0.95, 0.95)[:n_epochs]]
-    assert signals[-1] == (Signal.PLATEAU if stops else Signal.CONTINUE)
-    assert monitor.no_improvement_count == n_epochs - 1
-    assert monitor.best == 0.95
-
-
 @parametrize("rate", [0.1, 1.0, 3.0, 10.0])
 def test_partial_fit_warns_where_the_loss_has_risen_too_high(rate, iris):
     """It warns only if the loss is above twice that of equal probabilities and above that at the start of the call."""
@@ -616,6 +604,11 @@ CAUSES = {
     "no start": ({"init_scale": 0}, "iris", "init_scale=0 leaves every weight at zero"),
     "far from zero": ({}, "far", "4 features hardly vary around their mean"),
     "alpha that held-out rows chose": ({}, "noise", "the features may carry no information about the classes"),
+    "both labels on every row": (
+        {"activation": "tanh", "alpha": 0.0},
+        "both labels",
+        "the features may carry no information about the classes",
+    ),
     "early stopping at a high alpha": ({"alpha": 1e4, "early_stopping": True}, "iris", "alpha=1e\\+04 is too high"),
 }
 
@@ -630,6 +623,7 @@ def test_advice_is_right(case, iris):
         "xor": (X_xor, X_xor[:, 0] != X_xor[:, 1]),
         "negative": (-np.abs(iris[0]), iris[1]),
         "constant": (np.ones((60, 2)), np.arange(60) % 2),
+        "both labels": (np.tile([[0.0, 1.0], [1.0, 0.0]], (30, 1)), np.repeat([0, 1], 30)),
         "far": (iris[0] * 1e-3 + 9, iris[1]),
         "noise": (rng.standard_normal((20_000, 20)), rng.integers(2, size=20_000)),
     }[name]
@@ -637,6 +631,25 @@ def test_advice_is_right(case, iris):
         warnings.simplefilter("always")
         net_of(**parameters).fit(X, y)
     assert re.search(f"Likely cause: {text}", str(caught[-1].message))
+
+
+@parametrize("schedule", ["auto", "one_cycle"])
+def test_a_rate_far_too_low_is_named(schedule, iris):
+    text = warning_of(net_of(learning_rate=schedule, learning_rate_init=1e-7), *iris)
+    assert re.search("learned almost nothing|worse than a constant", text)
+    assert "learning_rate_init=1e-07 is too low" in text
+
+
+def test_tiny_features_are_named(iris):
+    text = warning_of(net_of(alpha=1.0), 1e-6 * iris[0], iris[1])
+    assert re.search("learned almost nothing.*features are tiny", text)
+
+
+def test_rates_far_off_are_named(iris, digits):
+    net = ShallowNetClassifier(learning_rate="one_cycle", learning_rate_init=3e-4, random_state=0)
+    assert "learning_rate_init=0.0003 is too low for these data" in warning_of(net, *iris)
+    net = ShallowNetClassifier(learning_rate_init=0.1, random_state=2)
+    assert "learning_rate_init=0.1 is too high" in warning_of(net, scale(digits[0]), digits[1])
 
 
 def test_a_low_rate_with_many_steps_is_not_blamed(problems):

@@ -19,7 +19,6 @@ from sk_shallow._fit import alpha
 from sk_shallow._fit import plan as rules
 from sk_shallow._fit.monitor import Monitor
 from sk_shallow._fit.set_up import SmallAlphaWarning
-from sk_shallow._model.parameters import Parameters
 from sk_shallow.activations import ACTIVATIONS, Activation
 from sk_shallow.inspection._gradient_check import network_at_start
 from sk_shallow.schedules import OneCycle
@@ -119,40 +118,11 @@ def test_rounds_end_at_a_plateau(solver, activation, digits):
     assert_allclose(replace(fitted_network(net, X, y), alpha=net.alpha_).objective(), min(objectives))
 
 
-@parametrize(("tol", "n_rounds"), [(0.0, 3), (0.05, 2)])
-def test_with_scores_rounds_end_if_the_best_score_gains_too_little(tol, n_rounds):
-    """Scores of 0.5, 0.54, 0.53: the second round gains 0.04. No relative rule applies."""
-    parameters = Parameters((2, 2, 1, 1))
-    scores = iter([0.3, 0.5, 0.54, 0.4, 0.53])
-    plan = plan_of(first_round=1, max_iter=10, stop_at_plateau=True, tol=tol, n_iter_no_change=np.inf)
-    monitor = Monitor(parameters, plan, lambda: next(scores))
-    signals = []
-    for n_epochs in (2, 2, 1):
-        for _ in range(n_epochs):
-            monitor.epoch_end(1.0)
-        signals.append(monitor.round_end(1.0))
-    assert [bool(signal) for signal in signals].index(True) == n_rounds - 1
-
-
 @parametrize("schedule", ["auto", "one_cycle"])
 def test_patience_does_not_count_epochs_with_a_rising_rate(schedule, digits):
     """The rate rises for 30 % of 15 epochs, so epoch 5 is the first that counts, and 6, 7 and 8 bring nothing."""
     net = net_of(learning_rate=schedule, max_iter=15, early_stopping=True, scoring=lambda *_: 0.5, n_iter_no_change=2)
     assert net.fit(*digits).n_iter_ == 8
-
-
-def test_patience_starts_anew_after_the_rate_has_risen():
-    """Scores that recover are improvements, although the best one came earlier. Its weights are kept."""
-    parameters, scores = Parameters((2, 2, 1, 1)), iter([0.9, 0.3, 0.4, 0.5, 0.6, 0.6, 0.6])
-    plan = plan_of(first_round=1, stop_at_plateau=True, tol=0.01, n_iter_no_change=1)
-    monitor, signals = Monitor(parameters, plan, lambda: next(scores)), []
-    for epoch in range(7):
-        parameters.theta[:] = epoch
-        signals.append(bool(monitor.epoch_end(1.0)))
-        if epoch == 1:  # the last epoch with a rising rate
-            monitor.restart_patience()
-    assert signals == [False] * 6 + [True]
-    assert set(monitor.best_theta) == {0}
 
 
 @parametrize("solver", ["adam", "sgd"])
@@ -535,19 +505,3 @@ def test_parameters_of_what_is_not_chosen_yet():
 def test_a_line_search_has_no_rate(iris):
     net = net_of(solver="lbfgs", learning_rate="one_cycle").fit(*iris)
     assert (net.learning_rate_init_, net.batch_size_) == (None, 150)
-
-
-def test_patience_starts_anew_after_a_round():
-    """Otherwise a count of `n_iter_no_change` at the end of a round would end training in the next, rising epoch."""
-    monitor = Monitor(Parameters((1, 1, 1, 1)), plan_of(first_round=15))
-    monitor.no_improvement_count = 10
-    assert not monitor.round_end(1.0)
-    assert monitor.no_improvement_count == 0
-
-
-def test_a_round_that_the_limit_cuts_is_no_plateau():
-    for is_whole in (True, False):
-        monitor = Monitor(Parameters((1, 1, 1, 1)), plan_of(first_round=15))
-        monitor.round_end(1.0)
-        assert bool(monitor.round_end(0.9, is_whole)) == is_whole
-        assert not monitor.still_gains

@@ -8,7 +8,7 @@ import pytest
 from helpers import NAMES, random_network
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
-from sklearn.datasets import load_digits, load_iris, load_wine, make_classification
+from sklearn.datasets import load_wine, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
@@ -469,39 +469,6 @@ def test_the_choice_does_not_depend_on_how_many_nets_are_trained_together(noisy,
     monkeypatch.setattr("sk_shallow._fit.alpha.MAX_PARAMETERS", 1)
     alone = ShallowNetClassifier(random_state=0).fit(*noisy).alpha_scores_
     assert_allclose(list(alone.values()), list(scores.values()), rtol=1e-6)
-
-
-@pytest.mark.parametrize(("changed", "cause"), [
-    ({"alpha": 1e4}, "alpha=1e"),
-    ({"learning_rate_init": 1e-7}, "learning_rate_init=1e-07 is too low"),
-    ({"learning_rate": "one_cycle", "learning_rate_init": 1e-7}, "learning_rate_init=1e-07 is too low"),
-])  # fmt: skip
-def test_a_net_that_learned_nothing_says_why(wine, changed, cause):
-    X, y = wine
-    with pytest.warns(ConvergenceWarning, match=f"learned almost nothing.*{cause}|worse than a constant.*{cause}"):
-        ShallowNetClassifier(random_state=0, **changed).fit(X, y)
-
-
-def test_tiny_features_are_named(wine):
-    X, y = wine
-    with pytest.warns(ConvergenceWarning, match=r"learned almost nothing.*features are tiny"):
-        ShallowNetClassifier(random_state=0, alpha=1.0).fit(1e-6 * X, y)
-
-
-def test_labels_without_a_pattern_are_said_to_have_none():
-    X, y = np.tile([[0.0, 1.0], [1.0, 0.0]], (30, 1)), np.repeat([0, 1], 30)  # both rows have both labels
-    with pytest.warns(ConvergenceWarning, match="may carry no information about the classes"):
-        ShallowNetClassifier(activation="tanh", random_state=0, alpha=0.0).fit(X, y)
-
-
-def test_rates_far_off_are_named():
-    X, y = load_iris(return_X_y=True)
-    X = scale(X)
-    with pytest.warns(ConvergenceWarning, match=r"learning_rate_init=0\.0003 is too low for these data"):
-        ShallowNetClassifier(learning_rate="one_cycle", learning_rate_init=3e-4, random_state=0).fit(X, y)
-    X, y = load_digits(return_X_y=True)
-    with pytest.warns(ConvergenceWarning, match=r"learning_rate_init=0\.1 is too high"):
-        ShallowNetClassifier(learning_rate_init=0.1, random_state=2).fit(scale(X), y)
 
 
 @pytest.mark.slow
