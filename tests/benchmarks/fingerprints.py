@@ -18,15 +18,12 @@ from sklearn.datasets import load_digits, load_iris, load_wine, make_multilabel_
 from sklearn.preprocessing import scale
 
 from sk_shallow import ShallowNetClassifier, check_gradient
-from sk_shallow.activations import LeakyReLU, Maxout
+from sk_shallow.activations import ACTIVATIONS, LeakyReLU, Maxout
 from sk_shallow.inspection import hidden_unit_report
 from sk_shallow.model_selection import compare_activations
 from sk_shallow.schedules import Adaptive
 from sk_shallow.solvers import LBFGS, SGD, Adam
 
-ACTIVATIONS = [
-    "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "maxout", "softplus", "selu", "gelu", "silu", "mish",
-]  # fmt: skip
 SOLVERS = ["gd", "sgd", "adam", "lbfgs"]
 ATTRIBUTES = [
     "coefs_", "intercepts_", "loss_curve_", "validation_scores_", "best_validation_score_", "n_iter_", "stop_reason_",
