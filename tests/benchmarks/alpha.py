@@ -16,8 +16,6 @@ The share of the time is that of a default fit minus that of a fit with alpha=al
 take turns; the smallest time of three counts. Everything runs on one BLAS thread.
 """
 
-import argparse
-import inspect
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -26,6 +24,7 @@ import numpy as np
 import pandas as pd
 from blas import use_the_kernels_of_users
 from defaults import DATA, available, folds, load
+from scipy.stats import gmean
 from sklearn.datasets import load_breast_cancer, make_classification
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import log_loss
@@ -34,7 +33,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 from sklearn.utils import resample
-from speed import Contender, simple_table, timings, write
+from speed import Contender, options_of, show, timings, write
 from threadpoolctl import threadpool_limits
 
 from sk_shallow import ShallowNetClassifier
@@ -132,12 +131,11 @@ def loss_and_alpha(net, run: Run, **fit_parameters) -> tuple[float, float]:
 def compared(situation: str, smoke: bool) -> pd.DataFrame:
     """Return the log loss and alpha of every run (rows) and contender (columns)."""
     parameters, rows = PARAMETERS.get(situation, {}), []
-    takes_groups = "groups" in inspect.signature(ShallowNetClassifier.fit).parameters
     for run in SITUATIONS[situation](smoke):
         found = {"MLP": loss_and_alpha(MLPClassifier(), run)}
         for alpha in ("auto", *FIXED[: 2 if smoke else None]):
             found[alpha] = loss_and_alpha(ShallowNetClassifier(alpha=alpha, **parameters), run)
-        if run.groups is not None and takes_groups:
+        if run.groups is not None:
             found["groups"] = loss_and_alpha(ShallowNetClassifier(**parameters), run, groups=run.groups)
         rows += [(run.data, run.seed, contender, *figures) for contender, figures in found.items()]
         print(".", end="", flush=True)
@@ -151,7 +149,7 @@ def line(label: str, frame: pd.DataFrame, contender: str) -> tuple[str, ...]:
     to_mlp = losses[contender] / losses["MLP"]
     to_best = losses[contender] / losses[[column for column in losses if column in FIXED]].min(axis=1)
     worst = frame["loss"][contender] / frame["loss"]["MLP"]
-    ratios = (f"{np.exp(np.log(ratio).mean()):.2f}" for ratio in (to_mlp, to_best))
+    ratios = (f"{gmean(ratio):.2f}" for ratio in (to_mlp, to_best))
     chosen = f"{alphas.min().min():.3g} to {alphas.max().max():.3g}"
     spread = f"{(alphas.max() / alphas.min()).max():.3g}"
     counts = (str(len(losses)), str(len(frame)))
@@ -221,16 +219,13 @@ TABLES = {
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ...]]]:
     """Run the benchmark, print its tables and return them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--smoke", action="store_true", help="use few rows and fits, for tests")
-    parser.add_argument("--write", action="store_true", help="write the tables to the page")
-    options = parser.parse_args(arguments)
+    options = options_of(__doc__, arguments)
     tables = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for title, table in TABLES.items():
             tables[title] = table(options.smoke)
-            print(f"\n{title}\n\n{simple_table(tables[title])}", flush=True)
+            show({title: tables[title]})
     if options.write:
         write(tables)
     return tables

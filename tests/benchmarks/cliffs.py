@@ -16,17 +16,17 @@ Data sets are those of defaults.py, with at most 3,000 rows and one fold. A stre
 chunks, once or five times. Classes, means and standard deviations are known in advance.
 """
 
-import argparse
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from blas import use_the_kernels_of_users
 from defaults import fitted, folds
+from scipy.stats import gmean
 from sklearn.base import ClassifierMixin, clone
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
-from speed import simple_table, write
+from speed import options_of, show, write
 from threadpoolctl import threadpool_limits
 
 from sk_shallow import ShallowNetClassifier
@@ -105,13 +105,9 @@ def measured(name: str, value: object, data: tuple[np.ndarray, ...]) -> dict[str
 def too_slow(part: pd.DataFrame) -> list[str]:
     """Return the data sets on which a setting is too slow, and "the mean" if it is so on average."""
     theirs, defaults = TOO_SLOW
-    time, to_defaults = (geometric_mean(part[name]) for name in ("time", "time_to_defaults"))
+    time, to_defaults = (float(gmean(part[name])) for name in ("time", "time_to_defaults"))
     sets = part["set"][(part["time"] > 2 * theirs) & (part["time_to_defaults"] > 2 * defaults)]
     return ["the mean"] * (time > theirs and to_defaults > defaults) + list(sets)
-
-
-def geometric_mean(ratios: pd.Series) -> float:
-    return float(np.exp(np.log(ratios).mean()))
 
 
 HEADER = (
@@ -123,7 +119,7 @@ HEADER = (
 def line(setting: str, part: pd.DataFrame) -> tuple[str, ...]:
     """Return the cells of `HEADER` for one setting: geometric means over the data sets."""
     loss, to_defaults, time, time_to_defaults = (
-        f"{geometric_mean(part[name]):.2f}".replace("nan", "")
+        f"{gmean(part[name]):.2f}".replace("nan", "")
         for name in ("loss", "loss_to_defaults", "time", "time_to_defaults")
     )
     points, warned = f"{part['points'].mean():+.1f}".replace("+nan", ""), f"{100 * part['warned'].mean():.0f} %"
@@ -179,15 +175,10 @@ class Stream:
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ...]]]:
     """Run the benchmark, print its tables and return them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--smoke", action="store_true", help="use one small data set, for tests")
-    parser.add_argument("--write", action="store_true", help="write the tables to the page")
-    parser.add_argument("--streams", action="store_true", help="only run the streams")
-    options = parser.parse_args(arguments)
+    options = options_of(__doc__, arguments, streams="only run the streams")
     tables = {} if options.streams else {"One parameter set": table_of_cliffs(options.smoke)}
     tables["Streams"] = table_of_streams(options.smoke)
-    for title, rows in tables.items():
-        print(f"\n{title}\n\n{simple_table(rows)}", flush=True)
+    show(tables)
     if options.write:
         write(tables)
     return tables

@@ -12,7 +12,6 @@ of a comparison with the time of the same number of fits of MLPClassifier() to t
 at a time.
 """
 
-import argparse
 import time
 import warnings
 from collections.abc import Sequence
@@ -30,7 +29,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold, cross_validate, tra
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from speed import simple_table, write
+from speed import options_of, show, write
 from threadpoolctl import threadpool_limits
 
 from sk_shallow import ShallowNetClassifier, compare_activations
@@ -188,17 +187,12 @@ def write_comparisons(found: dict[str, object]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ...]]]:
     """Run the benchmarks, print the tables and return them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--smoke", action="store_true", help="use a few samples of a small set, for tests")
-    parser.add_argument("--write", action="store_true", help="write the tables and the figures")
-    parser.add_argument("--quick", action="store_true", help="only run the three comparisons and their time")
-    options = parser.parse_args(arguments)
+    options = options_of(__doc__, arguments, quick="only run the three comparisons and their time")
     found = comparisons(options.smoke)
     tables = {"Time of a comparison": table_of_time(options.smoke)}
     if not options.quick:
         tables |= {"A against A": table_of_errors(options.smoke), "Power": table_of_power(options.smoke)}
-    for title, rows in tables.items():
-        print(f"\n{title}\n\n{simple_table(rows)}", flush=True)
+    show(tables)
     if options.write:
         write_comparisons(found)
         write(tables, PAGE)

@@ -11,7 +11,6 @@ Four data sets come with scikit-learn. The others are all files in the folder SK
 beside the checkout).
 """
 
-import argparse
 import os
 import time
 import warnings
@@ -24,6 +23,7 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 from blas import use_the_kernels_of_users
+from scipy.stats import gmean
 from sklearn.base import ClassifierMixin
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.impute import SimpleImputer
@@ -32,7 +32,7 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from speed import simple_table, write
+from speed import options_of, show, write
 from threadpoolctl import threadpool_limits
 
 from sk_shallow import ShallowNetClassifier
@@ -137,7 +137,7 @@ def against_mlp(frame: pd.DataFrame, contender: str) -> dict[str, float]:
     """Return ratios to MLPClassifier (geometric means over data sets), and differences of accuracy in points."""
     one, other = (frame[frame["contender"] == name].set_index("set") for name in (contender, "MLP"))
     points = 100 * (one["accuracy"] - other["accuracy"])
-    ratios = {name: float(np.exp(np.log(one[name] / other[name]).mean())) for name in ("log_loss", "brier", "seconds")}
+    ratios = {name: float(gmean(one[name] / other[name])) for name in ("log_loss", "brier", "seconds")}
     worse = one["log_loss"] / other["log_loss"]
     figures = {"points": points.mean(), "worst": points.min(), "warned": one["warned"].mean()}
     return {**ratios, **figures, "worse": (worse > 1.02).mean(), "worst_loss": worse.max()}
@@ -275,11 +275,7 @@ def table_of_alternatives(smoke: bool) -> list[tuple[str, ...]]:
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ...]]]:
     """Run the benchmark, print its tables and return them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--smoke", action="store_true", help="use one small data set, for tests")
-    parser.add_argument("--write", action="store_true", help="write defaults.csv and the tables of the page")
-    parser.add_argument("--alternatives", action="store_true", help="change one rule at a time instead")
-    options = parser.parse_args(arguments)
+    options = options_of(__doc__, arguments, alternatives="change one rule at a time instead")
     frame = None
     if options.alternatives:
         tables = {"Defaults, one rule changed": table_of_alternatives(options.smoke)}
@@ -290,8 +286,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ..
             "Defaults, images": table_of_images(options.smoke),
             "Defaults of the activations": table_of_activations(options.smoke),
         }
-    for title, rows in tables.items():
-        print(f"\n{title}\n\n{simple_table(rows)}", flush=True)
+    show(tables)
     if options.write:
         write(tables)
         if frame is not None:

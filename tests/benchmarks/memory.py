@@ -8,7 +8,6 @@ chunk of 10,000 rows once, copied to memory. The table shows the peak memory tha
 of the file that the operating system caches do not count.
 """
 
-import argparse
 import tempfile
 import tracemalloc
 import warnings
@@ -16,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from speed import simple_table, write
+from speed import options_of, show, write
 
 from sk_shallow import ShallowNetClassifier
 
@@ -73,12 +72,9 @@ def table(smoke: bool) -> list[tuple[str, ...]]:
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ...]]]:
     """Measure, print the table and return it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--smoke", action="store_true", help="use a small array, for tests")
-    parser.add_argument("--write", action="store_true", help="write the table to the page")
-    options = parser.parse_args(arguments)
+    options = options_of(__doc__, arguments)
     tables = {"Memory": table(options.smoke)}
-    print(simple_table(tables["Memory"]))
+    show(tables)
     if options.write:
         write(tables, PAGE)
     return tables

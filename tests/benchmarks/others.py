@@ -9,7 +9,6 @@ infinite. So a forest of T trees is scored on (T P + f) / (T + 1), where P are i
 of the classes in the training rows: the class frequencies count as one more tree. The other classifiers do not need it.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,10 +16,11 @@ import numpy as np
 import pandas as pd
 from blas import use_the_kernels_of_users
 from defaults import ROOT, Make, available, compared
+from scipy.stats import gmean
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
-from speed import simple_table, write
+from speed import options_of, show, write
 from threadpoolctl import threadpool_limits
 
 from sk_shallow import ShallowNetClassifier
@@ -78,7 +78,7 @@ def table_of_wins(frame: pd.DataFrame) -> list[tuple[str, ...]]:
     """Return the sets on which each contender is the best, and its log loss and time relative to ours."""
     wins = {name: by_set(frame, name).rank(axis=1, method="min").eq(1).sum() for name in ERRORS}
     to_ours = {name: by_set(frame, name) for name in ("log_loss", "seconds")}
-    to_ours = {name: np.exp(np.log(v.div(v[OURS], axis=0)).mean()) for name, v in to_ours.items()}
+    to_ours = {name: v.div(v[OURS], axis=0).apply(gmean) for name, v in to_ours.items()}
     rows = [
         (
             "classifier",
@@ -126,15 +126,9 @@ def tables_of(frame: pd.DataFrame) -> dict[str, list[tuple[str, ...]]]:
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ...]]]:
     """Run the benchmark, print its tables and return them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--smoke", action="store_true", help="use one small data set, for tests")
-    parser.add_argument("--write", action="store_true", help="write others.csv and the tables of the page and README")
-    parser.add_argument("--sets", nargs="+", help="only use these data sets")
-    options = parser.parse_args(arguments)
-    sets = options.sets or available(options.smoke)
-    frame = compared(CONTENDERS, sets, 1 if options.smoke else 3)
-    for title, rows in tables_of(frame).items():
-        print(f"\n{title}\n\n{simple_table(rows)}", flush=True)
+    options = options_of(__doc__, arguments)
+    frame = compared(CONTENDERS, available(options.smoke), 1 if options.smoke else 3)
+    show(tables_of(frame))
     if options.write:
         frame.to_csv(CSV, index=False, float_format="%.6g")
         frame = pd.read_csv(CSV)  # so that pages and file are rounded in the same way

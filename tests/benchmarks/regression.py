@@ -10,7 +10,6 @@ set comes from the mean R2 of its fits, each at least -1. The data sets are all 
 SK_SHALLOW_DATA (default: shared/data beside the checkout), and diabetes, which comes with scikit-learn.
 """
 
-import argparse
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ import numpy as np
 import pandas as pd
 from blas import use_the_kernels_of_users
 from defaults import DATA, MAX_ROWS
+from scipy.stats import gmean
 from sklearn.base import RegressorMixin
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes
@@ -30,7 +30,7 @@ from sklearn.model_selection import RepeatedKFold
 from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import resample
-from speed import simple_table, write
+from speed import options_of, show, write
 from threadpoolctl import threadpool_limits
 
 from sk_shallow import ShallowNetRegressor
@@ -113,8 +113,8 @@ def table_of_means(frame: pd.DataFrame) -> list[tuple[str, ...]]:
     header = ("regressor", "mean rank", "best on", "RMSE / MLP", "worst set", "sets worse by 3 %", "time / MLP")
     rows = [(*header, "fits that warn")]
     for name in errors:
-        ratio, time_ratio = errors[name] / errors[MLP], np.exp(np.log(seconds[name] / seconds[MLP]).mean())
-        cells = (f"{ranks[name]:.2f}", str(best[name]), f"{np.exp(np.log(ratio).mean()):.3f}", f"{ratio.max():.2f}")
+        ratio, time_ratio = errors[name] / errors[MLP], gmean(seconds[name] / seconds[MLP])
+        cells = (f"{ranks[name]:.2f}", str(best[name]), f"{gmean(ratio):.3f}", f"{ratio.max():.2f}")
         shares = (f"{(ratio > 1.03).sum()}", f"{time_ratio:.2f}", f"{100 * warned[name].mean():.0f} %")
         rows.append((name, *cells, *shares))
     return rows
@@ -135,13 +135,9 @@ def tables_of(frame: pd.DataFrame) -> dict[str, list[tuple[str, ...]]]:
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ...]]]:
     """Run the benchmark, print its tables and return them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--smoke", action="store_true", help="use one small data set, for tests")
-    parser.add_argument("--write", action="store_true", help="write regression.csv and the tables of the page")
-    options = parser.parse_args(arguments)
+    options = options_of(__doc__, arguments)
     frame = compared(CONTENDERS, available(options.smoke), 1 if options.smoke else None)
-    for title, rows in tables_of(frame).items():
-        print(f"\n{title}\n\n{simple_table(rows)}", flush=True)
+    show(tables_of(frame))
     if options.write:
         frame.to_csv(CSV, index=False, float_format="%.6g")
         write(tables_of(pd.read_csv(CSV)))  # so that page and file are rounded in the same way

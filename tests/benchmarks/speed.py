@@ -368,6 +368,20 @@ def simple_table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([rule, lines[0], rule, *lines[1:], rule])
 
 
+def show(tables: dict[str, Sequence[Sequence[str]]]) -> None:
+    for title, rows in tables.items():
+        print(f"\n{title}\n\n{simple_table(rows)}", flush=True)
+
+
+def options_of(doc: str, arguments: Sequence[str] | None, **switches: str) -> argparse.Namespace:
+    """Return the options of a script: --smoke, --write, and `switches`, which map names to help texts."""
+    common = {"smoke": "use little data, for tests", "write": "write the results to the pages"}
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, text in (common | switches).items():
+        parser.add_argument(f"--{name}", action="store_true", help=text)
+    return parser.parse_args(arguments)
+
+
 def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ...]]]:
     """Run the benchmark, print its tables and return them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -385,7 +399,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, list[tuple[str, ..
         warnings.simplefilter("ignore", ConvergenceWarning)  # few epochs, on purpose
         for title, table in TABLES.items():
             tables[title] = list(table(1 if options.smoke else options.rounds, options.smoke))
-            print(f"\n{title}\n\n{simple_table(tables[title])}", flush=True)
+            show({title: tables[title]})
     if options.write:
         write(tables)
     return tables
