@@ -769,7 +769,7 @@ def test_a_short_fit_leaves_no_trace(cancer):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(diagnosis, "HIGH_RATE", 0.0)
         patch.setattr(diagnosis, "MAX_MISSED", 0.0)
-        patch.setattr(diagnosis, "short_fit", lambda fit: fits.append(short_fit(fit)) or fits[-1])
+        patch.setattr(diagnosis, "short_fit", lambda *args: fits.append(short_fit(*args)) or fits[-1])
         messages_of(judged, *cancer)
     assert len(fits) == 1
     assert values_equal(plain.coefs_ + plain.intercepts_, judged.coefs_ + judged.intercepts_)

@@ -7,12 +7,14 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.preprocessing import StandardScaler, maxabs_scale
+from sklearn.utils.extmath import row_norms
 
 from sk_shallow._fit.data import computed_once
 from sk_shallow._fit.features import different_features, feature_moments, unscaled_features, variances
 from sk_shallow._fit.minimize import Limit, minimize_anew
 from sk_shallow._fit.monitor import Monitor, Signal
-from sk_shallow._fit.plan import SHORT_EPOCHS, SHORT_STEPS, default_rates, short_plan
+from sk_shallow._fit.plan import SHORT_EPOCHS, SHORT_STEPS, Plan, alpha_rule, short_plan
 from sk_shallow._fit.set_up import Fit
 from sk_shallow._fit.state import Stream
 from sk_shallow._model.network import Network
@@ -28,7 +30,7 @@ DEFAULT_FIT_STEPS = 1500  # about as many as a default fit on some thousand rows
 LOW_RATE, HIGH_RATE = 0.1, 2.0  # rates below or above so many times the default peak rate are reported
 SMALL_BATCH, SMALL_SCALE = 16, 0.01  # batches and scales of initial weights below these may be too small
 SHORT_FULL_BATCH_STEPS = 1000  # of the short fit that shows what the net can learn; on a sample, they are cheap
-MIN_VALIDATION_ROWS = 10  # with fewer, a validation set says too little to contradict the training rows
+MIN_ROWS = 10  # with fewer, a validation set or a call of `partial_fit` says little about the other rows
 MAX_MISSED = 0.1  # share of the short fit's gain that a net may miss; half of it if its loss is twice as high
 SAMPLE_ROWS = 2048  # rows of the sample that is checked first; if its loss is fine, the full pass is skipped
 
@@ -55,8 +57,8 @@ class Ending:
     """A fit that has ended: its weights, its loss, and its problem if there is one.
 
     The loss is too high if it exceeds `bound`. After `fit`, `bound` is the best constant's loss plus a margin. After
-    `partial_fit`, which sees only a part of the data, it is twice the loss at ``Z2 = 0``. `limit` is what stopped
-    training before it converged.
+    `partial_fit`, which sees only a part of the data, it is twice the loss at ``Z2 = 0``, and more with few rows.
+    `limit` is what stopped training before it converged.
     """
 
     def __init__(self, fit: Fit, limit: Limit | None) -> None:
@@ -75,7 +77,8 @@ class Ending:
         self.constant = np.inf if self.plan.incremental else fit.network.loss_of_constant()
         self.highest = (1 - MIN_EXPLAINED) * self.constant  # loss of a net that has learned something
         margin = max(self.plan.tol, 0.01 * self.zero)
-        self.bound = 2 * self.zero if self.plan.incremental else self.constant + margin
+        few = 1 + MIN_ROWS / self.network.n_samples  # a few rows can be far from all others
+        self.bound = 2 * self.zero * few if self.plan.incremental else self.constant + margin
 
     def choose_weights(self) -> None:
         """Restore the best weights if the last ones should not be returned, and record the worse loss of the two.
@@ -138,7 +141,8 @@ class Ending:
         def failure(headline: str, causes: Callable[[], list[Cause]]) -> Callable[[], str]:
             return lambda: self._failure(f"{headline}: the final loss is {got}, but {self._reference}.", causes())
 
-        diverged = not finite or (loss > self.bound and loss >= self._first_loss)
+        far = self.bound if self.plan.incremental else max(self.bound, 2 * self.constant)
+        diverged = not finite or (loss > far and loss >= self._first_loss)
         yield diverged, failure("Training diverged", self._causes_of_divergence)
         if self.plan.incremental or self.monitor.stopped:  # a part of the data, or an early end
             return
@@ -149,7 +153,7 @@ class Ending:
         yield loss > self.bound, failure("Training ended worse than a constant", self._causes_of_slowness)
         if self.constant <= 1e-9 * self.zero and not self._targets_are_tiny:  # nothing to learn
             return
-        yield self._rate_is_limited(), self._limited_rate
+        yield self._misses_scaling(), self._scale_features
         unfinished = self.limit is not None and not self._never_stops_itself and self.monitor.still_improves()
         yield unfinished, self._unfinished
         nothing = self.returned is not None and self.returned > self.highest
@@ -170,14 +174,6 @@ class Ending:
         rate = self.plan.learning_rate_init
         return rate is not None and rate > HIGH_RATE * self.plan.default_rates[1]
 
-    def _rate_is_limited(self) -> bool:
-        """Return whether unscaled features make the default rate very small."""
-        plan, rate = self.plan, self.plan.learning_rate_init
-        if rate is None or not plan.q1 or self._is_given("learning_rate_init"):
-            return False
-        unlimited = default_rates(plan.solver, plan.q, plan.curvature)[plan.schedule.needs_length]
-        return rate < unlimited / 10 and bool(self._unscaled)
-
     def _rate_has_fallen(self) -> bool:
         """Return whether "invscaling" has halved the rate. Otherwise it is not to blame."""
         rate, schedule = self.plan.learning_rate_init or 0.0, self.plan.schedule
@@ -185,10 +181,7 @@ class Ending:
 
     def _misses_much(self) -> bool:
         """Return whether the net has learned clearly less than a short fit at the default rate learns."""
-        constant, reached, could = self._learned
-        gain, share = constant - could, MAX_MISSED / 2 if reached > 2 * could else MAX_MISSED
-        misses = gain > MIN_EXPLAINED * constant and reached - could > share * gain
-        return misses and not self._score_is_as_good
+        return _is_clearly_less(*self._learned) and not self._score_is_as_good
 
     @property
     def _score_is_as_good(self) -> bool:
@@ -200,7 +193,7 @@ class Ending:
     @computed_once
     def _short(self) -> np.ndarray:
         """The weights of a short fit at the default rate."""
-        return short_fit(self.fit)
+        return short_fit(self.fit, self.network.sample(SAMPLE_ROWS), self.plan).parameters.theta
 
     @computed_once
     def _learned(self) -> tuple[float, float, float]:
@@ -213,6 +206,24 @@ class Ending:
         if reached <= MAX_MISSED / 2 * constant:  # however much the short fit learns
             return constant, reached, reached
         return constant, reached, judge.value_at(self._short, judge.loss)
+
+    def _misses_scaling(self) -> bool:
+        """Return whether the net has learned clearly less than a short fit learns from scaled features."""
+        return bool(self._unscaled) and self.network.span is None and _is_clearly_less(*self._learned_if_scaled)
+
+    @computed_once
+    def _learned_if_scaled(self) -> tuple[float, float, float]:
+        """The losses of a constant, of the net, and of a short fit by Adam on scaled features, on a sample."""
+        plan, sample = self.plan, self.network.sample(SAMPLE_ROWS)
+        constant, reached = sample.loss_of_constant(), sample.loss()
+        if reached <= MAX_MISSED / 2 * constant:
+            return constant, reached, reached
+        X = maxabs_scale(sample.X) if issparse(sample.X) else StandardScaler().fit_transform(sample.X)
+        q, alpha = float(row_norms(X, squared=True).mean()), self.network.alpha
+        if self.fit.estimator.alpha == "auto":  # the same strength
+            alpha *= alpha_rule(sample.activation, 1, q) / alpha_rule(sample.activation, 1, plan.q)
+        scaled = short_fit(self.fit, replace(sample, X=X, alpha=alpha), replace(plan, solver=Adam(), q=q))
+        return constant, reached, scaled.loss()
 
     @computed_once
     def _different(self) -> str:
@@ -240,7 +251,7 @@ class Ending:
             return False
         nothing = self.returned is not None and self.returned > self.highest
         returned_are_bad = nothing or (not has_scorer and self._validation_loss >= self._losses_of_constant.mean())
-        enough = held_out.n_samples >= MIN_VALIDATION_ROWS
+        enough = held_out.n_samples >= MIN_ROWS
         return enough and returned_are_bad and held_out.value_at(self.last_theta, self._excess) > 3
 
     def _excess(self) -> float:
@@ -289,7 +300,8 @@ class Ending:
         weights = f"sample weights up to {largest:.3g}, which partial_fit does not normalize"
         step_of_penalty = 0.0 if rate is None or isinstance(self.plan.solver, Adam) else rate * network.alpha
         alpha, alpha_high = f"alpha={network.alpha:.3g} is too high", step_of_penalty > 2 * network.sample_size
-        rate_high = self._blame_rate("too high")
+        too_high = rate is not None and rate > self._default_rate
+        rate_high = self._blame_rate("too high") if too_high else ""
         return [
             Cause(largest > MAX_SAMPLE_WEIGHT, weights),
             self._if_given("alpha", alpha_high, f"{alpha} for this learning rate", "set a lower alpha"),
@@ -450,10 +462,12 @@ class Ending:
             f"Use None: the default for these data is {self.plan.default_rates[1]:.3g}."
         )
 
-    def _limited_rate(self) -> str:
-        return (
-            f"The default learning rate is only {self.plan.learning_rate_init:.2g}: larger ones would diverge because "
-            f"of unscaled features, {self._unscaled}. Try this: {self._scaler}."
+    def _scale_features(self) -> str:
+        _, reached, could = self._learned_if_scaled
+        return self._failure(
+            f"The net learned less than it could: the training loss is {reached:.4g}{self.unit}, but a short fit on "
+            f"scaled features reaches {could:.4g}.",
+            [Cause(True)],
         )
 
     def _high_rate(self) -> str:
@@ -509,10 +523,14 @@ class Ending:
 
     def _blame_rate(self, too: str) -> str:
         """Blame the rate, and name the default for these data and this schedule."""
+        return f"{self._rate} is {too} (None, the default, is {self._default_rate:.2g} here)"
+
+    @property
+    def _default_rate(self) -> float:
+        """The default for these data, and this schedule or, if it is "auto", rounds."""
         plan, given = self.plan, self.fit.estimator.learning_rate
         planned = plan.schedule.needs_length or (given == "auto" and not plan.incremental)
-        default = plan.default_rates[planned]
-        return f"{self._rate} is {too} (None, the default, is {default:.2g} here)"
+        return plan.default_rates[planned]
 
     def _owner(self, name: str) -> Any:
         """Return what has a parameter: the estimator, or its solver."""
@@ -549,12 +567,17 @@ class Ending:
         return f"put a {'MaxAbsScaler' if issparse(self.fit.data.X) else 'StandardScaler'} in front"
 
 
-def short_fit(fit: Fit) -> np.ndarray:
-    """Return the weights of a short fit on a sample of the rows, from the same start, at the default rate."""
-    network = fit.network.sample(SAMPLE_ROWS)
+def short_fit(fit: Fit, network: Network, plan: Plan) -> Network:
+    """Return a network after a short fit, from the same start as the fit, at the default rate."""
     network = replace(network, parameters=network.parameters.zeros_like())
     network.parameters.theta[:] = fit.monitor.first_theta
-    solver, n_steps = fit.plan.solver, SHORT_FULL_BATCH_STEPS if fit.plan.solver.full_batch else SHORT_STEPS
-    plan = short_plan(solver, fit.plan, network.n_samples, fit.plan.batch_size, (SHORT_EPOCHS, n_steps))
-    minimize_anew(network, plan, fit.state.seed, Stream.TRAINING)
-    return network.parameters.theta
+    n_steps = SHORT_FULL_BATCH_STEPS if plan.solver.full_batch else SHORT_STEPS
+    short = short_plan(plan.solver, plan, network.n_samples, plan.batch_size, (SHORT_EPOCHS, n_steps))
+    minimize_anew(network, short, fit.state.seed, Stream.TRAINING)
+    return network
+
+
+def _is_clearly_less(constant: float, reached: float, could: float) -> bool:
+    """Return whether a net that reached a loss has learned clearly less than one with the loss `could`."""
+    gain, share = constant - could, MAX_MISSED / 2 if reached > 2 * could else MAX_MISSED
+    return gain > MIN_EXPLAINED * constant and reached - could > share * gain
