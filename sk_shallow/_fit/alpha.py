@@ -1,7 +1,7 @@
 """`alpha="auto"`: choose the strength of the penalty by cross-validation.
 
 Two strengths are tried first, then weaker or stronger ones. For each strength, one net per fold is trained for a
-short time in float32, with half the hidden units. Nets are trained together, by Adam on one_cycle for every solver,
+first round in float32, with half the hidden units. Nets are trained together, by Adam on one_cycle for every solver,
 because the best penalty does not depend on the solver. With sparse rows, they are trained one after the other.
 """
 
@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from sk_shallow._fit.data import Data, dense_if_small, in_order_of_appearance
 from sk_shallow._fit.minimize import minimize_anew
-from sk_shallow._fit.plan import Plan, short_plan
+from sk_shallow._fit.plan import SHORT_EPOCHS, SHORT_STEPS, Plan, short_plan
 from sk_shallow._fit.state import Stream
 from sk_shallow._fit.targets import Targets
 from sk_shallow._model.network import Matrix, Network, slices
@@ -30,7 +30,6 @@ FEW_ROWS = 500  # with fewer rows, skip the weakest strength, which often wins b
 MAX_ROWS, MAX_NUMBERS = 2000, 2**18  # of X and Y that are used; 100 rows are used in any case
 MAX_WIDE_ROWS = 2**9  # with more features than rows: finding the space of 2,000 would take seconds
 N_FOLDS = 3
-MIN_EPOCHS, MIN_STEPS = 15, 60
 BATCH_ROWS = 48
 MIN_UNITS = 50  # nets with more hidden units are halved
 MAX_PARAMETERS = 2**18  # of the nets that are trained together
@@ -262,5 +261,5 @@ def _stack(network: Network, rows: list[np.ndarray], nets: list[tuple[float, int
 
 
 def _train(network: Network, plan: Plan, seed: int) -> None:
-    short = short_plan(Adam(), plan, network.n_samples, BATCH_ROWS, (MIN_EPOCHS, MIN_STEPS))
+    short = short_plan(Adam(), plan, network.n_samples, BATCH_ROWS, (SHORT_EPOCHS, SHORT_STEPS))
     minimize_anew(network, short, seed, Stream.ALPHA_TRAINING)

@@ -19,7 +19,8 @@ from sk_shallow.activations import Activation
 from sk_shallow.schedules import SCHEDULES, Constant, OneCycle, Schedule
 from sk_shallow.solvers import LBFGS, SGD, SOLVERS, Adam, GradientDescent, Solver
 
-SHORT_EPOCHS, SHORT_STEPS = 15, 120  # least length of the first round, and of the short fit of diagnosis.py
+# Least length of the first round, of the nets that choose alpha, and of the short fit of diagnosis.py.
+SHORT_EPOCHS, SHORT_STEPS = 15, 120
 
 
 @dataclass(frozen=True)
