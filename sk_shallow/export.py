@@ -59,7 +59,9 @@ def to_mlpclassifier(net):
     """
     activation = _checked_activation(net, ShallowNetClassifier, "MLPClassifier")
     if len(net.classes_) < 2:
-        raise ValueError(f"MLPClassifier needs at least two classes. Got a net with one class, {net.classes_[0]!r}.")
+        raise ValueError(
+            f"MLPClassifier needs at least two classes. Got a net with one class, {net.classes_.tolist()[0]!r}."
+        )
     mlp = MLPClassifier((len(net.coefs_[1]),), activation=activation)
     X = np.zeros((1, net.n_features_in_), dtype=net.coefs_[0].dtype)
     multilabel = isinstance(net._targets, MultilabelTargets)

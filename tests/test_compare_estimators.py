@@ -251,6 +251,20 @@ def test_columns_on_hidden_units_are_there_if_all_are_nets(iris):
     assert "dead" not in str(mixed.details())
 
 
+@parametrize("wrap", [lambda model: model, lambda model: make_pipeline(StandardScaler(), model)])
+def test_a_frozen_model_stays_as_it_is(wrap, iris):
+    """It gets no seed and is not fitted, so its scores are those of the model."""
+    forest = RandomForestClassifier(5, random_state=3).fit(StandardScaler().fit_transform(iris[0]), iris[1])
+    seen = compare(*iris, {"frozen": wrap(FrozenEstimator(forest)), "net": net_of()}, scoring="accuracy")
+    assert_array_equal(seen.scores_["frozen"], cross_val_score(wrap(FrozenEstimator(forest)), *iris, cv=CV))
+
+
+@parametrize("name", ["paired_seeds", "refit"])
+def test_switches_are_true_or_false(name, iris):
+    with pytest.raises(ValueError, match=rf"{name} must be True or False\. Got 'neg_log_loss'"):
+        compare(*iris, {"a": GaussianNB(), "b": net_of()}, **{name: "neg_log_loss"})
+
+
 def test_estimators_stay_as_they_are(iris):
     estimators = of_kinds()
     before = repr(estimators)

@@ -240,7 +240,7 @@ RARE = {
     "NA": (
         {},
         {"y": pd.Series(["a", pd.NA, "b"] * 50, dtype="string")},
-        r"missing labels \(NaN, NA\). Got 50",
+        r"missing values \(NaN, NA\). Got 50",
     ),
     "bytes": ({}, {"y": np.array([b"a", b"b", b"c"] * 50)}, r"labels of types \['bytes'\]"),
     "objects of bytes": ({}, {"y": np.array([b"a", b"b"] * 75, dtype=object)}, r"labels of types \['bytes'\]"),

@@ -138,7 +138,7 @@ def _validated(estimator: Any, rows: GivenRows, *, reset: bool, dtype: Any = DTY
     if dtype is DTYPES and names and names <= {"float32", "float", "float[pyarrow]"}:
         dtype = np.float32  # check_array could convert it to float64
     if hasattr(y, "isna") and np.any(y.isna()):  # pandas' NA, which NumPy can't compare
-        raise ValueError(f"y must not have missing labels (NaN, NA). Got {int(np.sum(y.isna()))}. Drop or name them.")
+        raise ValueError(f"y must not have missing values (NaN, NA). Got {int(np.sum(y.isna()))}. Drop these rows.")
     X, y = validate_data(estimator, X, y, accept_sparse="csr", dtype=dtype, multi_output=True, reset=reset)
     if issparse(X):
         X = X if X.dtype in DTYPES else X.astype(np.float64)  # a frame of sparse booleans

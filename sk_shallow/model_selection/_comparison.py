@@ -130,6 +130,9 @@ def compare_estimators(
     (2,)
     """
     estimators, reference = _checked(estimators, reference, rope)
+    for name, value in {"paired_seeds": paired_seeds, "refit": refit}.items():
+        if not isinstance(value, bool | np.bool_):
+            raise ValueError(f"{name} must be True or False. Got {value!r}.")
     y_is_numeric = is_regressor(estimators[reference])
     X, y = _rows_and_targets(X, y, y_is_numeric)
     arguments = _params(estimators, groups, params)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import resample
 from sklearn.utils.parallel import Parallel, delayed
@@ -78,13 +79,17 @@ class Contender:
             raise
 
     def seeded(self, seed):
-        """Return a clone with the seed as every `random_state`, except of steps before the last of a pipeline."""
-        params = self.estimator.get_params()
-        pipelines = {"": self.estimator, **{f"{name}__": value for name, value in params.items()}}
-        pipelines = {name: value for name, value in pipelines.items() if isinstance(value, Pipeline)}
-        earlier = tuple(f"{name}{step}__" for name, value in pipelines.items() for step, _ in value.steps[:-1])
-        names = [name for name in params if f"__{name}".endswith("__random_state") and not name.startswith(earlier)]
-        return clone(self.estimator).set_params(**dict.fromkeys(names, seed))
+        """Return a clone with the seed as every `random_state`, except of frozen parts and first steps of pipelines."""
+        copy, params = clone(self.estimator), self.estimator.get_params()
+        parts = {"": self.estimator, **{f"{name}__": value for name, value in params.items()}}
+        pipelines = {name: part for name, part in parts.items() if isinstance(part, Pipeline)}
+        kept = [f"{name}{step}__" for name, pipeline in pipelines.items() for step, _ in pipeline.steps[:-1]]
+        kept += [name for name, part in parts.items() if isinstance(part, FrozenEstimator)]
+        names = [name for name in params if f"__{name}".endswith("__random_state")]
+        for name in names:
+            if not name.startswith(tuple(kept)):
+                copy.set_params(**{name: seed})
+        return copy
 
     def can_share(self):
         """Return whether it is a pipeline whose first steps get X and y alone."""
