@@ -169,9 +169,8 @@ class ShallowNet(
             If the fit diverged, or the net learned almost nothing. If `max_iter` ended the fit while the loss was still
             improving. In rounds: if `max_iter` ended a fit whose last round lowered J by 20 % or more. The first round
             has no round before it, so if `max_iter` cuts it, there is no such warning. If `learning_rate_init` is far
-            too low. If it is too high, or "invscaling" is too fast, and the net learned less than it could. Regressors:
-            if unscaled features make the default rate very small. If the validation set seems to be on another scale,
-            or if a constant does better on it.
+            too low. If it is too high, "invscaling" is too fast, or features are unscaled, and the net learned less
+            than it could. If the validation set seems to be on another scale, or if a constant does better on it.
         UserWarning
             If `batch_size` is above the number of rows, if `init_scale` is 0, if `y` has only one class or number (rows
             of weight zero do not count), or if a class has too few rows or groups for a stratified split. Regressors:

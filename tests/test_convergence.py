@@ -12,7 +12,7 @@ from helpers import fitted_network, values_equal
 from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_wine, make_classification
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler, scale
@@ -204,6 +204,39 @@ def test_unscaled_features_are_named():
     assert "'income', 'balance' (root mean square up to" in text
     assert "StandardScaler" in text
     assert "age" not in text
+
+
+LESS = r"The net learned less than it could: .* but a short fit on scaled features reaches .*unscaled features, "
+
+
+@parametrize("changed", [{}, {"solver": "lbfgs"}, {"solver": "sgd"}, {"early_stopping": True}, {"alpha": 1.0}])
+@parametrize("dtype", [np.float32, np.float64])
+@parametrize("kind", [ShallowNetClassifier, ShallowNetRegressor])
+def test_a_net_that_would_learn_more_from_scaled_features_says_so(kind, dtype, changed):
+    """Features far from zero, as years are, make the default rate very small and the problem badly conditioned."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 5)).astype(dtype)
+    y = X[:, 0] * X[:, 1] + X[:, 2]
+    y = y if kind is ShallowNetRegressor else y > 0
+    net = kind(30, random_state=0, **changed)
+    with pytest.warns(ConvergenceWarning, match=f"{LESS}column .*StandardScaler"):
+        net.fit(X + dtype(100), y)
+    net.fit(X, y)  # a warning would be an error
+
+
+def test_sparse_features_that_are_unscaled_are_named():
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(0.3, size=(600, 30))
+    y = counts[:, :5].sum(axis=1) > counts[:, 5:10].sum(axis=1)
+    X = sparse.csr_array(counts * np.logspace(0, 4, 30))
+    with pytest.warns(ConvergenceWarning, match=f"{LESS}column .*MaxAbsScaler"):
+        ShallowNetClassifier(30, solver="lbfgs", random_state=0).fit(X, y)
+    ShallowNetClassifier(30, solver="lbfgs", random_state=0).fit(MaxAbsScaler().fit_transform(X), y)
+
+
+@parametrize("load", [load_iris, load_digits])
+def test_features_that_are_unscaled_but_learned_well_are_no_problem(load):
+    net_of(hidden_size=50).fit(*load(return_X_y=True))
 
 
 BLAMED = {
