@@ -60,9 +60,11 @@ def from_name(table: Mapping[str, Callable[[], C]], value: str | C) -> C:
 
     Raises ValueError if the table has no such name, or a parameter of the object is invalid.
     """
-    if isinstance(value, str) and value not in table:
-        raise ValueError(f"Unknown name {value!r}. Use one of {sorted(table)}.")
-    component = table[value]() if isinstance(value, str) else clone(value)
+    if isinstance(value, str):
+        if value not in table:
+            raise ValueError(f"Unknown name {value!r}. Use one of {sorted(table)}.")
+        return table[value]()  # its parameters are the defaults
+    component = clone(value)
     validate_parameters(component)
     return component
 
@@ -97,4 +99,5 @@ def equal(one: Any, other: Any) -> bool:
 
 def to_name(table: Mapping[str, Callable[[], C]], component: C) -> str:
     """Return the name of a component's class in a table, or the component's representation if it has no name."""
-    return next((name for name, kind in table.items() if type(component) is kind), repr(component))
+    names = [name for name, kind in table.items() if type(component) is kind]
+    return names[0] if names else repr(component)

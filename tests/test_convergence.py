@@ -234,6 +234,17 @@ def test_sparse_features_that_are_unscaled_are_named():
     ShallowNetClassifier(30, solver="lbfgs", random_state=0).fit(MaxAbsScaler().fit_transform(X), y)
 
 
+@parametrize("changed", [{}, {"solver": "lbfgs"}])
+@parametrize("kind", [ShallowNetClassifier, ShallowNetRegressor])
+def test_a_row_with_a_placeholder_is_named(kind, changed):
+    """After scaling, all other rows are nearly equal."""
+    X, y = load_breast_cancer(return_X_y=True)
+    X[17] = -999999
+    net = kind(20, random_state=0, **changed)
+    assert "row 17 of X has most of the variance" in warning_of(net, scale(X), y)
+    net.fit(scale(np.delete(X, 17, axis=0)), np.delete(y, 17))
+
+
 @parametrize("load", [load_iris, load_digits])
 def test_features_that_are_unscaled_but_learned_well_are_no_problem(load):
     net_of(hidden_size=50).fit(*load(return_X_y=True))

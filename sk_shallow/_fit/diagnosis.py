@@ -24,6 +24,7 @@ from sk_shallow.solvers import LBFGS, SGD, Adam, GradientDescent
 
 TINY_RMS = 0.01  # all features count as tiny if their largest root mean square is less
 MAX_STANDARD_DEVIATIONS = 10.0  # a feature hardly varies if its mean exceeds so many standard deviations
+MAX_SHARE_OF_ROW = 0.9  # of the sum of all squared features
 MAX_SAMPLE_WEIGHT = 100.0  # above it, `partial_fit` names sample weights as a cause if it diverges
 MIN_EXPLAINED = 0.02  # a net has learned something if its loss is lower than the best constant's by this fraction
 DEFAULT_FIT_STEPS = 1500  # about as many as a default fit on some thousand rows
@@ -403,6 +404,17 @@ class Ending:
         target = self.fit.data.y.reshape(shares.shape)[place]
         return f"the target {target:.6g} has most of the variance of y: remove it, or transform y"
 
+    @computed_once
+    def _outlying_row(self) -> str:
+        """Words for a row that has almost all of the variance of scaled features, or ""."""
+        data = self.fit.data
+        squares = row_norms(data.X, squared=True).astype(np.float64)
+        row = int(squares.argmax())
+        if not squares[row] > MAX_SHARE_OF_ROW * squares.sum():
+            return ""
+        number = row if data.rows is None else data.rows[row]
+        return f"row {number} of X has most of the variance of the features: correct or remove it"
+
     def _causes_in_the_features(self) -> list[Cause]:
         means, mean_square = feature_moments(self.fit.data.X)
         largest, variance = float(np.sqrt(mean_square.max())), variances(means, mean_square)
@@ -412,6 +424,7 @@ class Ending:
         tiny = f"features are tiny (root mean square at most {largest:.2g})"
         dead, are_tiny = "all hidden units are dead: raise hidden_size, or use leaky_relu", largest < TINY_RMS
         return [
+            Cause(bool(self._outlying_row), self._outlying_row),
             Cause(not varies, "all features are constant"),
             Cause(varies and not (are_tiny or self.shrunk) and self._is_dead(), dead),
             Cause(varies and are_tiny, f"{tiny}: {self._scaler}"),
