@@ -32,6 +32,7 @@ LOW_RATE, HIGH_RATE = 0.1, 2.0  # rates below or above so many times the default
 SMALL_BATCH, SMALL_SCALE = 16, 0.01  # batches and scales of initial weights below these may be too small
 SHORT_FULL_BATCH_STEPS = 1000  # of the short fit that shows what the net can learn; on a sample, they are cheap
 MIN_ROWS = 10  # with fewer, a validation set or a call of `partial_fit` says little about the other rows
+MAX_EXCESS = 3.0  # standard errors by which a net may do worse on the validation set than a constant
 MAX_MISSED = 0.1  # share of the short fit's gain that a net may miss; half of it if its loss is twice as high
 SAMPLE_ROWS = 2048  # rows of the sample that is checked first; if its loss is fine, the full pass is skipped
 
@@ -66,6 +67,7 @@ class Ending:
         self.fit = fit
         self.limit = limit
         self.network, self.monitor, self.plan = fit.network, fit.monitor, fit.plan
+        self.held_out: Any = fit.held_out  # None without a validation set
         self.targets, self.unit = fit.data.targets, fit.network.loss_function.unit
         last = fit.network.parameters.weights  # not the biases, which the penalty does not shrink
         first = fit.monitor.first_theta[: last.size]
@@ -157,8 +159,7 @@ class Ending:
         yield self._misses_scaling(), self._scale_features
         unfinished = self.limit is not None and not self._never_stops_itself and self.monitor.still_improves()
         yield unfinished, self._unfinished
-        nothing = self.returned is not None and self.returned > self.highest
-        yield nothing, failure("The net learned almost nothing", self._causes_of_nothing)
+        yield self._learned_nothing, failure("The net learned almost nothing", self._causes_of_nothing)
         bad_end = "Training ended badly, so earlier weights are returned"
         yield loss > self.highest, failure(bad_end, self._causes_of_slowness)
         yield self._rate_is_low(), self._low_rate
@@ -188,8 +189,7 @@ class Ending:
     def _score_is_as_good(self) -> bool:
         """Whether a scorer chose the weights, and finds the short fit no better. It need not agree with the loss."""
         score: Any = self.monitor.score
-        has_scorer = self.monitor.tie_breaker is not None
-        return has_scorer and self.network.value_at(self._short, score) <= max(self.monitor.scores)
+        return self._has_scorer and self.network.value_at(self._short, score) <= max(self.monitor.scores)
 
     @computed_once
     def _short(self) -> np.ndarray:
@@ -202,7 +202,7 @@ class Ending:
 
         They are validation losses if scores chose the weights, and otherwise training losses, on a sample of the rows.
         """
-        judge = (self.fit.held_out if self.monitor.scores else None) or self.network.sample(SAMPLE_ROWS)
+        judge = self.held_out if self.monitor.scores else self.network.sample(SAMPLE_ROWS)
         constant, reached = judge.loss_of_constant(), judge.loss()
         if reached <= MAX_MISSED / 2 * constant:  # however much the short fit learns
             return constant, reached, reached
@@ -237,8 +237,7 @@ class Ending:
     @computed_once
     def _validation_loss(self) -> float:
         """The loss of the returned weights on the validation set."""
-        held_out: Any = self.fit.held_out
-        return held_out.loss()
+        return float(self.held_out.loss())
 
     def _validation_is_bad(self) -> bool:
         """Return whether the user's validation set contradicts the training rows, which the net has learned.
@@ -247,25 +246,31 @@ class Ending:
         worse than the constant, or have learned nothing of the training rows. If a scorer chose them, only the latter
         counts.
         """
-        held_out, has_scorer = self.fit.held_out, self.monitor.tie_breaker is not None
-        if held_out is None or self.fit.validation_set is None or not self.has_learned:
+        if self.fit.validation_set is None or not self.has_learned or self.held_out.n_samples < MIN_ROWS:
             return False
-        nothing = self.returned is not None and self.returned > self.highest
-        returned_are_bad = nothing or (not has_scorer and self._validation_loss >= self._losses_of_constant.mean())
-        enough = held_out.n_samples >= MIN_ROWS
-        return enough and returned_are_bad and held_out.value_at(self.last_theta, self._excess) > 3
+        is_worse = not self._has_scorer and self._validation_loss >= self._losses_of_constant.mean()
+        excess = self.held_out.value_at(self.last_theta, self._excess) if self._learned_nothing or is_worse else 0.0
+        return bool(excess > MAX_EXCESS)
 
     def _excess(self) -> float:
         """Return the loss of the net on the validation set, minus that of a constant, in standard errors."""
-        held_out: Any = self.fit.held_out
-        excess = held_out.row_losses() - self._losses_of_constant
+        excess = self.held_out.row_losses() - self._losses_of_constant
         return float(excess.mean() / max(excess.std() / np.sqrt(len(excess)), np.finfo(np.float64).tiny))
 
     @computed_once
     def _losses_of_constant(self) -> np.ndarray:
         """The losses of the validation rows, (m,), if the best constant of the training rows is always predicted."""
-        held_out: Any = self.fit.held_out
-        return held_out.row_losses(self.network.loss_function.best_constant(self.network.Y, self.network.w))
+        constant = self.network.loss_function.best_constant(self.network.Y, self.network.w)
+        losses: np.ndarray = self.held_out.row_losses(constant)
+        return losses
+
+    @property
+    def _has_scorer(self) -> bool:
+        return self.monitor.tie_breaker is not None
+
+    @property
+    def _learned_nothing(self) -> bool:
+        return self.returned is not None and self.returned > self.highest
 
     @property
     def _never_stops_itself(self) -> bool:
@@ -510,8 +515,8 @@ class Ending:
         )
 
     def _bad_validation(self) -> str:
-        held_out: Any = self.fit.held_out
-        loss, constant = held_out.value_at(self.last_theta, held_out.loss), self._losses_of_constant.mean()
+        loss = self.held_out.value_at(self.last_theta, self.held_out.loss)
+        constant = self._losses_of_constant.mean()
         what = (
             "The net has learned the training rows, but does badly on the validation set: at the end of training, its "
             f"loss is {loss:.4g}{self.unit}, but always predicting {self.network.loss_function.best()} of the training "
