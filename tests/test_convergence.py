@@ -11,8 +11,9 @@ import pytest
 from helpers import fitted_network, values_equal
 from numpy.testing import assert_allclose
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine, make_classification
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler, scale
@@ -212,6 +213,7 @@ LESS = r"The net learned less than it could: .* but a short fit on scaled featur
 @parametrize("changed", [{}, {"solver": "lbfgs"}, {"solver": "sgd"}, {"early_stopping": True}, {"alpha": 1.0}])
 @parametrize("dtype", [np.float32, np.float64])
 @parametrize("kind", [ShallowNetClassifier, ShallowNetRegressor])
+@config_context(transform_output="pandas")
 def test_a_net_that_would_learn_more_from_scaled_features_says_so(kind, dtype, changed):
     """Features far from zero, as years are, make the default rate very small and the problem badly conditioned."""
     rng = np.random.default_rng(0)
@@ -224,6 +226,14 @@ def test_a_net_that_would_learn_more_from_scaled_features_says_so(kind, dtype, c
     net.fit(X, y)  # a warning would be an error
 
 
+@parametrize("changed", [{"max_iter": 3}, {"max_iter": 5, "solver": "lbfgs"}, {"max_iter": 1, "warm_start": True}])
+def test_a_fit_of_a_few_epochs_is_not_compared_with_a_longer_one(changed):
+    net = net_of(hidden_size=50, alpha=1.0, **changed)
+    for _ in range(3):
+        assert not any("scaled features" in text for text in messages_of(net, *load_digits(return_X_y=True)))
+
+
+@config_context(transform_output="pandas")
 def test_sparse_features_that_are_unscaled_are_named():
     rng = np.random.default_rng(0)
     counts = rng.poisson(0.3, size=(600, 30))
@@ -231,23 +241,55 @@ def test_sparse_features_that_are_unscaled_are_named():
     X = sparse.csr_array(counts * np.logspace(0, 4, 30))
     with pytest.warns(ConvergenceWarning, match=f"{LESS}column .*MaxAbsScaler"):
         ShallowNetClassifier(30, solver="lbfgs", random_state=0).fit(X, y)
-    ShallowNetClassifier(30, solver="lbfgs", random_state=0).fit(MaxAbsScaler().fit_transform(X), y)
+    ShallowNetClassifier(30, solver="lbfgs", random_state=0).fit(sparse.csr_array(1.0 * counts), y)
 
 
 @parametrize("changed", [{}, {"solver": "lbfgs"}])
 @parametrize("kind", [ShallowNetClassifier, ShallowNetRegressor])
-def test_a_row_with_a_placeholder_is_named(kind, changed):
+def test_rows_with_a_placeholder_are_named(kind, changed):
     """After scaling, all other rows are nearly equal."""
     X, y = load_breast_cancer(return_X_y=True)
     X[17] = -999999
     net = kind(20, random_state=0, **changed)
     assert "row 17 of X has most of the variance" in warning_of(net, scale(X), y)
-    net.fit(scale(np.delete(X, 17, axis=0)), np.delete(y, 17))
+    X[[2, 30, 400]] = [[-999998], [-999997], [-999996]]  # "lbfgs" merges equal rows
+    assert "rows 2, 17, 30 and 1 more of X have most of the variance" in warning_of(net, scale(X), y)
+    used = (X >= 0).all(axis=1)
+    net.fit(scale(X[used]), y[used])
 
 
-@parametrize("load", [load_iris, load_digits])
-def test_features_that_are_unscaled_but_learned_well_are_no_problem(load):
-    net_of(hidden_size=50).fit(*load(return_X_y=True))
+def test_a_large_row_without_weight_is_not_blamed():
+    rng = np.random.default_rng(0)
+    X, y, w = rng.standard_normal((300, 5)), rng.integers(2, size=300), np.ones(300)
+    X[40], w[40] = 1e4, 0
+    text = warning_of(net_of(alpha=1e4), X, y, sample_weight=w)
+    assert "row" not in text
+
+
+@parametrize("changed", [{}, {"early_stopping": True}, {"activation": "tanh"}])
+def test_features_that_are_unscaled_but_learned_well_are_no_problem(changed):
+    X, y = load_digits(return_X_y=True)  # from 0 to 16
+    assert unscaled_features(X, None)
+    net_of(hidden_size=50, **changed).fit(X, y)
+
+
+def test_a_rate_below_the_default_is_not_called_too_high(iris):
+    net = net_of(solver="sgd", activation="identity", learning_rate_init=1e-3)
+    assert net.learning_rate_init < clone(net).set_params(learning_rate_init=None).fit(*iris).learning_rate_init_
+    text = warning_of(net, 1e5 * iris[0], iris[1])
+    assert "Likely cause: unscaled features" in text
+    assert "learning_rate_init" not in text
+
+
+def test_a_stream_of_single_rows_is_not_called_diverged():
+    """The first row says little about the scale of the others."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 5))
+    net = ShallowNetRegressor(20, random_state=0)
+    with pytest.warns(UserWarning, match="y is constant"):
+        net.partial_fit(X[:1], 10 * X[:1, 0])
+    for row in range(1, 300):
+        net.partial_fit(X[row : row + 1], 10 * X[row : row + 1, 0])
 
 
 BLAMED = {

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.preprocessing import StandardScaler, maxabs_scale
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from sklearn.utils.extmath import row_norms
 
 from sk_shallow._fit.data import computed_once
-from sk_shallow._fit.features import different_features, feature_moments, unscaled_features, variances
+from sk_shallow._fit.features import different_features, feature_moments, outlying_rows, unscaled_features, variances
 from sk_shallow._fit.minimize import Limit, minimize_anew
 from sk_shallow._fit.monitor import Monitor, Signal
 from sk_shallow._fit.plan import SHORT_EPOCHS, SHORT_STEPS, Plan, alpha_rule, short_plan
@@ -24,7 +24,6 @@ from sk_shallow.solvers import LBFGS, SGD, Adam, GradientDescent
 
 TINY_RMS = 0.01  # all features count as tiny if their largest root mean square is less
 MAX_STANDARD_DEVIATIONS = 10.0  # a feature hardly varies if its mean exceeds so many standard deviations
-MAX_SHARE_OF_ROW = 0.9  # of the sum of all squared features
 MAX_SAMPLE_WEIGHT = 100.0  # above it, `partial_fit` names sample weights as a cause if it diverges
 MIN_EXPLAINED = 0.02  # a net has learned something if its loss is lower than the best constant's by this fraction
 DEFAULT_FIT_STEPS = 1500  # about as many as a default fit on some thousand rows
@@ -210,7 +209,14 @@ class Ending:
 
     def _misses_scaling(self) -> bool:
         """Return whether the net has learned clearly less than a short fit learns from scaled features."""
-        return bool(self._unscaled) and self.network.span is None and _is_clearly_less(*self._learned_if_scaled)
+        is_whole = not (self._is_short or self.fit.state.fitted) and self.network.span is None
+        return is_whole and bool(self._unscaled) and _is_clearly_less(*self._learned_if_scaled)
+
+    @property
+    def _is_short(self) -> bool:
+        """Whether `max_iter` ended training before a first round was over."""
+        n_epochs, n_batches = len(self.monitor.losses), -(-self.network.n_samples // self.plan.batch_size)
+        return self._ended_by is Limit.MAX_ITER and (n_epochs < SHORT_EPOCHS or n_epochs * n_batches < SHORT_STEPS)
 
     @computed_once
     def _learned_if_scaled(self) -> tuple[float, float, float]:
@@ -219,7 +225,8 @@ class Ending:
         constant, reached = sample.loss_of_constant(), sample.loss()
         if reached <= MAX_MISSED / 2 * constant:
             return constant, reached, reached
-        X = maxabs_scale(sample.X) if issparse(sample.X) else StandardScaler().fit_transform(sample.X)
+        scaler = MaxAbsScaler() if issparse(sample.X) else StandardScaler()
+        X = scaler.set_output(transform="default").fit_transform(sample.X)
         q, alpha = float(row_norms(X, squared=True).mean()), self.network.alpha
         if self.fit.estimator.alpha == "auto":  # the same strength
             alpha *= alpha_rule(sample.activation, 1, q) / alpha_rule(sample.activation, 1, plan.q)
@@ -364,15 +371,13 @@ class Ending:
         no_start = "init_scale=0" if scale == 0 else f"init={init!r}" if isinstance(init, str) else "init"
         shrunk = bool(network.alpha) and self.shrunk
         linear = " linear" if isinstance(network.activation, Identity) else ""
-        n_epochs, limit_is_low = len(self.monitor.losses), self._limit_is_low(Limit.MAX_ITER)
-        steps = n_epochs * -(-network.n_samples // plan.batch_size)
-        is_short = self._ended_by is Limit.MAX_ITER and (n_epochs < SHORT_EPOCHS or steps < SHORT_STEPS)
+        limit_is_low = self._limit_is_low(Limit.MAX_ITER)
         small_targets = f"the targets are too small for tol={plan.tol:g}: multiply y, so that its mean is about 1"
         return [
             Cause(not self.monitor.first_theta.any(), f"{no_start} leaves every weight at zero"),
             Cause(0 < scale < SMALL_SCALE, f"init_scale={scale:g} is too small"),
             self._batch_is_small,
-            limit_is_low._replace(applies=is_short and not self._outlier and limit_is_low.applies),
+            limit_is_low._replace(applies=self._is_short and not self._outlier and limit_is_low.applies),
             Cause(self._targets_are_tiny, small_targets),
             *([Cause(True, self._outlier)] if self._outlier else self._causes_in_the_features()),
             self._if_given("alpha", shrunk, f"alpha={network.alpha:.3g} is too high: it has shrunk the weights"),
@@ -409,16 +414,14 @@ class Ending:
         target = self.fit.data.y.reshape(shares.shape)[place]
         return f"the target {target:.6g} has most of the variance of y: remove it, or transform y"
 
-    @computed_once
-    def _outlying_row(self) -> str:
-        """Words for a row that has almost all of the variance of scaled features, or ""."""
-        data = self.fit.data
-        squares = row_norms(data.X, squared=True).astype(np.float64)
-        row = int(squares.argmax())
-        if not squares[row] > MAX_SHARE_OF_ROW * squares.sum():
-            return ""
-        number = row if data.rows is None else data.rows[row]
-        return f"row {number} of X has most of the variance of the features: correct or remove it"
+    def _outlying_rows(self) -> Cause:
+        """Return the cause that a few rows have almost all of the variance of scaled features."""
+        data = self.fit.data.with_weight()
+        rows = outlying_rows(data.X)
+        rows = rows if data.rows is None else data.rows[rows]
+        numbers = ", ".join(map(str, np.sort(rows)[:3])) + (f" and {len(rows) - 3} more" if len(rows) > 3 else "")
+        names = f"rows {numbers} of X have" if len(rows) > 1 else f"row {numbers} of X has"
+        return Cause(bool(len(rows)), f"{names} most of the variance of the features: correct or remove such rows")
 
     def _causes_in_the_features(self) -> list[Cause]:
         means, mean_square = feature_moments(self.fit.data.X)
@@ -429,7 +432,7 @@ class Ending:
         tiny = f"features are tiny (root mean square at most {largest:.2g})"
         dead, are_tiny = "all hidden units are dead: raise hidden_size, or use leaky_relu", largest < TINY_RMS
         return [
-            Cause(bool(self._outlying_row), self._outlying_row),
+            self._outlying_rows(),
             Cause(not varies, "all features are constant"),
             Cause(varies and not (are_tiny or self.shrunk) and self._is_dead(), dead),
             Cause(varies and are_tiny, f"{tiny}: {self._scaler}"),

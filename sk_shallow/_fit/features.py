@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from scipy.special import bdtrc
+from sklearn.utils.extmath import row_norms
 
 from sk_shallow._model.network import BLOCK_NUMBERS, rows_per_block, slices
 
 UNSCALED_RMS = 10.0  # root mean square above which a feature counts as unscaled; a standardized one has 1
+MOST, FEW = 0.9, 0.02
 FAR = 3.0  # standard deviations from the mean of the training rows; by Chebyshev, at most 1/9 of these lie farther
 MAX_CHANCE = 1e-3  # probability that some feature of an honest validation set counts as different
 MAX_RATIO = 100.0  # of squared distances from the means of the training rows: validation rows to training rows
@@ -21,6 +23,14 @@ def unscaled_features(X: Any, names: np.ndarray | None) -> str:
     if not largest.size:
         return ""
     return f"{_named(largest, names)} (root mean square up to {np.sqrt(mean_square.max()):.3g})"
+
+
+def outlying_rows(X: Any) -> np.ndarray:
+    """Return the indices of the largest rows, if at most `FEW` of all rows have `MOST` of the sum of squares."""
+    squares = row_norms(X, squared=True).astype(np.float64)
+    order = np.argsort(-squares, kind="stable")
+    n = 1 + int(np.searchsorted(squares[order].cumsum(), MOST * squares.sum()))
+    return order[: n if n <= FEW * len(order) else 0]
 
 
 def different_features(X: Any, X_val: Any, names: np.ndarray | None) -> str:
