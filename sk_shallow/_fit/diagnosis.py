@@ -14,7 +14,7 @@ from sk_shallow._fit.data import computed_once
 from sk_shallow._fit.features import different_features, feature_moments, outlying_rows, unscaled_features, variances
 from sk_shallow._fit.minimize import Limit, minimize_anew
 from sk_shallow._fit.monitor import Monitor, Signal
-from sk_shallow._fit.plan import SHORT_EPOCHS, SHORT_STEPS, Plan, alpha_rule, short_plan
+from sk_shallow._fit.plan import SHORT_EPOCHS, SHORT_STEPS, Plan, alpha_rule, batch_size_rule, short_plan
 from sk_shallow._fit.set_up import Fit
 from sk_shallow._fit.state import Stream
 from sk_shallow._model.network import Network
@@ -201,37 +201,55 @@ class Ending:
 
         They are validation losses if scores chose the weights, and otherwise training losses, on a sample of the rows.
         """
-        judge = self.held_out if self.monitor.scores else self.network.sample(SAMPLE_ROWS)
+        judge = self._judge
         constant, reached = judge.loss_of_constant(), judge.loss()
         if reached <= MAX_MISSED / 2 * constant:  # however much the short fit learns
             return constant, reached, reached
         return constant, reached, judge.value_at(self._short, judge.loss)
 
     def _misses_scaling(self) -> bool:
-        """Return whether the net has learned clearly less than a short fit learns from scaled features."""
+        """Return whether the net, and a short fit too, have learned clearly less than a short fit on scaled features.
+
+        Both short fits use Adam, so only the features differ.
+        """
         is_whole = not (self._is_short or self.fit.state.fitted) and self.network.span is None
-        return is_whole and bool(self._unscaled) and _is_clearly_less(*self._learned_if_scaled)
+        if not (is_whole and self._unscaled and _is_clearly_less(*self._learned_if_scaled)):
+            return False
+        constant, _, could = self._learned_if_scaled
+        return _is_clearly_less(constant, self._loss_of_short_fit(self._judge, lambda X: X, self.plan.q), could)
+
+    @computed_once
+    def _learned_if_scaled(self) -> tuple[float, float, float]:
+        """The losses of a constant, of the net, and of a short fit on scaled features."""
+        constant, reached = self._judge.loss_of_constant(), self._judge.loss()
+        if reached <= MAX_MISSED / 2 * constant:
+            return constant, reached, reached
+        X = self.network.sample(SAMPLE_ROWS).X
+        scaler = (MaxAbsScaler() if issparse(X) else StandardScaler()).set_output(transform="default").fit(X)
+        q = float(row_norms(scaler.transform(X), squared=True).mean())
+        return constant, reached, self._loss_of_short_fit(self._judge, scaler.transform, q)
+
+    def _loss_of_short_fit(self, judge: Network, transform: Callable[[Any], Any], q: float) -> float:
+        """Return the loss of a short fit by Adam on transformed features, on the rows of the judge."""
+        plan, sample, alpha = self.plan, self.network.sample(SAMPLE_ROWS), self.network.alpha
+        if self.fit.estimator.alpha == "auto":  # the same strength
+            alpha *= alpha_rule(sample.activation, 1, q) / alpha_rule(sample.activation, 1, plan.q)
+        batch_size = batch_size_rule(sample.n_samples)
+        network = replace(sample, X=transform(sample.X), alpha=alpha)
+        network = short_fit(self.fit, network, replace(plan, solver=Adam(), q=q, batch_size=batch_size))
+        return replace(judge, X=transform(judge.X), parameters=network.parameters).loss()
+
+    @property
+    def _judge(self) -> Network:
+        """The network on the rows whose loss counts: the validation rows if scores chose the weights, or a sample."""
+        judge: Network = self.held_out if self.monitor.scores else self.network.sample(SAMPLE_ROWS)
+        return judge
 
     @property
     def _is_short(self) -> bool:
         """Whether `max_iter` ended training before a first round was over."""
         n_epochs, n_batches = len(self.monitor.losses), -(-self.network.n_samples // self.plan.batch_size)
         return self._ended_by is Limit.MAX_ITER and (n_epochs < SHORT_EPOCHS or n_epochs * n_batches < SHORT_STEPS)
-
-    @computed_once
-    def _learned_if_scaled(self) -> tuple[float, float, float]:
-        """The losses of a constant, of the net, and of a short fit by Adam on scaled features, on a sample."""
-        plan, sample = self.plan, self.network.sample(SAMPLE_ROWS)
-        constant, reached = sample.loss_of_constant(), sample.loss()
-        if reached <= MAX_MISSED / 2 * constant:
-            return constant, reached, reached
-        scaler = MaxAbsScaler() if issparse(sample.X) else StandardScaler()
-        X = scaler.set_output(transform="default").fit_transform(sample.X)
-        q, alpha = float(row_norms(X, squared=True).mean()), self.network.alpha
-        if self.fit.estimator.alpha == "auto":  # the same strength
-            alpha *= alpha_rule(sample.activation, 1, q) / alpha_rule(sample.activation, 1, plan.q)
-        scaled = short_fit(self.fit, replace(sample, X=X, alpha=alpha), replace(plan, solver=Adam(), q=q))
-        return constant, reached, scaled.loss()
 
     @computed_once
     def _different(self) -> str:
@@ -421,7 +439,10 @@ class Ending:
         rows = rows if data.rows is None else data.rows[rows]
         numbers = ", ".join(map(str, np.sort(rows)[:3])) + (f" and {len(rows) - 3} more" if len(rows) > 3 else "")
         names = f"rows {numbers} of X have" if len(rows) > 1 else f"row {numbers} of X has"
-        return Cause(bool(len(rows)), f"{names} most of the variance of the features: correct or remove such rows")
+        return Cause(
+            bool(len(rows)) and not self._unscaled,
+            f"{names} most of the variance of the features: correct or remove {'them' if len(rows) > 1 else 'it'}",
+        )
 
     def _causes_in_the_features(self) -> list[Cause]:
         means, mean_square = feature_moments(self.fit.data.X)
@@ -485,9 +506,10 @@ class Ending:
 
     def _scale_features(self) -> str:
         _, reached, could = self._learned_if_scaled
+        what = "validation loss" if self.monitor.scores else "training loss"
         return self._failure(
-            f"The net learned less than it could: the training loss is {reached:.4g}{self.unit}, but a short fit on "
-            f"scaled features reaches {could:.4g}.",
+            f"The net learned less than it could: the {what} is {reached:.4g}{self.unit}, but a short fit on scaled "
+            f"features reaches {could:.4g}.",
             [Cause(True)],
         )
 

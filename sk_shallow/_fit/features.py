@@ -26,11 +26,12 @@ def unscaled_features(X: Any, names: np.ndarray | None) -> str:
 
 
 def outlying_rows(X: Any) -> np.ndarray:
-    """Return the indices of the largest rows, if at most `FEW` of all rows have `MOST` of the sum of squares."""
+    """Return the indices of the largest rows, if `FEW` of all rows, or one of ten, have `MOST` of the squares."""
     squares = row_norms(X, squared=True).astype(np.float64)
     order = np.argsort(-squares, kind="stable")
     n = 1 + int(np.searchsorted(squares[order].cumsum(), MOST * squares.sum()))
-    return order[: n if n <= FEW * len(order) else 0]
+    at_most = max(FEW * len(order), len(order) >= 10)
+    return order[: n if squares.any() and n <= at_most else 0]
 
 
 def different_features(X: Any, X_val: Any, names: np.ndarray | None) -> str:
