@@ -216,7 +216,7 @@ class Ending:
         if not (is_whole and self._unscaled and _is_clearly_less(*self._learned_if_scaled)):
             return False
         constant, _, could = self._learned_if_scaled
-        return _is_clearly_less(constant, self._loss_of_short_fit(self._judge, lambda X: X, self.plan.q), could)
+        return _is_clearly_less(constant, self._loss_of_short_fit(lambda X: X, self.plan.q), could)
 
     @computed_once
     def _learned_if_scaled(self) -> tuple[float, float, float]:
@@ -227,17 +227,17 @@ class Ending:
         X = self.network.sample(SAMPLE_ROWS).X
         scaler = (MaxAbsScaler() if issparse(X) else StandardScaler()).set_output(transform="default").fit(X)
         q = float(row_norms(scaler.transform(X), squared=True).mean())
-        return constant, reached, self._loss_of_short_fit(self._judge, scaler.transform, q)
+        return constant, reached, self._loss_of_short_fit(scaler.transform, q)
 
-    def _loss_of_short_fit(self, judge: Network, transform: Callable[[Any], Any], q: float) -> float:
-        """Return the loss of a short fit by Adam on transformed features, on the rows of the judge."""
+    def _loss_of_short_fit(self, transform: Callable[[Any], Any], q: float) -> float:
+        """Return the loss of a short fit by Adam on transformed features, with rows of the mean squared length q."""
         plan, sample, alpha = self.plan, self.network.sample(SAMPLE_ROWS), self.network.alpha
         if self.fit.estimator.alpha == "auto":  # the same strength
             alpha *= alpha_rule(sample.activation, 1, q) / alpha_rule(sample.activation, 1, plan.q)
         batch_size = batch_size_rule(sample.n_samples)
         network = replace(sample, X=transform(sample.X), alpha=alpha)
         network = short_fit(self.fit, network, replace(plan, solver=Adam(), q=q, batch_size=batch_size))
-        return replace(judge, X=transform(judge.X), parameters=network.parameters).loss()
+        return replace(self._judge, X=transform(self._judge.X), parameters=network.parameters).loss()
 
     @property
     def _judge(self) -> Network:
