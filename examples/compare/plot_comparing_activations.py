@@ -124,7 +124,7 @@ for ax in (left, right):
 # %%
 # The naive figure says that tanh and identity are worse than relu. The corrected one
 # cannot tell. It does not say that they are equal: this design can find a true
-# difference of 0.018, but the differences measured here are only about 0.005. More
+# difference of about 0.02, but the differences measured here are at most 0.006. More
 # splits of the same rows make a naive interval as narrow as you like. They hardly
 # change the corrected one.
 #

@@ -88,7 +88,8 @@ for label, prediction in predictions.items():
 # ----------
 # Bicycles per hour at 15 degrees, on a linear and on a logarithmic scale. The squared
 # error hardly notices the nights, where its predictions are off by a large factor or
-# even negative. The Poisson loss sees relative errors, so it comes close at night, too.
+# even negative. The Poisson loss sees relative errors, so it comes much closer at
+# night.
 grid = np.column_stack([np.linspace(0, 24, 400), np.full(400, 15.0)])
 styles = {
     "PoissonRegressor": ("#009E73", ":"),

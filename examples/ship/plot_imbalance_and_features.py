@@ -71,7 +71,7 @@ ax.legend(loc="lower left", fontsize=9)
 
 # %%
 # The dots show the decisions of ``predict``, at a probability of 0.5. The class weights
-# move the dot to the right, along almost the same curve. A lower threshold
+# move the dot to the right, but their curve is no higher. A lower threshold
 # (``FixedThresholdClassifier``, ``TunedThresholdClassifierCV``) has the same effect
 # without class weights, and does not change the probabilities.
 #

@@ -170,14 +170,14 @@ for params, mean, error in zip(
     print(f"{activation:5} {size:4d} units  log loss {-mean:.4f} +- {error:.4f}")
 
 # %%
-# The lowest log loss, that of gelu with 20 units, is only 0.0007 below that of the
+# The lowest log loss, that of gelu with 20 units, is less than 0.001 below that of the
 # default, relu with 100 units. The standard errors, after "+-", are about 0.005, so
 # these folds cannot show which of the six is the best. :doc:`/comparing` shows how to
 # find out whether a difference is real. We go on with gelu.
 #
 # The rare class
 # --------------
-# ``predict`` chooses the class with a probability above one half, so it hardly ever
+# ``predict`` chooses the class with a probability above one half, so it rarely
 # predicts a return. To find more returns, lower this threshold, and keep the
 # probabilities. ``TunedThresholdClassifierCV`` chooses the threshold with the best
 # balanced accuracy: the mean of the recalls of both classes.
@@ -235,7 +235,7 @@ ax.legend(fontsize=8, loc="upper left")
 
 # %%
 # The net is nearly calibrated, because its penalty is chosen by log loss: calibration
-# lowers its log loss by 0.002 only. It helps the net with class weights, whose
+# changes its log loss by 0.002 at most. It helps the net with class weights, whose
 # probabilities are far too high. It can also hurt: isotonic calibration may give a row
 # a probability of exactly zero. If such a row is a return, its log loss is huge.
 #
