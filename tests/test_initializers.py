@@ -13,6 +13,7 @@ from sk_shallow._model.parameters import Parameters, initialize
 from sk_shallow.activations import ACTIVATIONS, ALIASES, as_activation
 from sk_shallow.initializers import INITIALIZERS, Initializer
 from sk_shallow.inspection._gradient_check import network_at_start
+from sk_shallow.solvers import SOLVERS
 
 parametrize = pytest.mark.parametrize
 FAN_IN, FAN_OUT = 300, 100
@@ -108,6 +109,24 @@ def test_zero_scale_trains_stays_symmetric_and_warns(iris, quiet):
     assert np.abs(W2).max() > 0.01
     np.testing.assert_allclose(W1, np.repeat(W1[:, :1], 5, axis=1), atol=1e-12)
     np.testing.assert_allclose(W2, np.repeat(W2[:1], 5, axis=0), atol=1e-12)
+
+
+@parametrize("hidden_size", [2, 10, 101])
+@parametrize("solver", SOLVERS)
+@parametrize("dtype", [np.float32, np.float64])
+@parametrize("name", ACTIVATIONS)
+def test_equal_units_stay_equal(name, dtype, solver, hidden_size, quiet):
+    """Matrix products round their columns differently, and in training these differences would grow."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((300, 20)).astype(dtype), rng.integers(3, size=300)
+    n_pieces = as_activation(name).n_pieces
+    W1 = np.repeat(rng.standard_normal((20, n_pieces)), hidden_size, axis=1)
+    init = W1, np.repeat(rng.standard_normal((1, 3)), hidden_size, axis=0)
+    net = ShallowNetClassifier(hidden_size, name, init=init, solver=solver, alpha=1.0, max_iter=60, random_state=0)
+    W1, W2 = net.fit(X, y).coefs_
+    units = W1.reshape(20, n_pieces, hidden_size)
+    np.testing.assert_array_equal(units, np.broadcast_to(units[..., :1], units.shape))
+    np.testing.assert_array_equal(W2, np.broadcast_to(W2[:1], W2.shape))
 
 
 def test_biases_are_zeroed():

@@ -2,10 +2,9 @@
 Initial weights: zero, too small, too large
 ===========================================
 
-With zero weights, all hidden units are equal, and training does not make them differ,
-apart from rounding errors. A sigmoid net of 100 units then learns little more than a
-net of one or two units, and a relu or tanh net learns only how frequent the classes
-are. With small random weights, ``randn * 0.01``, the units differ, but training
+With zero weights, all hidden units are equal and stay equal. A sigmoid net of 100 units
+is then no better than one unit, and a relu or tanh net learns only how frequent the
+classes are. With small random weights, ``randn * 0.01``, the units differ, but training
 starts slowly. With a scheme made for the activation, it starts at once. With one hidden
 layer and Adam, the slow start makes almost no difference at the end of training.
 Weights that are too large are worse than weights that are too small.
@@ -141,10 +140,8 @@ for name in ACTIVATIONS:
 #   so all hidden activations are 0, and the gradient of ``W2`` is 0. ``W2`` = 0, so the
 #   gradient of ``W1`` is 0, too. Only the output biases change.
 # - **zero, sigmoid**: g(0) = 1/2, so ``W2`` has a gradient, but the same one for every
-#   unit. In exact arithmetic, 99 of 100 units would be duplicates. On some
-#   machines, rounding errors grow during training and split the units into two groups.
-#   The net must then separate ten classes in two directions. On other machines, all
-#   units stay equal, there is only one direction, and the loss is even higher.
+#   unit. 99 of 100 units are duplicates, so the net must separate ten classes in one
+#   direction.
 # - **randn * 0.01**: about as good as "auto" at the end. Textbooks warn of small
 #   weights because signals shrink from layer to layer in deep nets. With one hidden
 #   layer, this effect is small.
@@ -159,7 +156,7 @@ for row, scheme in zip(axes, ["zero", "auto"], strict=True):
 figure.suptitle("Weights of five sigmoid units: zero (top) and auto (bottom)")
 
 # %%
-# In the upper row, units are copies of each other. If you see two different images
-# there, rounding errors have split the units. In the lower row, all units differ.
+# The five units in the upper row are copies of each other. The units in the lower row
+# differ.
 
 plt.show()

@@ -123,6 +123,7 @@ def initial_network(
         sample_size=sample_size,
         alpha=float(alpha),
         dropout=float(estimator.dropout),
+        has_equal_units=not estimator.dropout and parameters.units_are_equal(),
     )
 
 

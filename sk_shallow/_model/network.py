@@ -108,6 +108,7 @@ class Network:
     alpha: float | Array = 0.0
     dropout: float = 0.0
     span: Span | None = None
+    has_equal_units: bool = False  # and they must stay equal, although matrix products round each column differently
 
     def __post_init__(self) -> None:
         self.n_samples = self.X.shape[-2]
@@ -143,6 +144,8 @@ class Network:
         else:
             loss = self._back_propagate(rows, rng, None, d)
 
+        if self.has_equal_units:
+            d.equalize_units()
         if self._decay is not None:
             d.weights += np.multiply(self._decay, self.parameters.weights, out=scratch.weights)
         return loss

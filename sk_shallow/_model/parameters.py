@@ -76,6 +76,21 @@ class Parameters:
         fewer.fill([self.W1[:, columns], self.W2[:n_units]], [self.b1[columns], self.b2])
         return fewer
 
+    def units_are_equal(self) -> bool:
+        """Return whether all hidden units have the same weights and biases."""
+        return all(bool((block == block[..., :1]).all()) for block in self._units())
+
+    def equalize_units(self) -> None:
+        """Give all hidden units the numbers of the first one."""
+        for block in self._units():
+            block[...] = block[..., :1]
+
+    def _units(self) -> list[np.ndarray]:
+        """Return views of `W1`, `b1` and `W2` with the hidden units on the last axis."""
+        _, n1, _, n_pieces = self.sizes
+        W1, b1 = (block.reshape(*block.shape[:-1], n_pieces, n1) for block in (self.W1, self.b1))
+        return [W1, b1, self.W2.mT]
+
     def fill(self, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray]) -> None:
         """Copy `coefs_` and `intercepts_` into the parameters. Raises ValueError if their shapes differ."""
         for name, array in zip(self.BLOCKS, [*coefs, *intercepts], strict=True):
