@@ -13,7 +13,6 @@ from sklearn.metrics._scorer import _BaseScorer as MadeScorer
 from sklearn.metrics._scorer import _MultimetricScorer as SeveralScorers
 from sklearn.model_selection import GridSearchCV
 from sklearn.model_selection._split import _RepeatedSplits as RepeatedSplits
-from sklearn.utils import _safe_indexing as rows_of
 from sklearn.utils._optional_dependencies import check_matplotlib_support, check_pandas_support
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metaestimators import _safe_split as split_of

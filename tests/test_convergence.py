@@ -273,6 +273,17 @@ def test_features_that_are_unscaled_but_learned_well_are_no_problem(changed):
     net_of(hidden_size=50, **changed).fit(X, y)
 
 
+def test_a_loss_not_far_above_that_of_a_constant_is_not_called_divergence(iris):
+    """The weights stay where they start, between one and two times the loss of the class frequencies."""
+    rng = np.random.default_rng(0)
+    init = rng.normal(size=(4, 10)), 0.3 * rng.normal(size=(10, 3))
+    net = net_of(init=init, solver="sgd", learning_rate_init=1e-300, alpha=0.0)
+    text = warning_of(net, *iris)
+    assert np.log(3) < net.loss_ < 2 * np.log(3)
+    assert "Training ended worse than a constant" in text
+    assert "learning_rate_init=1e-300 is too low" in text
+
+
 def test_a_rate_below_the_default_is_not_called_too_high(iris):
     net = net_of(solver="sgd", activation="identity", learning_rate_init=1e-3)
     assert net.learning_rate_init < clone(net).set_params(learning_rate_init=None).fit(*iris).learning_rate_init_

@@ -31,7 +31,7 @@ MAX_ROWS, MAX_NUMBERS = 2000, 2**18  # of X and Y that are used; 100 rows are us
 MAX_WIDE_ROWS = 2**9  # with more features than rows: finding the space of 2,000 would take seconds
 N_FOLDS = 3
 BATCH_ROWS = 48
-MIN_UNITS = 50  # nets with more hidden units are halved
+MIN_UNITS = 50  # half the hidden units are used, but at least so many, or all
 MAX_PARAMETERS = 2**18  # of the nets that are trained together
 
 

@@ -10,7 +10,7 @@ from sklearn.utils.extmath import row_norms
 from sk_shallow._model.network import BLOCK_NUMBERS, rows_per_block, slices
 
 UNSCALED_RMS = 10.0  # root mean square above which a feature counts as unscaled; a standardized one has 1
-MOST, FEW = 0.9, 0.02
+MOST, FEW = 0.9, 0.02  # so few rows with most of the squares of all features are outliers
 FAR = 3.0  # standard deviations from the mean of the training rows; by Chebyshev, at most 1/9 of these lie farther
 MAX_CHANCE = 1e-3  # probability that some feature of an honest validation set counts as different
 MAX_RATIO = 100.0  # of squared distances from the means of the training rows: validation rows to training rows

@@ -304,7 +304,7 @@ class LossCurveDisplay(Display):
             if net.validation_scores_ and net.scoring != "loss":
                 raise ValueError(
                     f"LossCurveDisplay needs scoring='loss'. Got scoring={net.scoring!r} for {label}. Fit this net "
-                    "with it, or leave it out."
+                    "with scoring='loss', or leave it out."
                 )
         units = {net._targets.loss_function.unit.strip() for net in nets.values()}
         if len(units) > 1:
